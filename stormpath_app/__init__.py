@@ -1,0 +1,24 @@
+"""User accounts for Flask: Stormpath's words, on the app's own database."""
+
+from .authentication import login_user, logout_user, user
+from .authorization import login_required
+from .errors import StormpathError
+from .manager import StormpathManager
+from .models import Account, Application, Directory
+from .models import Account as User
+
+current_user = user
+
+__all__ = [
+    "Account",
+    "Application",
+    "Directory",
+    "StormpathError",
+    "StormpathManager",
+    "User",
+    "current_user",
+    "login_required",
+    "login_user",
+    "logout_user",
+    "user",
+]

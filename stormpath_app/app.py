@@ -1,0 +1,97 @@
+"""The runnable site: what `manage.py` and gunicorn serve, and an example of a host app."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, url_for
+from flask_wtf.csrf import generate_csrf
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from .authentication import user
+from .authorization import login_required
+from .errors import NotReady
+from .manager import StormpathManager
+from .translation import gettext as _
+from .views.pages import link, render
+
+
+def create_app(config: dict[str, Any] | None = None, *, instance_path: str | None = None, check: bool = True) -> Flask:
+    """Create the site. Its settings: `config.py` of the instance folder, then FLASK_* variables, then `config`.
+
+    :param instance_path: where configuration, secret and database live; None: STORMPATH_INSTANCE_PATH, or Flask's own
+        choice, which beside a checkout is `instance/`.
+    :param check: whether to refuse to start a site that is not set up; commands that mend it say False.
+    :raises NotReady: what is missing.
+    """
+    chosen = instance_path or os.environ.get("STORMPATH_INSTANCE_PATH")
+    app = Flask(__package__, instance_path=chosen and str(Path(chosen).resolve()), instance_relative_config=True)
+    app.config.from_mapping(SESSION_COOKIE_SAMESITE="Lax", SESSION_COOKIE_SECURE=True)
+    app.config.from_pyfile("config.py", silent=True)
+    app.config.from_prefixed_env()
+    app.config.from_mapping(config or {})
+    manager = StormpathManager(app)
+    _add_pages(app)
+    if count := app.config["STORMPATH_PROXY_COUNT"]:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]
+    if check:
+        _refuse_if_not_ready(app, manager)
+    return app
+
+
+def _refuse_if_not_ready(app: Flask, manager: StormpathManager) -> None:
+    app.extensions["stormpath"].set_up_in_debug()
+    with app.app_context():
+        errors = [problem.sentence for problem in manager.check() if problem.level == "error"]
+    if errors:
+        raise NotReady(errors)
+
+
+def _add_pages(app: Flask) -> None:
+    @app.get("/")
+    def home() -> str:
+        return _page("home")
+
+    @app.get("/secret")
+    @login_required
+    def secret() -> str:
+        return _page("secret")
+
+
+def _page(name: str) -> str:
+    known = {"facts": _facts(), "status": user.status, "csrf_token": generate_csrf()} if user.is_authenticated else {}
+    return render(
+        f"flask_stormpath/site/{name}.html",
+        links=_links(),
+        login_url=link("stormpath.login"),
+        register_url=link("stormpath.register"),
+        logout_url=link("stormpath.logout"),
+        **known,
+    )
+
+
+def _facts() -> list[tuple[str, object]]:
+    """Return what the home page tells people about their own account: label and value."""
+    found = [
+        (_("Name"), user.full_name or _("Not given")),
+        (_("Email"), user.email),
+        (_("Username"), user.username if user.username != user.email else None),
+        (_("Directory"), user.directory.name),
+        (_("Created"), f"{user.created_at:%d %B %Y, %H:%M} UTC"),
+        (_("Password set"), user.password_modified_at and f"{user.password_modified_at:%d %B %Y, %H:%M} UTC"),
+        (_("Address"), user.href),
+    ]
+    return [(label, value) for label, value in found if value]
+
+
+def _links() -> list[dict[str, str | None]]:
+    """Return what a newcomer should try, in that order."""
+    who = user.email if user.is_authenticated else "you@example.com"
+    rows = [
+        (_("A page for members"), _("It asks who you are, then brings you back."), url_for("secret"), None),
+        (_("A second account, from the command line"), _("It asks for the password."), None, "python manage.py create-account friend@example.com"),
+        (_("A new password"), _("It logs the account out everywhere."), None, f"python manage.py set-password {who}"),
+        (_("What would a public site need?"), _("A list of what is still open here."), None, "python manage.py check --deploy"),
+        (_("Your own app"), _("Eight lines of Flask, and how to change every page: read README.md and docs/."), None, None),
+    ]
+    return [{"title": title, "text": text, "url": url, "command": command} for title, text, url, command in rows]

@@ -1,0 +1,244 @@
+"""Every error, one class per cause, with Stormpath's code. `docs/errors.md` lists them.
+
+`message` (also `str(error)` and `user_message`) is safe on a page; only `developer_message` names the cause.
+"""
+
+from collections.abc import Sequence
+
+from .translation import gettext as _
+
+
+class StormpathError(Exception):
+    """The base of all. `status`: HTTP status; `code`: Stormpath's code, or the status where it has none finer."""
+
+    status = 400
+    code = 400
+    message = "This cannot be done."
+    #: None: the cause is the message itself.
+    cause: str | None = None
+
+    def __init__(self, message: str | None = None, *, developer_message: str | None = None) -> None:
+        self.message = message or _(type(self).message)
+        self.developer_message = developer_message or self.cause or self.message
+        super().__init__(self.message)
+
+    @property
+    def user_message(self) -> str:
+        """The same as `message`, under the name the old SDK had."""
+        return self.message
+
+    @property
+    def more_info(self) -> str:
+        """Where the code is explained."""
+        return f"docs/errors.md#{self.code}"
+
+
+class NotReady(StormpathError):
+    """The settings, the schema or the application are not right. `problems`: a sentence for each mistake."""
+
+    status = code = 503
+    message = "This site is not set up yet."
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = list(problems)
+        super().__init__(developer_message=" ".join(self.problems))
+
+
+class ResourceNotFound(StormpathError):
+    """Nothing has this href or name."""
+
+    status = code = 404
+    message = "The requested resource does not exist."
+
+
+class Conflict(StormpathError):
+    """The database refused the change because of another one."""
+
+    status = code = 409
+    message = "Another resource with that information already exists."
+
+
+class ChangedMeanwhile(Conflict):
+    """Somebody else changed or deleted the resource since it was loaded."""
+
+    message = "This was changed by somebody else meanwhile. Load it again, then repeat the change."
+
+
+# --- Attributes ---
+
+
+class PropertyError(StormpathError):
+    """One attribute is wrong. `thing` and `property`: as in "Account" and "email address"."""
+
+    template = "%(thing)s %(property)s is not valid."
+
+    def __init__(self, thing: str, property: str, **more: object) -> None:  # noqa: A002 - Stormpath's word
+        self.thing, self.property = thing, property
+        super().__init__(_(self.template, thing=thing, property=property, **more))
+
+
+class PropertyRequired(PropertyError):
+    """A required attribute is missing or blank."""
+
+    code = 2000
+    template = "%(thing)s %(property)s is required; it cannot be null, empty, or blank."
+
+
+class AlreadyExists(PropertyError):
+    """Another resource has this value, and it must be unique."""
+
+    status = 409
+    code = 2001
+    # The two blanks are Stormpath's own.
+    template = "%(thing)s with that %(property)s already exists.  Please choose another %(property)s."
+
+
+class AccountAlreadyExists(AlreadyExists):
+    """Another account of the directory has this e-mail address or username. `property`: "email" or "username"."""
+
+
+class UnsupportedValue(PropertyError):
+    """The value is not one of those allowed."""
+
+    code = 2003
+    template = "%(thing)s %(property)s must be one of: %(allowed)s."
+
+
+class WrongType(PropertyError):
+    """The value is of another type."""
+
+    code = 2004
+    template = "%(thing)s %(property)s is of the wrong type."
+
+
+class InvalidFormat(PropertyError):
+    """The value is not written as it must be."""
+
+    code = 2006
+    template = "%(thing)s %(property)s is in an invalid format."
+
+
+class TooLong(PropertyError):
+    """The value is too long."""
+
+    code = 2008
+    template = "%(thing)s %(property)s exceeded the maximum length of %(longest)s characters."
+
+
+class OutOfRange(PropertyError):
+    """The number is outside its range."""
+
+    code = 2013
+    template = "%(thing)s %(property)s must be between %(low)s and %(high)s."
+
+
+class UnknownProperty(PropertyError):
+    """No such attribute: probably a typing error."""
+
+    code = 2015
+    template = "%(thing)s has no property '%(property)s'."
+
+
+class PasswordRefused(StormpathError):
+    """The password breaks the directory's policy. `violations`: a sentence for each rule, in the policy's order."""
+
+    def __init__(self, violations: Sequence[str], code: int = 400) -> None:
+        self.violations = list(violations)
+        self.code = code
+        super().__init__(self.violations[0], developer_message=" ".join(self.violations))
+
+
+# --- Applications and their account stores ---
+
+
+class NoDefaultAccountStore(StormpathError):
+    """The application has no place for new accounts."""
+
+    code = 5100
+    message = "New accounts cannot be created at the moment."
+    cause = "No account store of the application is its default account store: new accounts have no place to go."
+
+
+class DefaultAccountStoreDisabled(StormpathError):
+    """The place for new accounts is disabled."""
+
+    code = 5101
+    message = "New accounts cannot be created at the moment."
+    cause = "The application's default account store is disabled."
+
+
+class AccountStoreAlreadyMapped(StormpathError):
+    """The application has this account store already."""
+
+    status = 409
+    code = 5104
+    message = "The Account Store is already assigned to the Application."
+
+
+class DirectoryNameTaken(StormpathError):
+    """The directory that was to be made with the application has a name that is taken."""
+
+    code = 5010
+    message = "Sorry, that Directory name is not available. Please choose another."
+
+
+# --- Logging in ---
+
+
+class LoginFailed(StormpathError):
+    """Nobody was let in. All causes that a stranger could tell apart have one message."""
+
+    message = "Invalid username or password."
+
+
+class NoAccountStores(LoginFailed):
+    """The application has no account store to ask."""
+
+    code = 5105
+    cause = "Login attempt failed because the Application has no Account Stores."
+
+
+class AccountStoreNotMapped(LoginFailed):
+    """The account store that was named is not one of the application's."""
+
+    code = 5114
+    cause = "The specified Account Store is not one of the Application's assigned Account Stores."
+
+
+class ApplicationDisabled(LoginFailed):
+    """The application is disabled: nobody may log in."""
+
+    code = 2021
+    message = "Logging in is closed at the moment."
+    cause = "Login attempt failed because the Application is disabled."
+
+
+class WrongPassword(LoginFailed):
+    """The account exists; the password is not its own."""
+
+    code = 7100
+    cause = "Login attempt failed because the specified password is incorrect."
+
+
+class AccountDisabled(LoginFailed):
+    """The password is right, the account is disabled. Only its owner can learn this."""
+
+    code = 7101
+    message = "Login attempt failed because the Account is disabled."
+
+
+class AccountNotVerified(LoginFailed):
+    """The password is right, the e-mail address is not confirmed. Only its owner can learn this."""
+
+    code = 7102
+    message = "Login attempt failed because the Account is not verified."
+
+
+class AccountNotFound(LoginFailed):
+    """No account store of the application knows the login."""
+
+    code = 7104
+    cause = (
+        "Login attempt failed because there is no Account in the Application's associated Account Stores"
+        " with the specified username or email."
+    )

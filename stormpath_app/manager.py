@@ -1,0 +1,199 @@
+"""StormpathManager: all wiring, in one place. It holds no app."""
+
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+from flask import Blueprint, Flask, abort, current_app, flash, has_request_context, redirect, request, url_for
+from flask_login import LoginManager, user_unauthorized
+from werkzeug.routing import BuildError
+from werkzeug.wrappers import Response
+
+from . import installation, origin, settings
+from .authentication import finish_response, load_user, user
+from .cli import stormpath_commands
+from .database import database
+from .errors import NotReady
+from .models import Account, Application, Client
+from .settings import Problem
+from .translation import gettext as _
+from .views import answer_not_ready, create_blueprint
+
+database.populate = staticmethod(installation.populate)
+
+
+@dataclass
+class State:
+    """What one app has of us: `app.extensions["stormpath"]`."""
+
+    app: Flask
+    manager: "StormpathManager"
+    blueprint: Blueprint
+    at_registration: dict[str, Any]
+    is_ready: bool = False
+    has_tried_set_up: bool = False
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def check(self) -> list[Problem]:
+        """Return everything that is wrong: settings first, then, where they are right, what they lead to."""
+        found = settings.check(self.app.config, self.at_registration)
+        return found if _errors(found) else [*found, *installation.check(self.app)]
+
+    def require_ready(self) -> None:
+        """Check once, before the first request that needs us.
+
+        :raises NotReady: something is wrong; it is looked at again with the next request.
+        """
+        if self.is_ready:
+            return
+        with self.lock:
+            found = self.check()
+            if errors := _errors(found):
+                for sentence in errors:
+                    self.app.logger.error("stormpath_app is not ready: %s", sentence)
+                raise NotReady(errors)
+            if not self.is_ready:
+                for problem in found:
+                    if problem.level == "warning":
+                        self.app.logger.warning("stormpath_app: %s", problem.sentence)
+            self.is_ready = True
+
+    def set_up_in_debug(self) -> None:
+        """In debug, make what is missing, once, before the first request is looked at."""
+        with self.lock:
+            if not self.has_tried_set_up and self.app.debug:
+                installation.set_up_in_debug(self.app)
+            if not self.app.secret_key:
+                self.app.secret_key = installation.read_secret(self.app)
+            self.has_tried_set_up = True
+
+
+def _errors(problems: Iterable[Problem]) -> list[str]:
+    return [problem.sentence for problem in problems if problem.level == "error"]
+
+
+class StormpathManager:
+    """Users for a Flask app: pages, sessions, resources, commands.
+
+    `StormpathManager(app)`, or `StormpathManager()` and `init_app(app)` in a factory. Settings may follow; only the
+    pages' addresses, and which there are, must be set before (`docs/settings.md`).
+    """
+
+    def __init__(self, app: Flask | None = None) -> None:
+        self.login_manager = LoginManager()
+        self.login_manager.session_protection = None  # our sessions are records of our own
+        self.login_manager.login_view = "stormpath.login"
+        self.login_manager.request_loader(_load_user)
+        self.login_manager.unauthorized_handler(self._send_to_login)
+        if app is not None:
+            self.init_app(app)
+
+    def init_app(self, app: Flask) -> None:
+        """Wire everything to an app. The database is not touched."""
+        if "stormpath" in app.extensions:
+            raise RuntimeError("This app has a StormpathManager already: use that one, or take this one away.")
+        settings.set_defaults(app.config)
+        at_registration = settings.registered(app.config)
+        state = State(app, self, create_blueprint(at_registration), at_registration)
+        app.extensions["stormpath"] = state
+        database.init_app(app)
+        self.login_manager.init_app(app)
+        state.blueprint.before_request(state.require_ready)
+        app.register_blueprint(state.blueprint)
+        app.register_error_handler(NotReady, answer_not_ready)
+        app.context_processor(lambda: {"user": user})
+        app.after_request(finish_response)
+        app.cli.add_command(stormpath_commands)
+        app.wsgi_app = _FirstRequest(app.wsgi_app, state)  # type: ignore[method-assign]
+        origin.add_source(_origin_of_request)
+
+    # --- What the app's code asks for ---
+
+    @property
+    def client(self) -> Client:
+        """Everything in the database, from the top."""
+        return Client()
+
+    @property
+    def application(self) -> Application:
+        """The application that STORMPATH_APPLICATION names.
+
+        :raises NotReady: there is none.
+        """
+        return Application.current()
+
+    @property
+    def blueprint(self) -> Blueprint:
+        """The blueprint of the current app."""
+        return _state().blueprint
+
+    @property
+    def login_view(self) -> str | None:
+        """The endpoint that people who must log in are sent to. It can be set."""
+        view: str | None = self.login_manager.login_view
+        return view
+
+    @login_view.setter
+    def login_view(self, endpoint: str | None) -> None:
+        self.login_manager.login_view = endpoint
+
+    @staticmethod
+    def load_user(account_href: str) -> Account | None:
+        """Return the account with this href; None where there is none."""
+        return Account.find(account_href)
+
+    def check(self) -> list[Problem]:
+        """Return every mistake in the current app's settings, schema and application."""
+        return _state().check()
+
+    # --- Who must log in ---
+
+    def _send_to_login(self) -> Response:
+        """Send a person to the login page, and have it lead back; a form they sent cannot be sent again by a redirect."""
+        app = current_app._get_current_object()  # type: ignore[attr-defined]
+        user_unauthorized.send(app)
+        try:
+            where = url_for(self.login_view or "")
+        except BuildError:
+            abort(401)
+        if request.method in {"GET", "HEAD"}:
+            where += ("&" if "?" in where else "?") + urlencode({"next": _here()})
+        flash(_("Log in to open this page."))
+        return redirect(where)
+
+
+class _FirstRequest:
+    """Set up before the first request: Flask opens a request's session, with the secret key, before any hook runs."""
+
+    def __init__(self, wsgi_app: Callable[..., Any], state: State) -> None:
+        self.wsgi_app = wsgi_app
+        self.state = state
+
+    def __call__(self, environ: Any, start_response: Any) -> Any:
+        if not self.state.has_tried_set_up:
+            self.state.set_up_in_debug()
+        return self.wsgi_app(environ, start_response)
+
+
+def _load_user(asking: Any) -> Account | None:
+    _state().require_ready()
+    return load_user(asking)
+
+
+def _state() -> State:
+    state: State = current_app.extensions["stormpath"]
+    return state
+
+
+def _here() -> str:
+    """Return the address that was asked for, without scheme and host."""
+    parts = urlsplit(request.url)
+    return urlunsplit(("", "", parts.path, parts.query, ""))
+
+
+def _origin_of_request() -> origin.Origin | None:
+    if not has_request_context():
+        return None
+    return origin.Origin(address=request.remote_addr, user_agent=request.user_agent.string, interface="web")

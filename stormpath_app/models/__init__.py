@@ -1,0 +1,37 @@
+"""Stormpath's resources and their verbs: the one door for every interface."""
+
+from .account import Account
+from .account_store_mapping import AccountStoreMapping
+from .active_session import ActiveSession
+from .application import Application, AuthenticationResult
+from .base import DISABLED, ENABLED, UNVERIFIED, Base, Resource
+from .client import Client
+from .collection import Collection
+from .directory import Directory
+from .event import AuditEvent
+from .login_name import LoginName
+from .password_policy import PasswordPolicy, PasswordStrength
+from .session import AccountSession
+from .tenant import Tenant
+
+__all__ = [
+    "DISABLED",
+    "ENABLED",
+    "UNVERIFIED",
+    "Account",
+    "AccountSession",
+    "AccountStoreMapping",
+    "ActiveSession",
+    "Application",
+    "AuditEvent",
+    "AuthenticationResult",
+    "Base",
+    "Client",
+    "Collection",
+    "Directory",
+    "LoginName",
+    "PasswordPolicy",
+    "PasswordStrength",
+    "Resource",
+    "Tenant",
+]

@@ -1,0 +1,310 @@
+"""Account: a person (or thing) that can log in. `User` is the same class."""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, deferred, mapped_column, relationship, validates
+
+from .. import clock, hashers, names, signals
+from ..database import UTCDateTime, announce, exact_text, release, session
+from ..errors import AccountAlreadyExists, PropertyRequired, WrongPassword, WrongType
+from ..settings import settings
+from . import event
+from . import session as sessions
+from .base import DISABLED, ENABLED, UNVERIFIED, Id, Resource, changed, status
+from .login_name import LoginName
+
+if TYPE_CHECKING:
+    from .directory import Directory
+
+
+class Claim(int):
+    """True or False that may also be called: old apps write `user.is_active()`, newer ones `user.is_active`."""
+
+    def __call__(self) -> bool:
+        return bool(self)
+
+    def __repr__(self) -> str:
+        return repr(bool(self))
+
+
+class Account(Resource):
+    """A member of a directory. Set attributes, then `save()`.
+
+    `email`, `username`, `given_name`, `middle_name`, `surname`; `status`: ENABLED, DISABLED or UNVERIFIED;
+    `password` can be set and never read.
+    """
+
+    __tablename__ = "stormpath_accounts"
+    __table_args__ = (sa.Index(None, "directory_id", "id"),)
+    __allow_unmapped__ = True  # for the two attributes below that are no columns
+    thing, collection = "Account", "accounts"
+    writable = frozenset({"email", "username", "password", "given_name", "middle_name", "surname", "status"})
+
+    directory_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("stormpath_directories.id", ondelete="CASCADE"))
+    email: Mapped[str] = mapped_column(sa.String(names.LONGEST))
+    #: None: the e-mail address serves as username.
+    chosen_username: Mapped[str | None] = mapped_column("username", sa.String(names.LONGEST))
+    given_name: Mapped[str | None] = mapped_column(sa.String(names.LONGEST))
+    middle_name: Mapped[str | None] = mapped_column(sa.String(names.LONGEST))
+    surname: Mapped[str | None] = mapped_column(sa.String(names.LONGEST))
+    status: Mapped[str] = mapped_column(sa.String(16), default=ENABLED)
+    #: Not loaded with the account: it is needed at login alone, and should be nowhere else.
+    password_hash: Mapped[str | None] = deferred(mapped_column(exact_text(128)))
+    password_modified_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+    directory: Mapped["Directory"] = relationship()
+
+    _new_password: str | None = None
+    #: The application that a new account is created through; None: its directory alone.
+    came_through: Resource | None = None
+
+    #: Returns the application that the settings name. `application.py`, which stands above, sets it.
+    current_application: ClassVar[Callable[[], Any]]
+
+    @classmethod
+    def create(
+        cls,
+        email: str,
+        password: str,
+        given_name: str | None = None,
+        surname: str | None = None,
+        username: str | None = None,
+        middle_name: str | None = None,
+        status: str = ENABLED,
+    ) -> "Account":
+        """Create an account in the current application's default account store, and commit.
+
+        :raises AccountAlreadyExists, PasswordRefused, PropertyError: it cannot be; nothing is written.
+        """
+        return cls.current_application().accounts.create(
+            email=email,
+            password=password,
+            given_name=given_name,
+            surname=surname,
+            username=username,
+            middle_name=middle_name,
+            status=status,
+        )
+
+    @classmethod
+    def from_login(cls, login: str, password: str) -> "Account":
+        """Return the account of the current application with this e-mail address or username, and this password.
+
+        :raises LoginFailed: nobody is let in.
+        """
+        return cls.current_application().authenticate_account(login, password).account
+
+    # --- Who it is ---
+
+    @property
+    def username(self) -> str:
+        """The name chosen to log in with; the e-mail address where none was."""
+        return self.chosen_username or self.email
+
+    @username.setter
+    def username(self, value: str | None) -> None:
+        self.chosen_username = names.text(self.thing, "username", value)
+
+    @property
+    def full_name(self) -> str:
+        """The names there are, with blanks between."""
+        return " ".join(filter(None, (self.given_name, self.middle_name, self.surname)))
+
+    @validates("email")
+    def _check_email(self, _key: str, value: object) -> str:
+        return names.email(value)
+
+    @validates("given_name", "middle_name", "surname")
+    def _check_name(self, key: str, value: object) -> str | None:
+        return names.text(self.thing, key.replace("_", " "), value)
+
+    @validates("status")
+    def _check_status(self, _key: str, value: object) -> str:
+        return status(self.thing, value, (ENABLED, DISABLED, UNVERIFIED))
+
+    def attributes(self) -> dict[str, Any]:
+        """Return what may be told of the account, under Stormpath's names; no secret is among it."""
+        return {
+            "href": self.href,
+            "username": self.username,
+            "email": self.email,
+            "given_name": self.given_name,
+            "middle_name": self.middle_name,
+            "surname": self.surname,
+            "full_name": self.full_name,
+            "status": self.status,
+            "created_at": self.created_at,
+            "modified_at": self.modified_at,
+        }
+
+    def payload(self) -> dict[str, Any]:
+        """Return what signals carry: `user`, the attributes, as in Flask-Stormpath; `account`, the account itself."""
+        return {"user": self.attributes(), "account": self}
+
+    # --- The password ---
+
+    @property
+    def password(self) -> str:
+        """Set it, then `save()`. It cannot be read: only a hash is kept."""
+        raise AttributeError("A password can be set and checked, not read.")
+
+    @password.setter
+    def password(self, value: str) -> None:
+        if not isinstance(value, str):
+            raise WrongType(self.thing, "password")
+        if not value:
+            raise PropertyRequired(self.thing, "password")
+        self._new_password = value
+
+    def own_names(self) -> Iterable[str | None]:
+        """Return the names a password must not come down to."""
+        local = self.email.rpartition("@")[0] if self.email else None
+        return (self.email, local, self.chosen_username, self.given_name, self.surname, self.full_name)
+
+    def hash_new_password(self, *more_names: str | None) -> None:
+        """Hash the password that was set, by the directory's policy. Done before `save()`'s transaction begins.
+
+        :raises PasswordRefused: the policy refuses it.
+        """
+        if self._new_password is None:
+            return
+        self.directory.password_policy.check(self._new_password, [*self.own_names(), *more_names])
+        release()
+        self.password_hash = hashers.hash(self._new_password, settings.BCRYPT_COST)
+        self.password_modified_at = clock.now()
+        self._new_password = None
+
+    def check_password(self, password: str) -> None:
+        """Accept the account's own password. It takes the time of one hash, and holds no transaction meanwhile.
+
+        :raises WrongPassword: it is another one, or the account has none.
+        """
+        stored = self.password_hash
+        release()
+        if not hashers.verify(password, stored, settings.BCRYPT_COST):
+            raise WrongPassword
+
+    def upgrade_hash(self, password: str) -> str | None:
+        """Return a new hash of the password just checked where the stored one is out of date, else None."""
+        stored = self.password_hash
+        if stored is None or not hashers.is_out_of_date(stored, settings.BCRYPT_COST):
+            return None
+        release()
+        return hashers.hash(password, settings.BCRYPT_COST)
+
+    def replace_hash(self, new: str) -> None:
+        """Write a better hash of the same password, unless the password was changed meanwhile."""
+        session.execute(
+            sa.update(Account)
+            .where(Account.id == self.id, Account.password_hash == self.password_hash)
+            .values(password_hash=new, modified_at=Account.modified_at)
+            .execution_options(synchronize_session=False)
+        )
+        sa.orm.attributes.set_committed_value(self, "password_hash", new)
+
+    # --- Flask-Login's words ---
+
+    def get_id(self) -> str:
+        """Return the href."""
+        return self.href
+
+    @property
+    def is_active(self) -> Claim:
+        """Whether the status is ENABLED."""
+        return Claim(self.status == ENABLED)
+
+    @property
+    def is_authenticated(self) -> Claim:
+        """True: an account is only ever given out for somebody who logged in."""
+        return Claim(True)
+
+    @property
+    def is_anonymous(self) -> Claim:
+        """False."""
+        return Claim(False)
+
+    # --- Saving ---
+
+    def save(self) -> None:
+        """Write what was changed, and commit. A new password, or a status but ENABLED, ends all its sessions.
+
+        :raises StormpathError: what is changed cannot be so; nothing is written.
+        """
+        self.hash_new_password()
+        super().save()
+
+    def _before_save(self) -> None:
+        what = changed(self)
+        if self.is_new:
+            self._record("account.created", application_id=self.came_through and self.came_through.id)
+            announce(signals.user_created, self.payload)
+            return
+        if "password_hash" in what or ("status" in what and self.status != ENABLED):
+            sessions.end(sessions.AccountSession.account_id == self.id)
+        if "password_hash" in what:
+            self._record("password.changed")
+        if others := sorted(what.keys() - {"password_hash", "password_modified_at"}):
+            details = {"status": what["status"]} if "status" in what else {}
+            self._record("account.updated", changed=others, **details)
+        if what:
+            announce(signals.user_updated, self.payload)
+
+    def _record(self, kind: str, **details: Any) -> None:
+        event.record(kind, account_id=self.id, directory_id=self.directory_id, **details)
+
+    def _before_delete(self) -> None:
+        self._record("account.deleted")
+        last = self.payload()
+        announce(signals.user_deleted, lambda: last)
+
+    def taken(self) -> AccountAlreadyExists | None:
+        """Return the error for the name that another account of the directory has; None where all are free."""
+        for label, value in (("email", self.email), ("username", self.chosen_username)):
+            if value is not None:
+                owner = session.scalar(
+                    sa.select(LoginName.account_id).where(
+                        LoginName.directory_id == self.directory_id, LoginName.name_key == names.key(value)
+                    )
+                )
+                if owner not in (None, self.id):
+                    return AccountAlreadyExists(self.thing, label)
+        return None
+
+
+# --- The login names follow the columns, whoever writes them ---
+
+
+def _keys(email: str | None, username: str | None) -> set[str]:
+    return {names.key(name) for name in (email, username) if name}
+
+
+@sa.event.listens_for(Account, "after_insert")
+def _add_login_names(_mapper: object, connection: sa.Connection, account: Account) -> None:
+    _write(connection, account, _keys(account.email, account.chosen_username))
+
+
+@sa.event.listens_for(Account, "after_update")
+def _move_login_names(_mapper: object, connection: sa.Connection, account: Account) -> None:
+    what = changed(account)
+    if not {"email", "chosen_username"} & what.keys():
+        return
+    before = _keys(
+        what["email"][0] if "email" in what else account.email,
+        what["chosen_username"][0] if "chosen_username" in what else account.chosen_username,
+    )
+    after = _keys(account.email, account.chosen_username)
+    connection.execute(
+        sa.delete(LoginName).where(LoginName.account_id == account.id, LoginName.name_key.in_(before - after))
+    )
+    _write(connection, account, after - before)
+
+
+def _write(connection: sa.Connection, account: Account, keys: set[str]) -> None:
+    if keys:
+        connection.execute(
+            sa.insert(LoginName),
+            [{"directory_id": account.directory_id, "name_key": key, "account_id": account.id} for key in sorted(keys)],
+        )

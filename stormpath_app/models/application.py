@@ -1,0 +1,290 @@
+"""Application: a site (or program) that accounts log in to, and the one door to logging in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
+
+from .. import hashers, names
+from ..database import atomic, is_atomic, release, session
+from ..errors import (
+    AccountDisabled,
+    AccountNotFound,
+    AccountNotVerified,
+    AccountStoreAlreadyMapped,
+    AccountStoreNotMapped,
+    AlreadyExists,
+    ApplicationDisabled,
+    DefaultAccountStoreDisabled,
+    DirectoryNameTaken,
+    LoginFailed,
+    NoAccountStores,
+    NoDefaultAccountStore,
+    NotReady,
+)
+from ..settings import settings
+from . import event
+from . import session as sessions
+from .account import Account
+from .account_store_mapping import AccountStoreMapping
+from .base import DISABLED, ENABLED, UNVERIFIED, Id, Key, Resource, changed, merge, status
+from .collection import Collection
+from .directory import Directory
+
+
+@dataclass(frozen=True)
+class AuthenticationResult:
+    """Whom a login and password belong to. `account`: the account."""
+
+    account: Account
+
+
+class Application(Resource):
+    """What accounts log in to. Its account stores are asked in the order of their `list_index`."""
+
+    __tablename__ = "stormpath_applications"
+    __table_args__ = (sa.UniqueConstraint("name_key", "tenant_id"),)
+    thing, collection = "Application", "applications"
+    writable = frozenset({"name", "description", "status"})
+
+    tenant_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("stormpath_tenants.id"))
+    name: Mapped[str] = mapped_column(sa.String(names.LONGEST))
+    name_key: Mapped[str] = mapped_column(Key)
+    description: Mapped[str | None] = mapped_column(sa.String(4000))
+    status: Mapped[str] = mapped_column(sa.String(16), default=ENABLED)
+
+    account_store_mappings: Mapped[list[AccountStoreMapping]] = relationship(
+        order_by=AccountStoreMapping.list_index, back_populates="application", passive_deletes=True
+    )
+
+    @classmethod
+    def create(
+        cls,
+        tenant_id: str,
+        properties: Mapping[str, Any] | None = None,
+        *,
+        create_directory: bool | str = False,
+        **more: Any,
+    ) -> Self:
+        """Create an application, and commit.
+
+        :param create_directory: True also makes a directory named after it, text one with that name; it becomes the
+            default account store and group store.
+        :raises DirectoryNameTaken: the name that was asked for.
+        """
+        given = merge(cls.thing, cls.writable, properties, more)
+        with atomic():
+            created = cls(tenant_id=tenant_id, name=given.pop("name", None), **given)
+            created.save()
+            if create_directory:
+                created.add_account_store(_new_directory(created, create_directory), is_default=True)
+        return created
+
+    @classmethod
+    def named(cls, name: str) -> Self | None:
+        """Return the application with this name, whatever its case; None where there is none."""
+        return session.scalar(sa.select(cls).where(cls.name_key == names.key(name)))
+
+    @classmethod
+    def current(cls) -> Self:
+        """Return the application that the settings name.
+
+        :raises NotReady: there is none; the error tells those there are.
+        """
+        found = cls.named(settings.APPLICATION)
+        if found is None:
+            raise NotReady([cls.missing()])
+        return found
+
+    @classmethod
+    def missing(cls) -> str:
+        """Return the sentence that says which applications there are, where the one in the settings is not."""
+        there_are = session.scalars(sa.select(cls.name).order_by(cls.name).limit(20)).all()
+        if not there_are:
+            return "The database has no application yet. Run `flask stormpath init`."
+        listed = ", ".join(map(repr, there_are))
+        return (
+            f"There is no application {settings.APPLICATION!r}; the database has: {listed}."
+            " Set STORMPATH_APPLICATION to one of them."
+        )
+
+    @validates("name")
+    def _check_name(self, _key: str, value: object) -> str:
+        self.name_key = names.key(name := names.text(self.thing, "name", value, required=True) or "")
+        return name
+
+    @validates("description")
+    def _check_description(self, _key: str, value: object) -> str | None:
+        return names.text(self.thing, "description", value, longest=4000)
+
+    @validates("status")
+    def _check_status(self, _key: str, value: object) -> str:
+        return status(self.thing, value)
+
+    # --- Account stores ---
+
+    def add_account_store(self, store: Directory, *, is_default: bool = False) -> AccountStoreMapping:
+        """Map an account store behind those there are, and commit.
+
+        :param is_default: whether new accounts and groups go there.
+        :raises AccountStoreAlreadyMapped: it is mapped already.
+        """
+        with atomic() as current:
+            if any(mapping.directory_id == store.id for mapping in self.account_store_mappings):
+                raise AccountStoreAlreadyMapped
+            mapping = AccountStoreMapping(
+                application=self,
+                account_store=store,
+                list_index=len(self.account_store_mappings),
+                is_default_account_store=is_default,
+                is_default_group_store=is_default,
+            )
+            current.add(mapping)
+            current.flush()
+            event.record("account_store.mapped", application_id=self.id, directory_id=store.id)
+        return mapping
+
+    @property
+    def default_account_store_mapping(self) -> AccountStoreMapping | None:
+        """The mapping whose account store gets new accounts; None where there is none."""
+        return next((mapping for mapping in self.account_store_mappings if mapping.is_default_account_store), None)
+
+    @property
+    def default_group_store_mapping(self) -> AccountStoreMapping | None:
+        """The mapping whose account store gets new groups; None where there is none."""
+        return next((mapping for mapping in self.account_store_mappings if mapping.is_default_group_store), None)
+
+    def default_account_store(self) -> Directory:
+        """Return the place for new accounts.
+
+        :raises NoDefaultAccountStore, DefaultAccountStoreDisabled: there is none, or it is closed.
+        """
+        mapping = self.default_account_store_mapping
+        if mapping is None:
+            raise NoDefaultAccountStore
+        if mapping.account_store.status != ENABLED:
+            raise DefaultAccountStoreDisabled
+        return mapping.account_store
+
+    # --- Accounts ---
+
+    @property
+    def accounts(self) -> Collection[Account]:
+        """The accounts of all its stores; new ones go to the default store."""
+        stores = sa.select(AccountStoreMapping.directory_id).where(AccountStoreMapping.application_id == self.id)
+        return Collection(Account, Account.directory_id.in_(stores), create=self.create_account)
+
+    def create_account(self, properties: Mapping[str, Any] | None = None, **more: Any) -> Account:
+        """Create an account in the default account store, and commit.
+
+        :raises StormpathError: it cannot be; nothing is written.
+        """
+        return self.default_account_store().create_account(properties, application=self, **more)
+
+    def find_account(self, login: str, *, account_store: Directory | None = None) -> Account | None:
+        """Return the account with this e-mail address or username; the first store that knows it decides.
+
+        :param account_store: ask this one alone.
+        :raises NoAccountStores, AccountStoreNotMapped: there is nothing to ask.
+        """
+        stores = [mapping.account_store for mapping in self.account_store_mappings]
+        if not stores:
+            raise NoAccountStores
+        if account_store is not None:
+            if account_store not in stores:
+                raise AccountStoreNotMapped
+            stores = [account_store]
+        found = (store.find_account(login) for store in stores if store.status == ENABLED)
+        return next((account for account in found if account is not None), None)
+
+    # --- Logging in ---
+
+    def authenticate_account(
+        self, login: str, password: str, *, account_store: Directory | None = None
+    ) -> AuthenticationResult:
+        """Tell whom a login and password belong to. Success and failure are both written to the log, and commit.
+
+        An unknown login takes as long as a wrong password. The status is looked at after the password, so that only
+        the owner can learn of it.
+
+        :param login: an e-mail address or username; case is ignored.
+        :param account_store: ask this one of the application's stores alone.
+        :raises LoginFailed: nobody is let in; its class says why, its message does not.
+        """
+        if is_atomic():
+            raise RuntimeError(
+                "authenticate_account inside atomic(): the log of a failure would be rolled back with it."
+            )
+        account = None
+        try:
+            if self.status != ENABLED:
+                raise ApplicationDisabled
+            account = self.find_account(login, account_store=account_store)
+            new_hash = self._check(account, password)
+        except LoginFailed as failure:
+            with atomic():
+                self._record("login.failed", account, code=failure.code)
+            raise
+        assert account is not None  # noqa: S101 - _check raises AccountNotFound
+        with atomic():
+            if new_hash:
+                account.replace_hash(new_hash)
+            self._record("login.succeeded", account)
+        return AuthenticationResult(account)
+
+    def _check(self, account: Account | None, password: str) -> str | None:
+        if account is None:
+            release()
+            hashers.verify(password, None, settings.BCRYPT_COST)  # as long as a wrong password
+            raise AccountNotFound
+        account.check_password(password)
+        if account.status == DISABLED:
+            raise AccountDisabled
+        if account.status == UNVERIFIED:
+            raise AccountNotVerified
+        return account.upgrade_hash(password)
+
+    def _record(self, kind: str, account: Account | None, **details: Any) -> None:
+        event.record(
+            kind,
+            application_id=self.id,
+            account_id=account and account.id,
+            directory_id=account and account.directory_id,
+            **details,
+        )
+
+    def _before_save(self) -> None:
+        what = changed(self)
+        if "status" in what and self.status != ENABLED:
+            sessions.end(sessions.AccountSession.application_id == self.id)
+        kind = "application.created" if self.is_new else "application.updated"
+        event.record(kind, application_id=self.id, changed=sorted(what.keys() & self.writable))
+
+    def _before_delete(self) -> None:
+        event.record("application.deleted", application_id=self.id, name=self.name)
+
+    def taken(self) -> AlreadyExists | None:
+        """Return the error for a name that another application has; None where it is free."""
+        other = sa.select(Application.id).where(Application.name_key == self.name_key, Application.id != self.id)
+        return AlreadyExists(self.thing, "name") if session.scalar(other) else None
+
+
+def _new_directory(application: Application, name: bool | str) -> Directory:
+    """Make the directory of a new application: with the name asked for, or one after the application's that is free."""
+    if isinstance(name, str):
+        if _is_taken(name):
+            raise DirectoryNameTaken
+        return Directory.create(application.tenant_id, name=name)
+    wanted, number = f"{application.name} Directory"[: names.LONGEST - 4], 1
+    while _is_taken(free := wanted if number == 1 else f"{wanted} {number}"):
+        number += 1
+    return Directory.create(application.tenant_id, name=free)
+
+
+def _is_taken(name: str) -> bool:
+    return session.scalar(sa.select(Directory.id).where(Directory.name_key == names.key(name))) is not None
+
+
+Account.current_application = Application.current

@@ -1,0 +1,203 @@
+"""What every resource has: an id, a href, two times, and one way to be saved and deleted."""
+
+import secrets
+import string
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, ClassVar, Self
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
+from sqlalchemy.orm.exc import StaleDataError
+
+from .. import clock, names
+from ..database import UTCDateTime, atomic, exact_text, is_atomic, session
+from ..errors import (
+    ChangedMeanwhile,
+    Conflict,
+    OutOfRange,
+    ResourceNotFound,
+    StormpathError,
+    UnknownProperty,
+    UnsupportedValue,
+    WrongType,
+)
+from ..settings import settings
+
+ENABLED, DISABLED, UNVERIFIED = "ENABLED", "DISABLED", "UNVERIFIED"
+
+_DIGITS = string.digits + string.ascii_uppercase + string.ascii_lowercase  # in the order of their bytes
+_ID_LENGTH = 22  # what 128 bits need in base 62
+
+Id = exact_text(_ID_LENGTH)
+Key = exact_text(names.LONGEST)
+
+
+def new_id() -> str:
+    """Return a new id: 22 letters and digits, in the order of time (milliseconds), with 80 random bits behind."""
+    number = int(clock.now().timestamp() * 1000) << 80 | secrets.randbits(80)
+    letters = []
+    for _ in range(_ID_LENGTH):
+        number, digit = divmod(number, 62)
+        letters.append(_DIGITS[digit])
+    return "".join(reversed(letters))
+
+
+class Base(DeclarativeBase):
+    """The tables of this package, all with the prefix `stormpath_`."""
+
+    metadata = sa.MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+class Resource(Base):
+    """A thing with a href. `thing`: its name in error texts; `collection`: its part of the href."""
+
+    __abstract__ = True
+    thing: ClassVar[str]
+    collection: ClassVar[str]
+    #: What `create` takes; anything else is a typing error.
+    writable: ClassVar[frozenset[str]] = frozenset()
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    modified_at: Mapped[datetime] = mapped_column(UTCDateTime, onupdate=lambda: clock.now())
+    version: Mapped[int]
+
+    @declared_attr.directive
+    @classmethod
+    def __mapper_args__(cls) -> dict[str, Any]:
+        """Count versions, so that a change made from an old copy is refused."""
+        return {"version_id_col": cls.version}
+
+    def __init__(self, **attributes: Any) -> None:
+        self.id = attributes.pop("id", None) or new_id()
+        self.created_at = self.modified_at = clock.now()
+        super().__init__(**attributes)
+
+    @property
+    def href(self) -> str:
+        """The address of the resource. It is compared by its path, so that a new BASE_URL breaks none."""
+        return f"{settings.BASE_URL or ''}/v1/{self.collection}/{self.id}"
+
+    @property
+    def is_new(self) -> bool:
+        """Whether it was never saved."""
+        return not sa.inspect(self).has_identity
+
+    @classmethod
+    def find(cls, href: str) -> Self | None:
+        """Return the resource with this href or id; None where there is none."""
+        wanted = href.rpartition("/")[2]
+        if wanted != href and not href.endswith(f"/v1/{cls.collection}/{wanted}"):
+            return None
+        return session.get(cls, wanted) if names.can_be_stored(wanted) else None
+
+    @classmethod
+    def get(cls, href: str) -> Self:
+        """Return the resource with this href or id.
+
+        :raises ResourceNotFound: there is none.
+        """
+        found = cls.find(href)
+        if found is None:
+            raise ResourceNotFound(developer_message=f"There is no {cls.thing} {href!r}.")
+        return found
+
+    def save(self) -> None:
+        """Write what was changed, and commit.
+
+        :raises StormpathError: what is changed cannot be so; nothing is written.
+        """
+        try:
+            with atomic() as current:
+                if error := self.taken():
+                    raise error
+                self._before_save()
+                current.add(self)
+                current.flush()
+        except IntegrityError as error:  # a race that the look before it did not see
+            raise self._conflict() or Conflict() from error
+        except StaleDataError as error:
+            raise ChangedMeanwhile from error
+
+    def delete(self) -> None:
+        """Delete it with all that belongs to it, and commit."""
+        try:
+            with atomic() as current:
+                self._before_delete()
+                current.delete(self)
+                current.flush()
+        except StaleDataError as error:
+            raise ChangedMeanwhile from error
+
+    def refresh(self) -> None:
+        """Read it again from the database; unsaved changes are gone."""
+        session.refresh(self)
+
+    def _before_save(self) -> None:
+        """Do what belongs to the same transaction: sessions, audit."""
+
+    def _before_delete(self) -> None:
+        """Do what belongs to the same transaction: audit, signals."""
+
+    def taken(self) -> StormpathError | None:
+        """Return the error for a name of it that another resource has; None where all are free."""
+        return None
+
+    def _conflict(self) -> StormpathError | None:
+        return None if is_atomic() else self.taken()  # inside a block that failed, the database answers nothing
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.id}>"
+
+
+def merge(
+    thing: str, allowed: frozenset[str], properties: Mapping[str, Any] | None, more: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the attributes of a `create({...})` or `create(name=...)` as one dictionary.
+
+    :raises UnknownProperty: one of them does not exist.
+    """
+    merged = {**(properties or {}), **more}
+    for name in merged:
+        if name not in allowed:
+            raise UnknownProperty(thing, str(name))
+    return merged
+
+
+def status(thing: str, value: object, allowed: tuple[str, ...] = (ENABLED, DISABLED)) -> str:
+    """Return a status in capitals; it may be written in any case."""
+    if not isinstance(value, str):
+        raise WrongType(thing, "status")
+    if value.upper() not in allowed:
+        raise UnsupportedValue(thing, "status", allowed=", ".join(allowed))
+    return value.upper()
+
+
+def whole_number(thing: str, label: str, value: object, low: int, high: int) -> int:
+    """Return a whole number in its range; text with digits is one."""
+    if isinstance(value, str) and value.strip().isdecimal():
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise WrongType(thing, label)
+    if not low <= value <= high:
+        raise OutOfRange(thing, label, low=low, high=high)
+    return value
+
+
+def changed(resource: Resource) -> dict[str, tuple[Any, Any]]:
+    """Return what was set and not yet saved: attribute -> (before, after)."""
+    found = {}
+    for attribute in sa.inspect(resource).attrs:
+        history = attribute.history
+        if history.has_changes():
+            found[attribute.key] = ((history.deleted or (None,))[0], (history.added or (None,))[0])
+    return found

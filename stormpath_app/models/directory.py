@@ -1,0 +1,109 @@
+"""Directory: a bucket of accounts with one password policy. It is an account store."""
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column, relationship, undefer, validates
+
+from .. import names
+from ..database import session
+from ..errors import AlreadyExists, PropertyRequired
+from . import event
+from . import session as sessions
+from .account import Account
+from .base import ENABLED, Id, Key, Resource, changed, merge, status
+from .collection import Collection
+from .login_name import LoginName
+from .password_policy import PasswordPolicy
+
+
+class Directory(Resource):
+    """Accounts that share a password policy; their e-mail addresses and usernames are unique in it."""
+
+    __tablename__ = "stormpath_directories"
+    __table_args__ = (sa.UniqueConstraint("name_key", "tenant_id"),)
+    thing, collection = "Directory", "directories"
+    writable = frozenset({"name", "description", "status"})
+
+    tenant_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("stormpath_tenants.id"))
+    name: Mapped[str] = mapped_column(sa.String(names.LONGEST))
+    name_key: Mapped[str] = mapped_column(Key)
+    description: Mapped[str | None] = mapped_column(sa.String(1000))
+    status: Mapped[str] = mapped_column(sa.String(16), default=ENABLED)
+
+    password_policy: Mapped[PasswordPolicy] = relationship(passive_deletes=True)
+
+    @classmethod
+    def create(cls, tenant_id: str, properties: Mapping[str, Any] | None = None, **more: Any) -> Self:
+        """Create a directory with the standard password policy, and commit."""
+        given = merge(cls.thing, cls.writable, properties, more)
+        created = cls(tenant_id=tenant_id, name=given.pop("name", None), **given)
+        created.password_policy = PasswordPolicy.standard(created.id)
+        created.save()
+        return created
+
+    @validates("name")
+    def _check_name(self, _key: str, value: object) -> str:
+        self.name_key = names.key(name := names.text(self.thing, "name", value, required=True) or "")
+        return name
+
+    @validates("description")
+    def _check_description(self, _key: str, value: object) -> str | None:
+        return names.text(self.thing, "description", value, longest=1000)
+
+    @validates("status")
+    def _check_status(self, _key: str, value: object) -> str:
+        return status(self.thing, value)
+
+    @property
+    def accounts(self) -> Collection[Account]:
+        """The accounts of the directory."""
+        return Collection(Account, Account.directory_id == self.id, create=self.create_account)
+
+    def find_account(self, login: str) -> Account | None:
+        """Return the account with this e-mail address or username, whatever its case; None where there is none."""
+        if not names.can_be_stored(login):
+            return None
+        return session.scalar(
+            sa.select(Account)
+            .join(LoginName, LoginName.account_id == Account.id)
+            .where(LoginName.directory_id == self.id, LoginName.name_key == names.key(login))
+            .options(undefer(Account.password_hash))
+        )
+
+    def create_account(
+        self, properties: Mapping[str, Any] | None = None, *, application: Resource | None = None, **more: Any
+    ) -> Account:
+        """Create an account, and commit.
+
+        :param application: through which it comes; its name is no password.
+        :raises AccountAlreadyExists, PasswordRefused, PropertyError: it cannot be; nothing is written.
+        """
+        given = merge(Account.thing, Account.writable, properties, more)
+        for name, label in (("email", "email address"), ("password", "password")):
+            if not given.get(name):
+                raise PropertyRequired(Account.thing, label)
+        account = Account(directory_id=self.id, directory=self, **given)
+        if error := account.taken():  # told before the work of a hash
+            raise error
+        account.hash_new_password(getattr(application, "name", None))
+        account.came_through = application
+        account.save()
+        return account
+
+    def _before_save(self) -> None:
+        what = changed(self)
+        if "status" in what and self.status != ENABLED:
+            members = sa.select(Account.id).where(Account.directory_id == self.id)
+            sessions.end(sessions.AccountSession.account_id.in_(members))
+        kind = "directory.created" if self.is_new else "directory.updated"
+        event.record(kind, directory_id=self.id, changed=sorted(what.keys() & self.writable))
+
+    def _before_delete(self) -> None:
+        event.record("directory.deleted", directory_id=self.id, name=self.name)
+
+    def taken(self) -> AlreadyExists | None:
+        """Return the error for a name that another directory has; None where it is free."""
+        other = sa.select(Directory.id).where(Directory.name_key == self.name_key, Directory.id != self.id)
+        return AlreadyExists(self.thing, "name") if session.scalar(other) else None

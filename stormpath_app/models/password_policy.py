@@ -1,0 +1,172 @@
+"""PasswordPolicy and its PasswordStrength: what a password of a directory must be."""
+
+import string
+import unicodedata
+from collections.abc import Iterable, Iterator
+from functools import cache
+from importlib import resources
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
+
+from .. import hashers
+from ..errors import PasswordRefused
+from ..translation import gettext as _
+from . import event
+from .base import Id, Resource, changed, whole_number
+
+# The classes of characters, as Stormpath counted them.
+_SYMBOLS = frozenset(" " + string.punctuation + "¡¦§©«¬®±µ¶·»½¿×÷")
+_DIACRITICS = frozenset(map(chr, range(0xC0, 0x100))) - {"×", "÷"}
+
+#: Attribute, what counts, and Stormpath's sentence for one and for more, in the order they are told.
+_CLASSES = (
+    (
+        "min_numeric",
+        frozenset(string.digits),
+        "Password requires at least 1 numeric character.",
+        "Password requires at least %(count)s numeric characters.",
+    ),
+    (
+        "min_lower_case",
+        frozenset(string.ascii_lowercase),
+        "Password requires at least 1 lowercase character.",
+        "Password requires at least %(count)s lowercase characters.",
+    ),
+    (
+        "min_upper_case",
+        frozenset(string.ascii_uppercase),
+        "Password requires at least 1 uppercase character.",
+        "Password requires at least %(count)s uppercase characters.",
+    ),
+    (
+        "min_symbol",
+        _SYMBOLS,
+        "Password requires at least 1 symbol character.",
+        "Password requires at least %(count)s symbol characters.",
+    ),
+    (
+        "min_diacritic",
+        _DIACRITICS,
+        "Password requires at least 1 diacritic character.",
+        "Password requires at least %(count)s diacritic characters.",
+    ),
+)
+
+
+class PasswordStrength(Resource):
+    """How long a password must be and what it must contain. It has the id of its directory."""
+
+    __tablename__ = "stormpath_password_strengths"
+    thing, collection = "Password strength", "passwordPolicies"
+
+    id: Mapped[str] = mapped_column(
+        Id, sa.ForeignKey("stormpath_password_policies.id", ondelete="CASCADE"), primary_key=True
+    )
+    min_length: Mapped[int] = mapped_column(default=8)
+    max_length: Mapped[int] = mapped_column(default=100)
+    min_lower_case: Mapped[int] = mapped_column(default=1)
+    min_upper_case: Mapped[int] = mapped_column(default=1)
+    min_numeric: Mapped[int] = mapped_column(default=1)
+    min_symbol: Mapped[int] = mapped_column(default=0)
+    min_diacritic: Mapped[int] = mapped_column(default=0)
+
+    @property
+    def href(self) -> str:
+        """The policy's address, and `/strength`."""
+        return f"{super().href}/strength"
+
+    @validates("min_length", "max_length")
+    def _check_length(self, key: str, value: object) -> int:
+        return whole_number(self.thing, key, value, 1, 255)
+
+    @validates("min_lower_case", "min_upper_case", "min_numeric", "min_symbol", "min_diacritic")
+    def _check_count(self, key: str, value: object) -> int:
+        return whole_number(self.thing, key, value, 0, 255)
+
+    def describe(self) -> str:
+        """Return the rules in one sentence, for whoever is about to choose a password."""
+        wanted = [
+            _(one) if count == 1 else _(many, count=count)
+            for count, one, many in (
+                (self.min_lower_case, "a lowercase letter", "%(count)s lowercase letters"),
+                (self.min_upper_case, "an uppercase letter", "%(count)s uppercase letters"),
+                (self.min_numeric, "a number", "%(count)s numbers"),
+                (self.min_symbol, "a symbol", "%(count)s symbols"),
+                (self.min_diacritic, "an accented letter", "%(count)s accented letters"),
+            )
+            if count
+        ]
+        if not wanted:
+            return _("At least %(length)s characters.", length=self.min_length)
+        listed = (
+            wanted[0] if len(wanted) == 1 else _("%(some)s and %(last)s", some=", ".join(wanted[:-1]), last=wanted[-1])
+        )
+        return _("At least %(length)s characters, with %(listed)s.", length=self.min_length, listed=listed)
+
+    def violations(self, password: str) -> Iterator[tuple[int, str]]:
+        """Yield the error code and the sentence of each rule that a composed password breaks."""
+        if len(password) < self.min_length:
+            yield 2007, _("Account password minimum length not satisfied.")
+        if len(password) > self.max_length or hashers.is_too_long(password):
+            yield 2008, _("Account password exceeded the maximum length.")
+        for attribute, allowed, one, many in _CLASSES:
+            least = getattr(self, attribute)
+            if sum(letter in allowed for letter in password) < least:
+                yield 400, _(one) if least == 1 else _(many, count=least)
+
+    def _before_save(self) -> None:
+        event.record("password_policy.updated", directory_id=self.id, changed=changed(self))
+
+
+class PasswordPolicy(Resource):
+    """The rules for the passwords of one directory. It has the directory's id."""
+
+    __tablename__ = "stormpath_password_policies"
+    thing, collection = "Password policy", "passwordPolicies"
+
+    id: Mapped[str] = mapped_column(Id, sa.ForeignKey("stormpath_directories.id", ondelete="CASCADE"), primary_key=True)
+    #: Whether well-known passwords, and the account's own names, are refused.
+    refuses_common: Mapped[bool] = mapped_column(default=True)
+    strength: Mapped[PasswordStrength] = relationship(lazy="joined", innerjoin=True, passive_deletes=True)
+
+    @classmethod
+    def standard(cls, directory_id: str) -> "PasswordPolicy":
+        """Return a new policy with Stormpath's values."""
+        return cls(id=directory_id, refuses_common=True, strength=PasswordStrength(id=directory_id))
+
+    def check(self, password: str, own_names: Iterable[str | None] = ()) -> None:
+        """Accept a password, or tell all that is wrong with it.
+
+        :param own_names: the account's names and the application's; a password that is hardly more is refused.
+        :raises PasswordRefused: it breaks rules; the code is the first one's.
+        """
+        composed = hashers.normal(password)
+        found = [*self.strength.violations(composed), *self._too_easy(composed, own_names)]
+        if found:
+            raise PasswordRefused([sentence for _code, sentence in found], code=found[0][0])
+
+    def _too_easy(self, password: str, own_names: Iterable[str | None]) -> Iterator[tuple[int, str]]:
+        if not self.refuses_common:
+            return
+        if password.casefold() in _common_passwords():
+            yield 400, _("Password is one of the most common ones: anybody would try it.")
+        own = {form for name in own_names if name for form in _forms(name)}
+        if own & _forms(password):
+            yield 400, _("Password is too close to a name of the account or the site.")
+
+    def _before_save(self) -> None:
+        event.record("password_policy.updated", directory_id=self.id, changed=changed(self))
+
+
+def _forms(name: str) -> set[str]:
+    """Return what a name, or a password, comes down to: as it is, and without digits and signs around it."""
+    folded = unicodedata.normalize("NFKC", name).casefold().strip()
+    around = "".join({letter for letter in folded if not letter.isalpha()})
+    return {folded, folded.strip(around)} - {""}
+
+
+@cache
+def _common_passwords() -> frozenset[str]:
+    lines = resources.files(__package__).joinpath("common_passwords.txt").read_text("utf-8").splitlines()
+    return frozenset(line for line in lines if not line.startswith("#"))

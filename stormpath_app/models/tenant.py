@@ -1,0 +1,25 @@
+"""Tenant: the whole of one database. There is one."""
+
+from typing import Self
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from .. import names
+from ..database import session
+from .base import Resource
+
+
+class Tenant(Resource):
+    """The owner of all applications and directories."""
+
+    __tablename__ = "stormpath_tenants"
+    thing, collection = "Tenant", "tenants"
+
+    name: Mapped[str] = mapped_column(sa.String(names.LONGEST))
+    key: Mapped[str] = mapped_column(sa.String(63), unique=True)
+
+    @classmethod
+    def current(cls) -> Self | None:
+        """Return the tenant; None in a database that nobody has set up."""
+        return session.scalar(sa.select(cls).order_by(cls.id).limit(1))

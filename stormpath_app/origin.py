@@ -1,0 +1,51 @@
+"""Who acts, from where and through which interface: what verbs read for throttle and audit instead of a request."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a change comes from.
+
+    `actor`: the id of the account that acts, or None; `address`: the network address; `user_agent`: as the client
+    tells it; `interface`: "web", "cli" or "python".
+    """
+
+    actor: str | None = None
+    address: str | None = None
+    user_agent: str | None = None
+    interface: str = "python"
+
+
+_entered: ContextVar[Origin | None] = ContextVar("stormpath_origin", default=None)
+_sources: list[Callable[[], Origin | None]] = []
+
+
+def add_source(source: Callable[[], Origin | None]) -> None:
+    """Ask `source` where nobody entered an origin; it returns None where it does not know.
+
+    The manager adds the one that reads Flask's request, so that nothing is built for a request that never asks.
+    """
+    if source not in _sources:
+        _sources.append(source)
+
+
+def current() -> Origin:
+    """Return the origin that was entered, else what a source knows, else plain Python."""
+    entered = _entered.get()
+    if entered is not None:
+        return entered
+    return next((found for source in _sources if (found := source()) is not None), Origin())
+
+
+@contextmanager
+def acting(origin: Origin) -> Iterator[Origin]:
+    """Act as `origin` inside the block."""
+    token = _entered.set(origin)
+    try:
+        yield origin
+    finally:
+        _entered.reset(token)

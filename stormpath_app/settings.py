@@ -1,0 +1,237 @@
+"""Every setting, its default and what it is for. `docs/settings.md` shows this table, and a test keeps the two equal.
+
+In `app.config` each name has the prefix `STORMPATH_`. URLs and ENABLE_<view> are read when the blueprint is
+registered, all others when they are used.
+"""
+
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from flask import current_app
+
+PREFIX = "STORMPATH_"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One row of the table. `kind`: what a value may be, as told to whoever gets it wrong."""
+
+    name: str
+    default: Any
+    kind: str
+    help: str
+
+
+SETTINGS = (
+    Setting("APPLICATION", "My Application", "text", "The name of the application (in Stormpath's sense) this app is."),
+    Setting(
+        "DATABASE_URI", None, "text or None", "Where the accounts live; None: `stormpath.db` in the instance folder."
+    ),
+    Setting("BASE_URL", None, "URL or None", "The public address of the site, for links and hrefs."),
+    Setting("REDIRECT_URL", "/", "text", "Where people go after they log in or register."),
+    Setting(
+        "REGISTRATION_REDIRECT_URL", None, "text or None", "Where they go after they register; None: REDIRECT_URL."
+    ),
+    Setting("ENABLE_REGISTRATION", True, "bool", "Whether there is a registration page."),
+    Setting("ENABLE_LOGIN", True, "bool", "Whether there is a login page."),
+    Setting("ENABLE_LOGOUT", True, "bool", "Whether there is a logout page."),
+    Setting("REGISTRATION_URL", "/register", "path", "Its path."),
+    Setting("LOGIN_URL", "/login", "path", "Its path."),
+    Setting("LOGOUT_URL", "/logout", "path", "Its path."),
+    Setting(
+        "BASE_TEMPLATE", "flask_stormpath/base.html", "text", "What our pages extend: blocks `title`, `head`, `body`."
+    ),
+    Setting("REGISTRATION_TEMPLATE", "flask_stormpath/register.html", "text", "The registration page."),
+    Setting("LOGIN_TEMPLATE", "flask_stormpath/login.html", "text", "The login page."),
+    Setting("ENABLE_USERNAME", False, "bool", "Whether people may choose a username and log in with it."),
+    Setting("ENABLE_GIVEN_NAME", True, "bool", "Whether the first name is asked for; if not, it is 'Anonymous'."),
+    Setting("ENABLE_MIDDLE_NAME", True, "bool", "Whether the middle name is asked for."),
+    Setting("ENABLE_SURNAME", True, "bool", "Whether the last name is asked for; if not, it is 'Anonymous'."),
+    Setting("REQUIRE_USERNAME", True, "bool", "Whether a username must be chosen, where it may be."),
+    Setting("REQUIRE_GIVEN_NAME", True, "bool", "Whether the first name must be given."),
+    Setting("REQUIRE_MIDDLE_NAME", False, "bool", "Whether the middle name must be given."),
+    Setting("REQUIRE_SURNAME", True, "bool", "Whether the last name must be given."),
+    Setting(
+        "LOGOUT_REQUIRES_POST", False, "bool", "Whether a GET of the logout page asks first instead of logging out."
+    ),
+    Setting("COOKIE_DURATION", timedelta(days=365), "timedelta", "How long a login lasts without activity."),
+    Setting("SESSION_LIFETIME", timedelta(days=365), "timedelta", "How long a login lasts at most."),
+    Setting("COOKIE_DOMAIN", None, "text or None", "The domain of the login cookies; None: this host alone."),
+    Setting(
+        "COOKIE_SECURE",
+        None,
+        "bool or None",
+        "Whether login cookies travel over https alone; None: yes, but in debug or with a BASE_URL that is http on this"
+        " machine.",
+    ),
+    Setting(
+        "CONTENT_SECURITY_POLICY",
+        None,
+        "text or None",
+        "The Content-Security-Policy of our pages; None: the strictest they work with.",
+    ),
+    Setting(
+        "BCRYPT_COST", 12, "cost", "The cost of a password hash, 10 to 14; each step doubles it (4 to 9 in tests)."
+    ),
+    Setting("PROXY_COUNT", 0, "count", "How many proxies stand before the runnable site (`create_app`)."),
+)
+
+#: Settings of Flask-Stormpath that this version reads nothing from, and why.
+NOT_YET = {
+    **dict.fromkeys(
+        ("API_KEY_FILE", "API_KEY_ID", "API_KEY_SECRET"), "is not needed: the accounts are in this app's own database"
+    ),
+    **dict.fromkeys(
+        ("ENABLE_EMAIL", "ENABLE_PASSWORD", "REQUIRE_EMAIL", "REQUIRE_PASSWORD"),
+        "has no effect: an account always has an e-mail address and a password",
+    ),
+    **dict.fromkeys(
+        (
+            *(
+                "ENABLE_FORGOT_PASSWORD",
+                "FORGOT_PASSWORD_URL",
+                "FORGOT_PASSWORD_CHANGE_URL",
+                "FORGOT_PASSWORD_TEMPLATE",
+            ),
+            *("FORGOT_PASSWORD_EMAIL_SENT_TEMPLATE", "FORGOT_PASSWORD_CHANGE_TEMPLATE"),
+            *("FORGOT_PASSWORD_COMPLETE_TEMPLATE", "VERIFY_EMAIL"),
+        ),
+        "has no effect yet: mail workflows are not part of this version",
+    ),
+    **dict.fromkeys(
+        ("ENABLE_SETTINGS", "SETTINGS_URL", "SETTINGS_TEMPLATE"),
+        "has no effect yet: the settings page is not part of this version",
+    ),
+    **dict.fromkeys(
+        ("ENABLE_FACEBOOK", "ENABLE_GOOGLE", "FACEBOOK_LOGIN_URL", "GOOGLE_LOGIN_URL", "SOCIAL"),
+        "has no effect yet: social login is not part of this version",
+    ),
+    "CACHE": "has no effect yet: caching is not part of this version",
+}
+
+#: What must not change once the blueprint is registered.
+AT_REGISTRATION = (
+    "ENABLE_REGISTRATION",
+    "ENABLE_LOGIN",
+    "ENABLE_LOGOUT",
+    "REGISTRATION_URL",
+    "LOGIN_URL",
+    "LOGOUT_URL",
+)
+
+_DEFAULTS = {row.name: row.default for row in SETTINGS}
+
+
+class _Settings:
+    """The settings of the current app: `settings.LOGIN_URL` is `app.config["STORMPATH_LOGIN_URL"]` at this moment."""
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return current_app.config[PREFIX + name]
+        except KeyError:
+            raise AttributeError(f"no setting {PREFIX}{name}") from None
+
+
+settings = _Settings()
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What `check()` found. An "error" stops the app; a "warning" is logged, and fails `check --deploy`; a "note" is told.
+
+    "deploy" is a warning that only `check --deploy` tells.
+    """
+
+    sentence: str
+    level: Literal["error", "warning", "deploy", "note"] = "error"
+
+
+def set_defaults(config: dict[str, Any]) -> None:
+    """Write the default of each setting that is not there into `config`, where templates read them too."""
+    for row in SETTINGS:
+        config.setdefault(PREFIX + row.name, row.default)
+
+
+def registered(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values that a blueprint registered now is built from."""
+    return {name: config[PREFIX + name] for name in AT_REGISTRATION}
+
+
+def check(config: Mapping[str, Any], at_registration: Mapping[str, Any]) -> list[Problem]:
+    """Return a problem for each setting that is misspelt, of the wrong kind, or changed too late."""
+    return [*_unknown(config), *_wrong(config), *_too_late(config, at_registration)]
+
+
+def _unknown(config: Mapping[str, Any]) -> Iterator[Problem]:
+    for name in (name.removeprefix(PREFIX) for name in config if name.startswith(PREFIX)):
+        if name in NOT_YET:
+            if not config[PREFIX + name]:
+                continue
+            yield Problem(f"{PREFIX}{name} {NOT_YET[name]}.", "note")
+        elif name not in _DEFAULTS:
+            close = difflib.get_close_matches(name, _DEFAULTS, n=1)
+            hint = f" Did you mean {PREFIX}{close[0]}?" if close else " docs/settings.md lists those there are."
+            yield Problem(f"There is no setting {PREFIX}{name}.{hint}")
+
+
+def _wrong(config: Mapping[str, Any]) -> Iterator[Problem]:
+    for row in SETTINGS:
+        value = config[PREFIX + row.name]
+        if not _is(row.kind, value, config):
+            told = "10 to 14 (4 to 9 only with TESTING)" if row.kind == "cost" else _TOLD[row.kind]
+            yield Problem(f"{PREFIX}{row.name} is {value!r}; it must be {told}.")
+
+
+def _too_late(config: Mapping[str, Any], at_registration: Mapping[str, Any]) -> Iterator[Problem]:
+    for name, before in at_registration.items():
+        if config[PREFIX + name] != before:
+            yield Problem(
+                f"{PREFIX}{name} was changed to {config[PREFIX + name]!r} after the pages were registered;"
+                " set it before StormpathManager(app) or init_app(app)."
+            )
+
+
+_TOLD = {
+    "text": "text",
+    "text or None": "text, or None",
+    "path": "a path that begins with a slash, such as '/login'",
+    "URL or None": "an http or https address without a path's slash at its end, such as 'https://www.example.com', or None",
+    "bool": "True or False",
+    "bool or None": "True, False or None",
+    "timedelta": "a positive datetime.timedelta, such as timedelta(days=30)",
+    "count": "a whole number, 0 or more",
+}
+
+
+def _is(kind: str, value: Any, config: Mapping[str, Any]) -> bool:
+    if kind.endswith(" or None"):
+        return value is None or _is(kind.removesuffix(" or None"), value, config)
+    match kind:
+        case "text":
+            return isinstance(value, str) and bool(value)
+        case "path":
+            return isinstance(value, str) and value.startswith("/") and not value.startswith("//")
+        case "URL":
+            return isinstance(value, str) and _is_base_url(value)
+        case "bool":
+            return isinstance(value, bool)
+        case "timedelta":
+            return isinstance(value, timedelta) and value > timedelta()
+        case "count":
+            return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+        case "cost":
+            return isinstance(value, int) and (4 if config.get("TESTING") else 10) <= value <= 14
+        case _:
+            raise AssertionError(kind)
+
+
+def _is_base_url(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.hostname) and not value.endswith("/")

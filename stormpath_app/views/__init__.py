@@ -1,0 +1,68 @@
+"""The blueprint `stormpath`: the pages people meet."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Blueprint, Response, abort, current_app, request
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge, UnsupportedMediaType
+
+from ..errors import NotReady
+from ..translation import gettext as _
+from .login import login, logout
+from .pages import LONGEST_BODY, add_headers, render
+from .registration import register
+
+_FORM_TYPES = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
+_VIEWS = (("REGISTRATION", "register", register), ("LOGIN", "login", login), ("LOGOUT", "logout", logout))
+
+
+def create_blueprint(settings: Mapping[str, Any]) -> Blueprint:
+    """Return the blueprint with the pages that these settings enable, at the addresses they give."""
+    blueprint = Blueprint(
+        "stormpath",
+        __package__.rpartition(".")[0],
+        template_folder="templates",
+        static_folder="static",
+        static_url_path="/stormpath/static",
+    )
+    for name, endpoint, view in _VIEWS:
+        if settings[f"ENABLE_{name}"]:
+            blueprint.add_url_rule(settings[f"{name}_URL"], endpoint, view, methods=["GET", "POST"])
+    blueprint.url_value_preprocessor(_limit_body)  # runs before anything of a host's can read the form
+    blueprint.before_request(_accept_forms_alone)
+    blueprint.after_request(add_headers)
+    for error, heading, sentence in _REFUSALS:
+        blueprint.register_error_handler(error, _refusal(heading, sentence))
+    return blueprint
+
+
+def _limit_body(_endpoint: str | None, _values: dict[str, Any] | None) -> None:
+    request.max_content_length = LONGEST_BODY
+
+
+def _accept_forms_alone() -> None:
+    if request.method == "POST" and request.mimetype not in _FORM_TYPES and request.content_length:
+        abort(415)
+
+
+_REFUSALS: tuple[tuple[type[HTTPException], str, str], ...] = (
+    (RequestEntityTooLarge, "Too much", "What was sent is too long for this page."),
+    (UnsupportedMediaType, "Not a form", "This page takes forms."),
+    (BadRequest, "Not accepted", "Open the page again, then send it once more."),
+)
+
+
+def _refusal(heading: str, sentence: str) -> Any:
+    def answer(error: HTTPException) -> ResponseReturnValue:
+        page = render("flask_stormpath/error.html", heading=_(heading), sentence=_(sentence))
+        return Response(page, error.code)
+
+    return answer
+
+
+def answer_not_ready(error: NotReady) -> ResponseReturnValue:
+    """Tell that the site is not set up; in debug also what is missing, which is for its developer alone."""
+    problems = error.problems if current_app.debug else []
+    page = render("flask_stormpath/not_ready.html", heading=_("Not set up yet"), sentence=error.message, problems=problems)
+    return add_headers(Response(page, error.status))

@@ -1,0 +1,56 @@
+"""Logging in and out."""
+
+from flask import redirect, request
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+from flask_wtf import FlaskForm
+
+from ..authentication import login_user, logout_user
+from ..errors import LoginFailed
+from ..models import Application
+from ..settings import settings
+from .forms import LoginForm
+from .pages import link, next_url, render, tell, tell_errors
+
+
+def login() -> ResponseReturnValue:
+    """Log a person in, then lead to the page they came for."""
+    form, target, status = LoginForm(), next_url(), 200
+    if request.method == "POST":
+        if not form.validate():
+            status = tell_errors(form)
+        else:
+            try:
+                result = Application.current().authenticate_account(form.login.data, form.password.data)
+            except LoginFailed as error:
+                tell(form, None, error.message)
+            else:
+                login_user(result.account)
+                return redirect(target or settings.REDIRECT_URL)
+    elif current_user.is_authenticated and target is None:
+        return redirect(settings.REDIRECT_URL)
+    page = render(
+        settings.LOGIN_TEMPLATE,
+        form,
+        other_account=bool(current_user.is_authenticated),
+        register_url=link("stormpath.register", target),
+    )
+    return page, status
+
+
+def logout() -> ResponseReturnValue:
+    """Log a person out: a form of ours posts; a typed address or an old link gets, unless the settings forbid it."""
+    form = FlaskForm()
+    posted = request.method == "POST"
+    if posted and form.validate():
+        logout_user()
+    elif posted or settings.LOGOUT_REQUIRES_POST:
+        return render("flask_stormpath/logout.html", form), tell_errors(form) if posted else 200
+    elif request.method == "GET" and not _is_prefetched():
+        logout_user()
+    return redirect(f"{request.script_root}/")
+
+
+def _is_prefetched() -> bool:
+    """Tell whether a browser asks ahead of its user, who has not clicked yet."""
+    return "prefetch" in request.headers.get("Sec-Purpose", "")

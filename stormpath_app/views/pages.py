@@ -1,0 +1,106 @@
+"""How a page of ours is answered: its template's surroundings, its headers, and where it leads to next."""
+
+import unicodedata
+from typing import Any
+from urllib.parse import urljoin, urlsplit, urlunsplit
+
+from flask import Response, current_app, flash, g, render_template, request, url_for
+from flask_wtf import FlaskForm
+
+from ..authentication import is_secure
+from ..settings import settings
+from ..translation import gettext as _
+
+#: Longest body of a form, in bytes.
+LONGEST_BODY = 64 * 1024
+
+_STRICT = "default-src 'self'; frame-ancestors 'none'; object-src 'none'; base-uri 'none'"
+_HOSTS_TEMPLATE = "frame-ancestors 'none'; object-src 'none'; base-uri 'none'"
+
+
+def render(template: str, form: FlaskForm | None = None, **context: Any) -> str:
+    """Render a page with what every page of ours knows."""
+    environment = current_app.jinja_env
+    if "_" not in environment.globals:
+        context["_"] = _
+    context.setdefault("site_name", settings.APPLICATION)
+    context.setdefault("home_url", f"{request.script_root}/")
+    g.stormpath_shipped = _is_shipped(template) and _is_shipped(settings.BASE_TEMPLATE)
+    return render_template(template, form=form, insecure=is_secure() and not request.is_secure, **context)
+
+
+def add_headers(response: Response) -> Response:
+    """Add the headers of our own pages; one that is there already is left alone."""
+    if request.endpoint and request.endpoint.endswith(".static"):
+        return response
+    policy = _STRICT if g.pop("stormpath_shipped", True) else _HOSTS_TEMPLATE
+    for name, value in (
+        ("Content-Security-Policy", settings.CONTENT_SECURITY_POLICY or policy),
+        ("Cache-Control", "no-store"),
+        ("Referrer-Policy", "same-origin"),
+        ("X-Content-Type-Options", "nosniff"),
+        ("X-Frame-Options", "DENY"),
+    ):
+        response.headers.setdefault(name, value)
+    response.vary.add("Cookie")
+    return response
+
+
+def tell(form: FlaskForm, field: str | None, message: str) -> None:
+    """Tell what is wrong: as a flashed message, which a host's own template shows, and at the field."""
+    flash(message, "error")
+    if field is not None and field in form:
+        form[field].errors = [*form[field].errors, message]
+
+
+def tell_errors(form: FlaskForm) -> int:
+    """Tell all that a form's own look at itself found; return the status of the answer."""
+    if "csrf_token" in form.errors:
+        flash(_("This page was open for too long. Send it once more."), "error")
+        return 400
+    for messages in form.errors.values():
+        for message in messages:
+            flash(message, "error")
+    return 200
+
+
+def link(endpoint: str, target: str | None = None) -> str | None:
+    """Return the URL of another page of ours, or of a host's at its name, keeping where it should lead to."""
+    return url_for(endpoint, next=target) if endpoint in current_app.view_functions else None
+
+
+def next_url() -> str | None:
+    """Return the page that `?next=` asks for, as a path of this site; None where it asks for none or for another site."""
+    return local_path(request.args.get("next", ""))
+
+
+def local_path(target: str) -> str | None:
+    """Return a URL of this site as path, query and fragment; None for every other.
+
+    Browsers forgive much: they drop tabs and newlines, and read a backslash as a slash. So what holds such a thing is
+    refused, and what is left is read as they read it, against the page that is asked for.
+    """
+    if not target or "\\" in target or any(unicodedata.category(letter)[0] in "CZ" for letter in target):
+        return None
+    try:
+        parts = urlsplit(target)
+        if parts.scheme or parts.netloc:
+            if parts.scheme not in {"http", "https"} or parts.netloc != request.host:
+                return None
+            path = parts.path or "/"
+        else:
+            path = urlsplit(urljoin(f"http://host{request.script_root}{request.path}", target)).path
+    except ValueError:
+        return None
+    if not path.startswith("/") or path.startswith("//"):
+        return None
+    return urlunsplit(("", "", path, parts.query, parts.fragment))
+
+
+def _is_shipped(template: str) -> bool:
+    """Tell whether a template is our own file, not a host's of the same name."""
+    found = current_app.jinja_env.get_template(template).filename or ""
+    return found.startswith(_TEMPLATES)
+
+
+_TEMPLATES = __file__.rpartition("views")[0] + "templates"

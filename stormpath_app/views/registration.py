@@ -1,0 +1,52 @@
+"""Creating an account."""
+
+from flask import redirect, request
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+
+from ..authentication import login_user
+from ..errors import PasswordRefused, PropertyError, StormpathError
+from ..models import Application
+from ..settings import settings
+from .forms import RegistrationForm
+from .pages import link, next_url, render, tell, tell_errors
+
+
+def register() -> ResponseReturnValue:
+    """Create an account, log it in, then lead on."""
+    form, target, status = RegistrationForm(), next_url(), 200
+    if request.method == "POST":
+        if not form.validate():
+            status = tell_errors(form)
+        else:
+            try:
+                account = Application.current().accounts.create(form.attributes())
+            except StormpathError as error:
+                _tell(form, error)
+            else:
+                login_user(account)
+                return redirect(target or settings.REGISTRATION_REDIRECT_URL or settings.REDIRECT_URL)
+    elif current_user.is_authenticated:
+        return redirect(target or settings.REDIRECT_URL)
+    page = render(
+        settings.REGISTRATION_TEMPLATE,
+        form,
+        password_hint=_password_hint(),
+        login_url=link("stormpath.login", target),
+    )
+    return page, status
+
+
+def _tell(form: RegistrationForm, error: StormpathError) -> None:
+    if isinstance(error, PasswordRefused):
+        for violation in error.violations:
+            tell(form, "password", violation)
+    elif isinstance(error, PropertyError):
+        tell(form, error.property.removesuffix(" address").replace(" ", "_"), error.message)
+    else:
+        tell(form, None, error.message)
+
+
+def _password_hint() -> str | None:
+    mapping = Application.current().default_account_store_mapping
+    return mapping and mapping.account_store.password_policy.strength.describe()

@@ -1,0 +1,168 @@
+"""A small host app on an SQLite file of its own, and what tests do to it again and again."""
+
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+from flask.testing import FlaskClient
+
+from stormpath_app import Account, StormpathManager, clock, login_required, user
+from stormpath_app.database import database
+from stormpath_app.installation import set_up
+
+PASSWORD = "Woot1Loves.Cookies"  # noqa: S105 - of a person who is not
+SECRET_KEY = "of these tests alone, and long enough for all of them"  # noqa: S105
+
+
+@pytest.fixture(autouse=True)
+def _push_request_context() -> Iterator[None]:
+    """Replace pytest-flask's fixture: it holds one app context open, and with it the user of the first request."""
+    yield
+
+
+def make_app(instance: Path, **settings: Any) -> Flask:
+    """Return a host app of a few lines. Its doors are closed, though it is being tested."""
+    app = Flask("host", instance_path=str(instance))
+    app.config.update(TESTING=True, LOGIN_DISABLED=False, SECRET_KEY=SECRET_KEY, STORMPATH_BCRYPT_COST=4)
+    app.config.update(settings)
+    StormpathManager(app)
+
+    @app.get("/")
+    def home() -> str:
+        return "Hello"
+
+    @app.get("/secret")
+    @login_required
+    def secret() -> str:
+        return f"Hello {user.given_name}"
+
+    return app
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return an instance folder with a database that is set up: tests begin with a copy."""
+    instance = tmp_path_factory.mktemp("installed")
+    app = make_app(instance)
+    with app.app_context():
+        set_up(app)
+        database.engine.dispose()
+    return instance
+
+
+@pytest.fixture
+def instance(installed: Path, tmp_path: Path) -> Path:
+    """Return an instance folder of this test's own, set up."""
+    return Path(shutil.copytree(installed, tmp_path / "instance"))
+
+
+@pytest.fixture
+def app(instance: Path, request: pytest.FixtureRequest) -> Iterator[Flask]:
+    """Return an app, set up; `@pytest.mark.settings(STORMPATH_ENABLE_USERNAME=True)` sets it up otherwise."""
+    marks = list(request.node.iter_markers("settings"))
+    settings = {name: value for mark in reversed(marks) for name, value in mark.kwargs.items()}
+    app = make_app(instance, **settings)
+    yield app
+    with app.app_context():
+        database.engine.dispose()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """Return a browser."""
+    return app.test_client()
+
+
+@pytest.fixture
+def context(app: Flask) -> Iterator[Flask]:
+    """Hold an app context for tests of resources. Tests that send requests must not: requests would share it."""
+    with app.app_context():
+        yield app
+
+
+@pytest.fixture
+def account(app: Flask) -> dict[str, str]:
+    """Return the attributes of somebody who has an account: Han Solo, with PASSWORD."""
+    with app.app_context():
+        Account.create("han@falcon.example", PASSWORD, "Han", "Solo", username="solo")
+    return {"email": "han@falcon.example", "username": "solo", "password": PASSWORD}
+
+
+def token(client: FlaskClient, page: str = "/login") -> str:
+    """Return the CSRF token of a page's form."""
+    found = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', client.get(page).text)
+    assert found, f"{page} has no form"
+    return found[1]
+
+
+@pytest.fixture
+def log_in() -> Callable[..., Any]:
+    """Return a function that sends the login form of a browser and returns the answer."""
+
+    def log_in(client: FlaskClient, login: str = "han@falcon.example", password: str = PASSWORD, **how: Any) -> Any:
+        page = how.pop("page", "/login")
+        data = {"csrf_token": token(client), "login": login, "password": password}
+        return client.post(page, data=data, **how)
+
+    return log_in
+
+
+@pytest.fixture
+def register() -> Callable[..., Any]:
+    """Return a function that sends the registration form of a browser and returns the answer."""
+
+    def register(client: FlaskClient, page: str = "/register", **fields: str) -> Any:
+        data = {
+            "csrf_token": token(client, page),
+            "given_name": "Leia",
+            "surname": "Organa",
+            "email": "leia@alderaan.example",
+            "password": PASSWORD,
+            **fields,
+        }
+        return client.post(page, data=data)
+
+    return register
+
+
+class HeldClock:
+    """The time, as the test wants it."""
+
+    def __init__(self) -> None:
+        self.at = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+
+    def forward(self, **duration: float) -> None:
+        """Let time pass."""
+        self.at += timedelta(**duration)
+
+
+@pytest.fixture
+def held_clock(monkeypatch: pytest.MonkeyPatch) -> HeldClock:
+    """Hold the clock."""
+    held = HeldClock()
+    monkeypatch.setattr(clock, "now", lambda: held.at)
+    return held
+
+
+@contextmanager
+def statements(app: Flask) -> Iterator[list[str]]:
+    """Collect the SQL statements that the app sends."""
+    seen: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        seen.append(statement)
+
+    with app.app_context():
+        engine = database.engine
+    sa.event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield seen
+    finally:
+        sa.event.remove(engine, "before_cursor_execute", note)
