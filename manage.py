@@ -78,8 +78,7 @@ def _refuse_a_taken_port(host: str, port: int) -> None:
                 free.bind((host, 0))
                 other = free.getsockname()[1]
             raise click.ClickException(
-                f"Port {port} is in use. Pick another: make run PORT={other}"
-                f"  (or: python manage.py run --port {other})"
+                f"Port {port} is in use. Pick another: make run PORT={other}  (or: python manage.py run --port {other})"
             ) from error
 
 

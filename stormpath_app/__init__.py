@@ -4,8 +4,7 @@ from .authentication import login_user, logout_user, user
 from .authorization import login_required
 from .errors import StormpathError
 from .manager import StormpathManager
-from .models import Account, Application, Directory
-from .models import Account as User
+from .models import Account, Account as User, Application, Directory
 
 current_user = user
 

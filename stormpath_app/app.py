@@ -89,9 +89,24 @@ def _links() -> list[dict[str, str | None]]:
     who = user.email if user.is_authenticated else "you@example.com"
     rows = [
         (_("A page for members"), _("It asks who you are, then brings you back."), url_for("secret"), None),
-        (_("A second account, from the command line"), _("It asks for the password."), None, "python manage.py create-account friend@example.com"),
+        (
+            _("A second account, from the command line"),
+            _("It asks for the password."),
+            None,
+            "python manage.py create-account friend@example.com",
+        ),
         (_("A new password"), _("It logs the account out everywhere."), None, f"python manage.py set-password {who}"),
-        (_("What would a public site need?"), _("A list of what is still open here."), None, "python manage.py check --deploy"),
-        (_("Your own app"), _("Eight lines of Flask, and how to change every page: read README.md and docs/."), None, None),
+        (
+            _("What would a public site need?"),
+            _("A list of what is still open here."),
+            None,
+            "python manage.py check --deploy",
+        ),
+        (
+            _("Your own app"),
+            _("Eight lines of Flask, and how to change every page: read README.md and docs/."),
+            None,
+            None,
+        ),
     ]
     return [{"title": title, "text": text, "url": url, "command": command} for title, text, url, command in rows]

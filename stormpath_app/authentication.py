@@ -4,15 +4,22 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Request, Response, current_app, g, request
-from flask import session as browser_session
+from flask import Request, Response, current_app, g, request, session as browser_session
 from flask_login import current_user, user_logged_in, user_logged_out
 from werkzeug.local import LocalProxy
 
 from . import clock
 from .database import atomic, database
-from .models import ENABLED, Account, AccountSession, ActiveSession, Application, active_session, event
-from .models import session as sessions
+from .models import (
+    ENABLED,
+    Account,
+    AccountSession,
+    ActiveSession,
+    Application,
+    active_session,
+    event,
+    session as sessions,
+)
 from .settings import settings
 
 #: Ends when the browser closes; and the remembered one, which does not.
@@ -90,9 +97,10 @@ def logout_user() -> bool:
 
 def _end_current() -> ActiveSession | None:
     load_user(request)
-    found, _token = g.pop("stormpath_session", (None, None))
-    if found is not None:
-        sessions.end(AccountSession.id == found.id)
+    if "stormpath_session" not in g:
+        return None
+    found: ActiveSession = g.pop("stormpath_session")[0]
+    sessions.end(AccountSession.id == found.id)
     return found
 
 

@@ -24,7 +24,8 @@ def login_required(view: Callable[P, ResponseReturnValue]) -> Callable[P, Respon
         if is_enforced() and request.method != "OPTIONS" and not current_user.is_authenticated:
             refusal: ResponseReturnValue = current_app.login_manager.unauthorized()  # type: ignore[attr-defined]
             return refusal
-        return current_app.ensure_sync(view)(*args, **kwargs)
+        answer: ResponseReturnValue = current_app.ensure_sync(view)(*args, **kwargs)
+        return answer
 
     return guarded
 

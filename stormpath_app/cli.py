@@ -86,9 +86,7 @@ def db_current() -> None:
 @click.option("--deploy", is_flag=True, help="Also tell what a site for the public must not have.")
 def check(deploy: bool) -> None:
     """Look at settings, secret, schema and application. Exit code 1: something is wrong."""
-    found = [
-        problem for problem in current_app.extensions["stormpath"].check() if deploy or problem.level != "deploy"
-    ]
+    found = [problem for problem in current_app.extensions["stormpath"].check() if deploy or problem.level != "deploy"]
     for problem in found:
         level = "warning" if problem.level == "deploy" else problem.level
         click.echo(f"{level}: {problem.sentence}", err=level != "note")
@@ -135,12 +133,14 @@ def set_password(login: str, password_stdin: bool) -> None:
 def _find(login: str) -> Account:
     account = Application.current().find_account(login)
     if account is None:
-        raise click.ClickException(f"No account of {settings.APPLICATION!r} has the e-mail address or username {login!r}.")
+        raise click.ClickException(
+            f"No account of {settings.APPLICATION!r} has the e-mail address or username {login!r}."
+        )
     return account
 
 
 def _ask_password(from_stdin: bool) -> str:
-    """Return a password from standard input (its first line) or a prompt; it is never an argument, which others can see."""
+    """Return a password from standard input (its first line) or a prompt. Never an argument: others could see it."""
     if from_stdin:
         return sys.stdin.readline().rstrip("\r\n")
     asked: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)

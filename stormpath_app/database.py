@@ -16,7 +16,6 @@ from sqlalchemy import event
 from sqlalchemy.dialects import mysql
 from sqlalchemy.orm import Session
 
-
 FILE = "stormpath.db"
 
 
@@ -42,7 +41,7 @@ class Database(SQLAlchemy):
         """The engine of the current app, under the key None."""
         app = current_app._get_current_object()  # type: ignore[attr-defined]
         found = self._app_engines.get(app)
-        return found if found else self._make_engines(app)
+        return found or self._make_engines(app)
 
     def _make_engines(self, app: Flask) -> dict[str | None, sa.Engine]:
         with self._making:
@@ -150,7 +149,8 @@ def is_atomic() -> bool:
 
 def begin_write(connection: sa.Connection) -> None:
     """Take SQLite's write lock now, so that what is read next is still true when it is written. Idempotent."""
-    if connection.dialect.name == "sqlite" and not connection.connection.dbapi_connection.in_transaction:
+    driver: Any = connection.connection.dbapi_connection
+    if connection.dialect.name == "sqlite" and not driver.in_transaction:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 

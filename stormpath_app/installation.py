@@ -14,15 +14,23 @@ from .database import atomic, begin_write, session
 from .models import Application, Tenant
 from .settings import Problem, settings
 
-SECRET_FILE = "stormpath_secret_key"
+SECRET_FILE = "stormpath_secret_key"  # noqa: S105 - the name of a file
 
 #: Keys that stand in a manual or tutorial: anybody can sign with them.
 _PUBLISHED = frozenset(
     {
         *("someprivatestringhere", "secret", "secret_key", "secret-key", "changeme", "change-me", "change me", "dev"),
-        *("mysecret", "my-secret-key", "mysecretkey", "your-secret-key", "your_secret_key", "yoursecretkey"),
+        *(
+            "password",
+            "mysecret",
+            "my-secret-key",
+            "mysecretkey",
+            "your-secret-key",
+            "your_secret_key",
+            "yoursecretkey",
+        ),
         *("supersecret", "super-secret", "super secret key", "super-secret-key", "development key", "top secret"),
-        *("you-will-never-guess", "hard to guess string", "A_VERY_SECRET_KEY", "xxx", "key", "test", "password"),
+        *("you-will-never-guess", "hard to guess string", "a_very_secret_key", "xxx", "key", "test"),
         "192b9bdd22ab9ed4d12e236c78afcb9a393ec15f71bbf5dc987d54727823bcbf",
         '_5#y2L"F4Q8z\\n\\xec]/',
     }
@@ -33,7 +41,7 @@ _PUBLISHED = frozenset(
 
 
 def set_up(app: Flask) -> None:
-    """Make or upgrade the tables, the tenant and the first application. Again, or by two at once, it changes nothing."""
+    """Make or upgrade the tables, the tenant and the first application. Again, or by two at once, is the same."""
     if database.is_our_own(app):
         make_folder(app)
         database.create_file(app)
@@ -88,12 +96,16 @@ def populate() -> None:
 
 
 def set_up_in_debug(app: Flask) -> None:
-    """Set up what a developer should not have to, and only what is ours: the default database and the secret beside it."""
-    if database.is_our_own(app):
+    """Set up what is ours alone, the default database and the secret beside it, so that a developer need not."""
+    if not database.is_our_own(app):
+        return
+    try:
         if not app.secret_key:
             app.secret_key = read_secret(app) or make_secret(app)
         with app.app_context():
             set_up(app)
+    except OSError as error:  # `check` tells what is missing; this, why
+        app.logger.error("The instance folder %s cannot be written: %s", app.instance_path, error)
 
 
 def _create_first_resources() -> None:
@@ -160,7 +172,9 @@ def _check_secret(app: Flask) -> Iterator[Problem]:
     size = len(key.encode() if isinstance(key, str) else key)
     text = key if isinstance(key, str) else key.decode("utf-8", "replace")
     if text.casefold() in {published.casefold() for published in _PUBLISHED}:
-        yield Problem(f"SECRET_KEY is one that stands in manuals: anybody can sign with it. Make one with `{generate}`.")
+        yield Problem(
+            f"SECRET_KEY is one that stands in manuals: anybody can sign with it. Make one with `{generate}`."
+        )
     elif size < 16:
         yield Problem(f"SECRET_KEY has {size} bytes; it needs 16, better 32. Make one with `{generate}`.")
     elif size < 32:

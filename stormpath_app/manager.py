@@ -151,7 +151,7 @@ class StormpathManager:
     # --- Who must log in ---
 
     def _send_to_login(self) -> Response:
-        """Send a person to the login page, and have it lead back; a form they sent cannot be sent again by a redirect."""
+        """Send a person to the login page, which leads back, unless a form was sent: no link repeats that."""
         app = current_app._get_current_object()  # type: ignore[attr-defined]
         user_unauthorized.send(app)
         try:

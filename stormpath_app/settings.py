@@ -141,9 +141,10 @@ settings = _Settings()
 
 @dataclass(frozen=True)
 class Problem:
-    """What `check()` found. An "error" stops the app; a "warning" is logged, and fails `check --deploy`; a "note" is told.
+    """What `check()` found.
 
-    "deploy" is a warning that only `check --deploy` tells.
+    An "error" stops the app; a "warning" is logged and fails `check --deploy`; "deploy" is one that only it tells;
+    a "note" is told.
     """
 
     sentence: str
@@ -199,7 +200,7 @@ _TOLD = {
     "text": "text",
     "text or None": "text, or None",
     "path": "a path that begins with a slash, such as '/login'",
-    "URL or None": "an http or https address without a path's slash at its end, such as 'https://www.example.com', or None",
+    "URL or None": "an http or https address without a slash at its end, such as 'https://www.example.com', or None",
     "bool": "True or False",
     "bool or None": "True, False or None",
     "timedelta": "a positive datetime.timedelta, such as timedelta(days=30)",

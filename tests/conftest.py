@@ -17,14 +17,13 @@ from stormpath_app import Account, StormpathManager, clock, login_required, user
 from stormpath_app.database import database
 from stormpath_app.installation import set_up
 
-PASSWORD = "Woot1Loves.Cookies"  # noqa: S105 - of a person who is not
-SECRET_KEY = "of these tests alone, and long enough for all of them"  # noqa: S105
+PASSWORD = "Woot1Loves.Cookies"
+SECRET_KEY = "of these tests alone, and long enough for all of them"
 
 
 @pytest.fixture(autouse=True)
-def _push_request_context() -> Iterator[None]:
+def _push_request_context() -> None:
     """Replace pytest-flask's fixture: it holds one app context open, and with it the user of the first request."""
-    yield
 
 
 def make_app(instance: Path, **settings: Any) -> Flask:

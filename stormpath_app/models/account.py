@@ -11,8 +11,7 @@ from .. import clock, hashers, names, signals
 from ..database import UTCDateTime, announce, exact_text, release, session
 from ..errors import AccountAlreadyExists, PropertyRequired, WrongPassword, WrongType
 from ..settings import settings
-from . import event
-from . import session as sessions
+from . import event, session as sessions
 from .base import DISABLED, ENABLED, UNVERIFIED, Id, Resource, changed, status
 from .login_name import LoginName
 
@@ -24,6 +23,7 @@ class Claim(int):
     """True or False that may also be called: old apps write `user.is_active()`, newer ones `user.is_active`."""
 
     def __call__(self) -> bool:
+        """Return the claim as a bool."""
         return bool(self)
 
     def __repr__(self) -> str:
@@ -79,7 +79,7 @@ class Account(Resource):
 
         :raises AccountAlreadyExists, PasswordRefused, PropertyError: it cannot be; nothing is written.
         """
-        return cls.current_application().accounts.create(
+        created: Account = cls.current_application().accounts.create(
             email=email,
             password=password,
             given_name=given_name,
@@ -88,6 +88,7 @@ class Account(Resource):
             middle_name=middle_name,
             status=status,
         )
+        return created
 
     @classmethod
     def from_login(cls, login: str, password: str) -> "Account":
@@ -95,7 +96,9 @@ class Account(Resource):
 
         :raises LoginFailed: nobody is let in.
         """
-        return cls.current_application().authenticate_account(login, password).account
+        result = cls.current_application().authenticate_account(login, password)
+        found: Account = result.account
+        return found
 
     # --- Who it is ---
 
@@ -160,18 +163,19 @@ class Account(Resource):
         self._new_password = value
 
     def own_names(self) -> Iterable[str | None]:
-        """Return the names a password must not come down to."""
-        local = self.email.rpartition("@")[0] if self.email else None
-        return (self.email, local, self.chosen_username, self.given_name, self.surname, self.full_name)
+        """Return the names a password must not come down to: the account's, and those of the sites it is for."""
+        local = self.email.rpartition("@")[0]
+        own = (self.email, local, self.chosen_username, self.given_name, self.surname, self.full_name)
+        return (*own, *self.directory.site_names())
 
-    def hash_new_password(self, *more_names: str | None) -> None:
+    def hash_new_password(self) -> None:
         """Hash the password that was set, by the directory's policy. Done before `save()`'s transaction begins.
 
         :raises PasswordRefused: the policy refuses it.
         """
         if self._new_password is None:
             return
-        self.directory.password_policy.check(self._new_password, [*self.own_names(), *more_names])
+        self.directory.password_policy.check(self._new_password, self.own_names())
         release()
         self.password_hash = hashers.hash(self._new_password, settings.BCRYPT_COST)
         self.password_modified_at = clock.now()
@@ -182,6 +186,8 @@ class Account(Resource):
 
         :raises WrongPassword: it is another one, or the account has none.
         """
+        # What is in memory may be older than a change of the password, or of the status, elsewhere.
+        session.refresh(self, ["password_hash", "status"])
         stored = self.password_hash
         release()
         if not hashers.verify(password, stored, settings.BCRYPT_COST):

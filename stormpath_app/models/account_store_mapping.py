@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from . import event
-from . import session as sessions
+from ..database import session
+from . import event, session as sessions
 from .account import Account
 from .base import Id, Resource
 from .directory import Directory
@@ -32,6 +32,12 @@ class AccountStoreMapping(Resource):
 
     application: Mapped["Application"] = relationship(back_populates="account_store_mappings")
     account_store: Mapped[Directory] = relationship(lazy="joined", innerjoin=True)
+
+    def delete(self) -> None:
+        """Take the account store from the application, and commit; who is logged in through it is logged out."""
+        application = self.application
+        super().delete()
+        session.expire(application, ["account_store_mappings"])
 
     def _before_delete(self) -> None:
         members = sa.select(Account.id).where(Account.directory_id == self.directory_id)

@@ -25,8 +25,7 @@ from ..errors import (
     NotReady,
 )
 from ..settings import settings
-from . import event
-from . import session as sessions
+from . import event, session as sessions
 from .account import Account
 from .account_store_mapping import AccountStoreMapping
 from .base import DISABLED, ENABLED, UNVERIFIED, Id, Key, Resource, changed, merge, status
@@ -250,8 +249,8 @@ class Application(Resource):
         event.record(
             kind,
             application_id=self.id,
-            account_id=account and account.id,
-            directory_id=account and account.directory_id,
+            account_id=account.id if account else None,
+            directory_id=account.directory_id if account else None,
             **details,
         )
 

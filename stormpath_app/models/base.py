@@ -68,7 +68,7 @@ class Resource(Base):
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
-    modified_at: Mapped[datetime] = mapped_column(UTCDateTime, onupdate=lambda: clock.now())
+    modified_at: Mapped[datetime] = mapped_column(UTCDateTime, onupdate=lambda: clock.now())  # noqa: PLW0108 - tests hold it
     version: Mapped[int]
 
     @declared_attr.directive

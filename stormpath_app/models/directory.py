@@ -1,21 +1,23 @@
 """Directory: a bucket of accounts with one password policy. It is an account store."""
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Mapped, mapped_column, relationship, undefer, validates
+from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from .. import names
 from ..database import session
 from ..errors import AlreadyExists, PropertyRequired
-from . import event
-from . import session as sessions
+from . import event, session as sessions
 from .account import Account
 from .base import ENABLED, Id, Key, Resource, changed, merge, status
 from .collection import Collection
 from .login_name import LoginName
 from .password_policy import PasswordPolicy
+
+if TYPE_CHECKING:
+    from .account_store_mapping import AccountStoreMapping
 
 
 class Directory(Resource):
@@ -33,6 +35,7 @@ class Directory(Resource):
     status: Mapped[str] = mapped_column(sa.String(16), default=ENABLED)
 
     password_policy: Mapped[PasswordPolicy] = relationship(passive_deletes=True)
+    account_store_mappings: Mapped[list["AccountStoreMapping"]] = relationship(viewonly=True)
 
     @classmethod
     def create(cls, tenant_id: str, properties: Mapping[str, Any] | None = None, **more: Any) -> Self:
@@ -61,6 +64,10 @@ class Directory(Resource):
         """The accounts of the directory."""
         return Collection(Account, Account.directory_id == self.id, create=self.create_account)
 
+    def site_names(self) -> list[str]:
+        """Return the names of the applications whose account store this is."""
+        return [mapping.application.name for mapping in self.account_store_mappings]
+
     def find_account(self, login: str) -> Account | None:
         """Return the account with this e-mail address or username, whatever its case; None where there is none."""
         if not names.can_be_stored(login):
@@ -69,7 +76,6 @@ class Directory(Resource):
             sa.select(Account)
             .join(LoginName, LoginName.account_id == Account.id)
             .where(LoginName.directory_id == self.id, LoginName.name_key == names.key(login))
-            .options(undefer(Account.password_hash))
         )
 
     def create_account(
@@ -77,7 +83,7 @@ class Directory(Resource):
     ) -> Account:
         """Create an account, and commit.
 
-        :param application: through which it comes; its name is no password.
+        :param application: through which it comes, for the log.
         :raises AccountAlreadyExists, PasswordRefused, PropertyError: it cannot be; nothing is written.
         """
         given = merge(Account.thing, Account.writable, properties, more)
@@ -87,7 +93,7 @@ class Directory(Resource):
         account = Account(directory_id=self.id, directory=self, **given)
         if error := account.taken():  # told before the work of a hash
             raise error
-        account.hash_new_password(getattr(application, "name", None))
+        account.hash_new_password()
         account.came_through = application
         account.save()
         return account

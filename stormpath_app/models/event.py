@@ -11,7 +11,7 @@ from .. import clock, origin
 from ..database import UTCDateTime, session
 from .base import Base, Id, new_id
 
-_UNSEEN = {code: " " for code in (*range(32), 127)}
+_UNSEEN = dict.fromkeys((*range(32), 127), " ")
 
 
 class AuditEvent(Base):

@@ -64,5 +64,5 @@ def _refusal(heading: str, sentence: str) -> Any:
 def answer_not_ready(error: NotReady) -> ResponseReturnValue:
     """Tell that the site is not set up; in debug also what is missing, which is for its developer alone."""
     problems = error.problems if current_app.debug else []
-    page = render("flask_stormpath/not_ready.html", heading=_("Not set up yet"), sentence=error.message, problems=problems)
+    page = render("flask_stormpath/error.html", heading=_("Not set up yet"), sentence=error.message, problems=problems)
     return add_headers(Response(page, error.status))

@@ -70,7 +70,7 @@ def link(endpoint: str, target: str | None = None) -> str | None:
 
 
 def next_url() -> str | None:
-    """Return the page that `?next=` asks for, as a path of this site; None where it asks for none or for another site."""
+    """Return the page that `?next=` asks for, as a path of this site; None where it asks for none, or for elsewhere."""
     return local_path(request.args.get("next", ""))
 
 

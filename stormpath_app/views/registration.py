@@ -49,4 +49,4 @@ def _tell(form: RegistrationForm, error: StormpathError) -> None:
 
 def _password_hint() -> str | None:
     mapping = Application.current().default_account_store_mapping
-    return mapping and mapping.account_store.password_policy.strength.describe()
+    return None if mapping is None else mapping.account_store.password_policy.strength.describe()
