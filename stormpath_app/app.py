@@ -10,6 +10,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from .authentication import user
 from .authorization import login_required
+from .database import database
 from .errors import NotReady
 from .manager import StormpathManager
 from .translation import gettext as _
@@ -43,6 +44,7 @@ def _refuse_if_not_ready(app: Flask, manager: StormpathManager) -> None:
     app.extensions["stormpath"].set_up_in_debug()
     with app.app_context():
         errors = [problem.sentence for problem in manager.check() if problem.level == "error"]
+        database.engine.dispose()  # a server may fork now; no process may inherit a connection
     if errors:
         raise NotReady(errors)
 

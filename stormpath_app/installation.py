@@ -186,7 +186,7 @@ def _check_switches(app: Flask) -> Iterator[Problem]:
         yield Problem("Debug is on: an error page would run code for anybody.", "deploy")
     else:
         if app.testing:
-            yield Problem("TESTING is on: pages do not ask who is there, unless LOGIN_DISABLED is False.", "warning")
+            yield Problem("TESTING is on: it opens doors and lets weak settings pass.", "warning")
         if app.config.get("LOGIN_DISABLED"):
             yield Problem("LOGIN_DISABLED is on: no page asks who is there.", "warning")
     if settings.COOKIE_SECURE is False:

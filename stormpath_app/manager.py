@@ -38,6 +38,7 @@ class State:
 
     def check(self) -> list[Problem]:
         """Return everything that is wrong: settings first, then, where they are right, what they lead to."""
+        self.load_secret()
         found = settings.check(self.app.config, self.at_registration)
         return found if _errors(found) else [*found, *installation.check(self.app)]
 
@@ -65,9 +66,13 @@ class State:
         with self.lock:
             if not self.has_tried_set_up and self.app.debug:
                 installation.set_up_in_debug(self.app)
-            if not self.app.secret_key:
-                self.app.secret_key = installation.read_secret(self.app)
+            self.load_secret()
             self.has_tried_set_up = True
+
+    def load_secret(self) -> None:
+        """Use the secret that was generated for this instance, where the host has set none."""
+        if not self.app.secret_key:
+            self.app.secret_key = installation.read_secret(self.app)
 
 
 def _errors(problems: Iterable[Problem]) -> list[str]:

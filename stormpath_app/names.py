@@ -14,7 +14,7 @@ from .errors import InvalidFormat, PropertyRequired, TooLong, WrongType
 #: Longest e-mail address, username or name, in characters, as at Stormpath.
 LONGEST = 255
 
-_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 # Joiners are invisible too, but Persian, Hindi and many emoji are not written without them.
 _JOINERS = frozenset("\u200c\u200d\ufe0f")
 

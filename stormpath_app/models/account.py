@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, deferred, mapped_column, relationship, validates
+from sqlalchemy.orm.attributes import set_committed_value
 
 from .. import clock, hashers, names, signals
 from ..database import UTCDateTime, announce, exact_text, release, session
@@ -186,12 +187,17 @@ class Account(Resource):
 
         :raises WrongPassword: it is another one, or the account has none.
         """
-        # What is in memory may be older than a change of the password, or of the status, elsewhere.
-        session.refresh(self, ["password_hash", "status"])
-        stored = self.password_hash
+        stored = self._read_hash()
         release()
         if not hashers.verify(password, stored, settings.BCRYPT_COST):
             raise WrongPassword
+
+    def _read_hash(self) -> str | None:
+        """Read hash and status anew: what is in memory may be older than a change, or a deletion, elsewhere."""
+        now = session.execute(sa.select(Account.password_hash, Account.status).where(Account.id == self.id)).first()
+        for name in ("password_hash", "status") if now else ():
+            set_committed_value(self, name, getattr(now, name))
+        return now.password_hash if now else None
 
     def upgrade_hash(self, password: str) -> str | None:
         """Return a new hash of the password just checked where the stored one is out of date, else None."""
@@ -209,7 +215,7 @@ class Account(Resource):
             .values(password_hash=new, modified_at=Account.modified_at)
             .execution_options(synchronize_session=False)
         )
-        sa.orm.attributes.set_committed_value(self, "password_hash", new)
+        set_committed_value(self, "password_hash", new)
 
     # --- Flask-Login's words ---
 

@@ -55,7 +55,7 @@ class Application(Resource):
     status: Mapped[str] = mapped_column(sa.String(16), default=ENABLED)
 
     account_store_mappings: Mapped[list[AccountStoreMapping]] = relationship(
-        order_by=AccountStoreMapping.list_index, back_populates="application", passive_deletes=True
+        order_by=AccountStoreMapping.list_index, back_populates="application", cascade="all", passive_deletes=True
     )
 
     @classmethod

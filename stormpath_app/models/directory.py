@@ -34,7 +34,7 @@ class Directory(Resource):
     description: Mapped[str | None] = mapped_column(sa.String(1000))
     status: Mapped[str] = mapped_column(sa.String(16), default=ENABLED)
 
-    password_policy: Mapped[PasswordPolicy] = relationship(passive_deletes=True)
+    password_policy: Mapped[PasswordPolicy] = relationship(cascade="all", passive_deletes=True)
     account_store_mappings: Mapped[list["AccountStoreMapping"]] = relationship(viewonly=True)
 
     @classmethod

@@ -128,7 +128,9 @@ class PasswordPolicy(Resource):
     id: Mapped[str] = mapped_column(Id, sa.ForeignKey("stormpath_directories.id", ondelete="CASCADE"), primary_key=True)
     #: Whether well-known passwords, and the account's own names, are refused.
     refuses_common: Mapped[bool] = mapped_column(default=True)
-    strength: Mapped[PasswordStrength] = relationship(lazy="joined", innerjoin=True, passive_deletes=True)
+    strength: Mapped[PasswordStrength] = relationship(
+        lazy="joined", innerjoin=True, cascade="all", passive_deletes=True
+    )
 
     @classmethod
     def standard(cls, directory_id: str) -> "PasswordPolicy":
