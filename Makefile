@@ -1,0 +1,151 @@
+# `make` alone prints the menu. Everything goes into .venv; nothing else on this computer changes, except that
+# a root shell in a container or in CI installs the Debian packages that are missing.
+
+HOST = 127.0.0.1
+PORT = 5000
+PYTHON = python3
+ARGS =
+
+PY := .venv/bin/python
+NEEDS := setup.cfg pyproject.toml
+APT := apt-get -o DPkg::Lock::Timeout=300
+
+# A .venv whose Python went (with an upgrade of the system) is made anew.
+$(shell [ -x $(PY) ] || rm -f .venv/ready-to-*)
+
+.NOTPARALLEL:
+.PHONY: help run test lint types layers check format benchmark clean
+
+help:
+	@echo 'make run        start the site at http://$(HOST):$(PORT)  (make run PORT=8000, HOST=0.0.0.0)'
+	@echo 'make test       run the tests                          (make test ARGS="-k login")'
+	@echo 'make check      lint, types and layers'
+	@echo 'make lint       look for mistakes and untidy code      (ruff)'
+	@echo 'make types      check the types                        (mypy)'
+	@echo 'make layers     check that imports run down only       (import-linter)'
+	@echo 'make format     tidy the code'
+	@echo 'make benchmark  measure                                (make benchmark ARGS=--json)'
+	@echo 'make clean      remove .venv and what was built; your data in instance/ stays'
+	@echo
+	@echo 'Another Python than python3: make run PYTHON=python3.12'
+
+run: .venv/ready-to-run
+	@exec $(PY) manage.py run --host $(HOST) --port $(PORT)
+
+test: .venv/ready-to-test
+	@$(chromium)
+	@seed=$$($(PY) -c 'import random; print(random.randrange(10**6))'); \
+	$(PY) -m pytest $(if $(findstring randomly,$(ARGS)),,--randomly-seed=$$seed) $(ARGS) || { \
+	    code=$$?; \
+	    $(if $(findstring randomly,$(ARGS)),,echo "To repeat this order: make test ARGS=--randomly-seed=$$seed";) \
+	    exit $$code; \
+	}
+
+check: lint types layers
+
+lint: .venv/ready-to-check
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+
+types: .venv/ready-to-check
+	$(PY) -m mypy
+
+layers: .venv/ready-to-check
+	$(PY) .venv/bin/lint-imports --no-logo
+
+format: .venv/ready-to-check
+	$(PY) -m ruff check --fix-only .
+	$(PY) -m ruff format .
+
+benchmark: .venv/ready-to-test
+	@ls benchmarks/*.py >/dev/null 2>&1 || echo 'There is no benchmark yet.'
+	@for program in benchmarks/[!_]*.py; do \
+	    [ ! -e "$$program" ] || $(PY) "$$program" $(ARGS) || exit 1; \
+	done
+
+clean:
+	rm -rf .venv build dist htmlcov docs/_build .coverage .coverage.* *.egg-info
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis test-results
+	find . \( -path ./.git -o -path ./instance \) -prune -o -type d -name __pycache__ -exec rm -rf {} +
+
+# What must be installed before what. Each stamp lies in .venv, so it goes when .venv goes.
+
+.venv/ready-to-run: $(NEEDS) | $(PY)
+	@echo 'Installing what the site needs into .venv: this takes about half a minute, once.'
+	@$(call install,.)
+	@touch $@
+
+.venv/ready-to-test: $(NEEDS) | $(PY)
+	@echo 'Installing what the tests need into .venv: this takes about a minute, once.'
+	@$(call install,.[test])
+	@touch .venv/ready-to-run $@
+
+.venv/ready-to-check: $(NEEDS) | $(PY)
+	@echo 'Installing what the checks need into .venv: this takes about a minute, once.'
+	@$(call install,.[dev])
+	@touch .venv/ready-to-run .venv/ready-to-test $@
+
+install = $(PY) -m pip install --quiet --disable-pip-version-check --editable '$(1)'
+
+# The default python3 may be missing or old where a newer one stands beside it.
+$(PY):
+	@$(disposable); \
+	for python in $(PYTHON) $(if $(filter file,$(origin PYTHON)),python3.14 python3.13 python3.12 python3.11); do \
+	    "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && break; \
+	    python=; \
+	done; \
+	if [ -z "$$python" ]; then \
+	    echo 'This needs Python 3.11 or newer, and $(PYTHON) is' \
+	        "$$("$(PYTHON)" -c 'import sys; print(sys.version.split()[0])' 2>/dev/null || echo 'not there')." \
+	        'If another one is installed, name it: make run PYTHON=/path/to/python3.12' >&2; \
+	    exit 1; \
+	fi; \
+	if ! "$$python" -c 'import ensurepip, venv' 2>/dev/null; then \
+	    package=$$("$$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])'); \
+	    if disposable; then \
+	        echo "Installing $$package: this takes some seconds, once."; \
+	        apt_install "$$package" || exit 1; \
+	    else \
+	        echo 'This Python cannot make virtual environments yet. Install what it lacks:' >&2; \
+	        echo "    $${sudo:+sudo }apt-get install $$package" >&2; \
+	        exit 1; \
+	    fi; \
+	fi; \
+	"$$python" -m venv --clear .venv
+
+# `disposable`: may this computer be given packages unasked? `apt_install`: give it some.
+define disposable
+[ "$$(id -u)" = 0 ] && sudo= || sudo=sudo; \
+disposable() { \
+    command -v apt-get >/dev/null || return 1; \
+    case "$$CI" in true|1) return 0;; esac; \
+    [ -z "$$sudo" ] || return 1; \
+    [ -e /.dockerenv ] || [ -e /run/.containerenv ] || [ -n "$$container$$IS_SANDBOX" ] \
+        || grep -qsE 'docker|containerd|kubepods|libpod|lxc' /proc/1/cgroup; \
+}; \
+apt_install() { \
+    $${sudo:+sudo -n} $(APT) -qq update \
+        && $${sudo:+sudo -n} env DEBIAN_FRONTEND=noninteractive \
+            $(APT) -qq -y --no-install-recommends install "$$@" >/dev/null; \
+}
+endef
+
+# Chromium, fonts, and a library of Playwright's own driver that a small Debian lacks.
+BROWSER := chromium fonts-dejavu-core libatomic1
+
+define chromium
+$(disposable); \
+if ! { command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null \
+    || ! .venv/lib/python3*/site-packages/playwright/driver/node --version >/dev/null 2>&1; then \
+    if disposable; then \
+        echo 'Installing Chromium for the tests in a browser: this takes about a minute, once.'; \
+        apt_install $(BROWSER) || { \
+            echo 'Chromium could not be installed.' >&2; \
+            case "$$CI" in true|1) exit 1;; esac; \
+        }; \
+    else \
+        echo 'There is no Chromium here, which the tests in a browser need. To install it:'; \
+        echo "    $${sudo:+sudo }apt-get install --no-install-recommends $(BROWSER)"; \
+    fi; \
+fi
+endef
