@@ -5,9 +5,10 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from ..authentication import login_user
-from ..errors import PasswordRefused, PropertyError, StormpathError
+from ..errors import InvalidFormat, PasswordRefused, PropertyError, StormpathError
 from ..models import Application
 from ..settings import settings
+from ..translation import gettext as _
 from .forms import RegistrationForm
 from .pages import link, next_url, render, tell, tell_errors
 
@@ -41,6 +42,8 @@ def _tell(form: RegistrationForm, error: StormpathError) -> None:
     if isinstance(error, PasswordRefused):
         for violation in error.violations:
             tell(form, "password", violation)
+    elif isinstance(error, InvalidFormat) and error.property == "email address":
+        tell(form, "email", _("You must provide a valid email address. Write it like name@example.com."))
     elif isinstance(error, PropertyError):
         tell(form, error.property.removesuffix(" address").replace(" ", "_"), error.message)
     else:
