@@ -10,7 +10,7 @@ import click
 from flask.cli import FlaskGroup, pass_script_info, shell_command
 from werkzeug.serving import run_simple
 
-from stormpath_app import installation
+from stormpath_app import database, installation
 from stormpath_app.app import create_app
 from stormpath_app.cli import stormpath_commands
 
@@ -46,14 +46,16 @@ def run(info, host: str, port: int, debug: bool) -> None:
     _refuse_a_taken_port(host, port)
     app = info.load_app()
     app.debug = debug
-    shown = "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104 - compared, not bound
+    shown = "127.0.0.1" if host in {"0.0.0.0", "::"} else f"[{host}]" if ":" in host else host  # noqa: S104 - compared, not bound
     if app.config["STORMPATH_BASE_URL"] is None:
-        app.config.update(STORMPATH_BASE_URL=f"http://{shown}:{port}", SESSION_COOKIE_SECURE=False)
+        app.config.update(STORMPATH_BASE_URL=f"http://{shown}:{port}")
+        app.config.update(SESSION_COOKIE_SECURE=False, SESSION_COOKIE_NAME="session")  # this is plain http
     is_new = not installation.is_set_up(app)
     with app.app_context():
         if not app.secret_key:
             app.secret_key = installation.read_secret(app) or installation.make_secret(app)
-        installation.set_up(app)
+        if database.is_our_own(app):  # one that somebody named is theirs to change
+            installation.set_up(app)
         errors = [problem.sentence for problem in app.extensions["stormpath"].check() if problem.level == "error"]
     if errors:
         raise click.ClickException("\n       ".join(errors))

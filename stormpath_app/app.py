@@ -10,11 +10,10 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from .authentication import user
 from .authorization import login_required
-from .database import database
 from .errors import NotReady
 from .manager import StormpathManager
 from .translation import gettext as _
-from .views.pages import link, render
+from .views.pages import add_headers, link, render
 
 
 def create_app(config: dict[str, Any] | None = None, *, instance_path: str | None = None, check: bool = True) -> Flask:
@@ -31,8 +30,11 @@ def create_app(config: dict[str, Any] | None = None, *, instance_path: str | Non
     app.config.from_pyfile("config.py", silent=True)
     app.config.from_prefixed_env()
     app.config.from_mapping(config or {})
+    if app.config["SESSION_COOKIE_SECURE"]:
+        app.config["SESSION_COOKIE_NAME"] = "__Host-session"  # another host of the domain cannot plant it
     manager = StormpathManager(app)
     _add_pages(app)
+    app.after_request(add_headers)
     if count := app.config["STORMPATH_PROXY_COUNT"]:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]
     if check:
@@ -44,7 +46,6 @@ def _refuse_if_not_ready(app: Flask, manager: StormpathManager) -> None:
     app.extensions["stormpath"].set_up_in_debug()
     with app.app_context():
         errors = [problem.sentence for problem in manager.check() if problem.level == "error"]
-        database.engine.dispose()  # a server may fork now; no process may inherit a connection
     if errors:
         raise NotReady(errors)
 

@@ -1,11 +1,12 @@
 """Who asks? Session cookies to session records and back, over Flask-Login."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Request, Response, current_app, g, request, session as browser_session
-from flask_login import current_user, user_logged_in, user_logged_out
+from flask import Flask, Request, Response, current_app, g, request, session as browser_session
+from flask_login import LoginManager, current_user, user_logged_in, user_logged_out
 from werkzeug.local import LocalProxy
 
 from . import clock
@@ -37,11 +38,23 @@ user: Any = current_user
 def load_user(asking: Request) -> Account | None:
     """Return the account behind the request's cookies; None where they stand for none. One statement."""
     g.stormpath_asked = True
+    for found, token in _logins(asking):
+        g.stormpath_session = found, token
+        return found.account
+    return None
+
+
+def _logins(asking: Request) -> Iterator[tuple[ActiveSession, str]]:
+    """Yield the logins that the request's cookies stand for, with their tokens: one, unless somebody mixed them."""
     for token in dict.fromkeys(asking.cookies.get(_name(cookie)) for cookie in (SESSION_COOKIE, TOKEN_COOKIE)):
         if token and (found := active_session.find(token)):
-            g.stormpath_session = found, token
-            return found.account
-    return None
+            yield found, token
+
+
+def signed_in_id() -> str | None:
+    """Return the id of the account that this request is known to come from; it does not look for one."""
+    found: ActiveSession | None = g.get("stormpath_session", (None, None))[0]
+    return found.account.id if found else None
 
 
 def is_secure() -> bool:
@@ -60,22 +73,21 @@ def _name(cookie: str) -> str:
 # --- Logging in and out ---
 
 
-def login_user(account: Account, remember: bool = True, *, force: bool = False) -> bool:
-    """Log an account in on the browser that is asking, and commit; return whether that was done.
+def login_user(account: Account, remember: bool = True) -> bool:
+    """Log an account in on the browser that is asking, and commit. Return True; False for one that is not ENABLED.
 
     :param remember: whether the login survives the browser's closing, for STORMPATH_COOKIE_DURATION of inactivity.
-    :param force: also log in an account whose status is not ENABLED; no page will know it, though.
+    :raises LoginOutdated: the account is not one of this application's, or its password was changed since it was read.
     """
     if isinstance(account, LocalProxy):
         account = account._get_current_object()
-    if account.status != ENABLED and not force:
+    if account.status != ENABLED:
         return False
     application = Application.current()
     with atomic():
-        _end_current()  # the value this browser had before is worth nothing after
-        _started, token = AccountSession.start(account.id, application.id, remembered=remember)
+        _end_logins()  # the value this browser had before is worth nothing after
+        token = active_session.start(account, application, remembered=remember)
     g.stormpath_cookies = token, remember
-    g.pop("stormpath_session", None)
     _forget_form_tokens()
     current_app.login_manager._update_request_context_with_user(account)  # type: ignore[attr-defined]
     user_logged_in.send(current_app._get_current_object(), user=account)  # type: ignore[attr-defined]
@@ -85,9 +97,10 @@ def login_user(account: Account, remember: bool = True, *, force: bool = False) 
 def logout_user() -> bool:
     """Log the browser that is asking out, and commit: its session is gone from the database. Return True."""
     account = current_user._get_current_object()
-    with atomic():
-        if ended := _end_current():
-            event.record("logout", account_id=ended.account.id, directory_id=ended.account.directory_id)
+    if account.is_authenticated:
+        with atomic():
+            _end_logins()
+            event.record("logout", account_id=account.id, directory_id=account.directory_id)
     g.stormpath_cookies = None, False
     _forget_form_tokens()
     current_app.login_manager._update_request_context_with_user()  # type: ignore[attr-defined]
@@ -95,13 +108,11 @@ def logout_user() -> bool:
     return True
 
 
-def _end_current() -> ActiveSession | None:
-    load_user(request)
-    if "stormpath_session" not in g:
-        return None
-    found: ActiveSession = g.pop("stormpath_session")[0]
-    sessions.end(AccountSession.id == found.id)
-    return found
+def _end_logins() -> None:
+    """End every login that the cookies of this browser stand for."""
+    for found, _token in _logins(request):
+        sessions.end(AccountSession.id == found.id)
+    g.pop("stormpath_session", None)
 
 
 def _forget_form_tokens() -> None:
@@ -109,6 +120,41 @@ def _forget_form_tokens() -> None:
     field = current_app.config.get("WTF_CSRF_FIELD_NAME", "csrf_token")
     browser_session.pop(field, None)
     g.pop(field, None)
+
+
+# --- Flask-Login's own verbs do what ours do ---
+
+
+@user_logged_in.connect  # type: ignore[untyped-decorator]
+def _notice_login(app: Flask, user: Any, **_more: Any) -> None:
+    """Give a login that was made with Flask-Login's own `login_user` a session of ours."""
+    if "stormpath" in app.extensions and isinstance(user, Account) and "stormpath_cookies" not in g:
+        remember = browser_session.pop("_remember", None) == "set"
+        _forget_flask_login()
+        login_user(user, remember=remember)
+
+
+@user_logged_out.connect  # type: ignore[untyped-decorator]
+def _notice_logout(app: Flask, **_more: Any) -> None:
+    if "stormpath" in app.extensions and "stormpath_cookies" not in g:
+        _forget_flask_login()
+        logout_user()
+
+
+def _forget_flask_login() -> None:
+    for name in ("_user_id", "_fresh", "_id", "_remember", "_remember_seconds"):
+        browser_session.pop(name, None)
+
+
+class SessionManager(LoginManager):  # type: ignore[misc] # Flask-Login has no types
+    """Flask-Login's manager, which finds people by our sessions alone.
+
+    Its own would look at its remember cookie first; one that another app of the same host left would lock people out.
+    """
+
+    def _load_user(self) -> None:
+        current_app.extensions["stormpath"].require_ready()
+        self._update_request_context_with_user(load_user(request))
 
 
 # --- Account to cookies ---

@@ -6,8 +6,10 @@ from functools import wraps
 from typing import Any
 
 import click
+from alembic.util import CommandError
 from flask import current_app
 from flask.cli import AppGroup, with_appcontext
+from sqlalchemy.exc import SQLAlchemyError
 
 from . import installation, migrations, origin
 from .errors import PasswordRefused, StormpathError
@@ -30,6 +32,13 @@ def command(group: click.Group, name: str, **options: Any) -> Callable[[Callable
                     raise click.ClickException("\n       ".join(error.violations)) from error
                 except StormpathError as error:
                     raise click.ClickException(error.developer_message) from error
+                except CommandError as error:
+                    raise click.ClickException(f"{error}.") from error
+                except SQLAlchemyError as error:
+                    why = getattr(error, "orig", None) or error
+                    raise click.ClickException(f"{why}. `flask stormpath check` says what may be missing.") from error
+                except OSError as error:
+                    raise click.ClickException(f"{error.filename}: {error.strerror}.") from error
 
         return group.command(name, **options)(with_appcontext(run))
 

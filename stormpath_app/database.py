@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
 from blinker import Signal
@@ -22,14 +23,19 @@ FILE = "stormpath.db"
 class Database(SQLAlchemy):
     """Flask-SQLAlchemy beside a host's own: it takes no place in `app.extensions`, and reads its URL at first use.
 
-    An in-memory database is new with each engine; `populate(engine)`, when set, sets it up.
+    `set_up_memory(app)` sets up the in-memory database that was just made; `make_missing(app)` is asked for an SQLite
+    file that is not there: nothing else ever creates one. The manager, which stands above, sets both.
     """
 
-    populate: Callable[[], None] | None = None
+    set_up_memory: Callable[[Flask], None]
+    make_missing: Callable[[Flask], None]
 
     def __init__(self) -> None:
         super().__init__(session_options={"autoflush": False, "expire_on_commit": False}, add_models_to_shell=False)
         self._making = threading.RLock()
+        self._made_from: WeakKeyDictionary[Flask, sa.URL] = WeakKeyDictionary()
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._forget_inherited_connections)
 
     def init_app(self, app: Flask) -> None:
         """End the app's database session with each app context. The engine is made at first use."""
@@ -38,19 +44,34 @@ class Database(SQLAlchemy):
 
     @property
     def engines(self) -> dict[str | None, sa.Engine]:
-        """The engine of the current app, under the key None."""
+        """The engine of the current app, under the key None.
+
+        :raises NotReady: its SQLite file is not there, and not for us to make by ourselves.
+        """
         app = current_app._get_current_object()  # type: ignore[attr-defined]
         found = self._app_engines.get(app)
         return found or self._make_engines(app)
 
+    def is_made_from(self, app: Flask) -> bool:
+        """Tell whether the engine, if there is one, is the one that the settings name now."""
+        return self._made_from.get(app) in {None, url(app)}
+
     def _make_engines(self, app: Flask) -> dict[str | None, sa.Engine]:
         with self._making:
+            if app not in self._app_engines and (file := sqlite_file(app)) and not file.exists():
+                self.make_missing(app)
             if app not in self._app_engines:
-                engine = _engine(self, app)
-                self._app_engines[app] = {None: engine}
-                if is_in_memory(engine.url) and self.populate is not None:
-                    self.populate()
+                self._app_engines[app] = {None: _engine(self, app)}
+                self._made_from[app] = url(app)
+                if is_in_memory(url(app)):
+                    self.set_up_memory(app)
             return self._app_engines[app]
+
+    def _forget_inherited_connections(self) -> None:
+        """Let a forked process, such as a server's worker, make connections of its own."""
+        for app, engines in list(self._app_engines.items()):
+            if not is_in_memory(url(app)):
+                engines[None].dispose(close=False)
 
 
 database = Database()
@@ -59,12 +80,15 @@ session = database.session
 
 
 def _engine(database: Database, app: Flask) -> sa.Engine:
-    options: dict[str, Any] = {"url": url(app)}
+    options: dict[str, Any] = {"url": url(app), "hide_parameters": True}  # an error must not log a hash
     database._apply_driver_defaults(options, app)
     if options["url"].get_backend_name() != "sqlite":
         return database._make_engine(None, options, app)
     # The driver's own BEGIN IMMEDIATE before a write, none before a read: no lock errors, reads pass a writer.
     options.setdefault("connect_args", {}).update(isolation_level="IMMEDIATE", timeout=10)
+    if is_in_memory(options["url"]):  # one connection, whichever way the URL says "in memory"
+        options.update(poolclass=sa.StaticPool)
+        options["connect_args"]["check_same_thread"] = False
     engine = database._make_engine(None, options, app)
     event.listen(engine, "connect", _set_pragmas)
     return engine
@@ -72,10 +96,7 @@ def _engine(database: Database, app: Flask) -> sa.Engine:
 
 def url(app: Flask) -> sa.URL:
     """Return the URL that the settings name; relative SQLite files are in the instance folder."""
-    named = app.config["STORMPATH_DATABASE_URI"]
-    found = sa.make_url(named or f"sqlite:///{Path(app.instance_path) / FILE}")
-    # "postgresql://" is whatever driver SQLAlchemy prefers; the extra installs psycopg 3.
-    return found.set(drivername="postgresql+psycopg") if found.drivername == "postgresql" else found
+    return sa.make_url(app.config["STORMPATH_DATABASE_URI"] or f"sqlite:///{Path(app.instance_path) / FILE}")
 
 
 def is_our_own(app: Flask) -> bool:
@@ -85,12 +106,23 @@ def is_our_own(app: Flask) -> bool:
 
 def is_in_memory(where: sa.URL) -> bool:
     """Tell whether the database is an SQLite one without a file."""
-    return where.get_backend_name() == "sqlite" and where.database in {None, "", ":memory:"}
+    if where.get_backend_name() != "sqlite":
+        return False
+    name = (where.database or "").removeprefix("file:")
+    return name in {"", ":memory:"} or where.query.get("mode") == "memory"
 
 
-def create_file(app: Flask) -> None:
-    """Make the default database's file, readable by its owner alone, if there is none."""
-    os.close(os.open(Path(app.instance_path) / FILE, os.O_CREAT | os.O_WRONLY, 0o600))
+def sqlite_file(app: Flask) -> Path | None:
+    """Return the file of the app's SQLite database; None where the database is another, or in memory."""
+    where = url(app)
+    if where.get_backend_name() != "sqlite" or is_in_memory(where):
+        return None
+    return Path(app.instance_path) / (where.database or "").removeprefix("file:")
+
+
+def create_file(file: Path) -> None:
+    """Make the file of an SQLite database, readable by its owner alone, if there is none."""
+    os.close(os.open(file, os.O_CREAT | os.O_WRONLY, 0o600))
 
 
 def _set_pragmas(connection: Any, _record: object) -> None:

@@ -42,6 +42,8 @@ class NotReady(StormpathError):
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = list(problems)
         super().__init__(developer_message=" ".join(self.problems))
+        for problem in self.problems:
+            self.add_note(problem)  # a traceback shows them: it is for whoever runs the site
 
 
 class ResourceNotFound(StormpathError):
@@ -68,20 +70,27 @@ class ChangedMeanwhile(Conflict):
 
 
 class PropertyError(StormpathError):
-    """One attribute is wrong. `thing` and `property`: as in "Account" and "email address"."""
+    """One attribute is wrong. `thing`, `property`: whose and which, as in "Account" and "given_name"."""
 
-    template = "%(thing)s %(property)s is not valid."
+    template = "%(thing)s %(label)s is not valid."
 
-    def __init__(self, thing: str, property: str, **more: object) -> None:  # noqa: A002 - Stormpath's word
+    def __init__(
+        self,
+        thing: str,
+        property: str,  # noqa: A002 - Stormpath's word
+        *,
+        label: str | None = None,
+        **more: object,
+    ) -> None:
         self.thing, self.property = thing, property
-        super().__init__(_(self.template, thing=thing, property=property, **more))
+        super().__init__(_(self.template, thing=thing, label=_(label or property.replace("_", " ")), **more))
 
 
 class PropertyRequired(PropertyError):
     """A required attribute is missing or blank."""
 
     code = 2000
-    template = "%(thing)s %(property)s is required; it cannot be null, empty, or blank."
+    template = "%(thing)s %(label)s is required; it cannot be null, empty, or blank."
 
 
 class AlreadyExists(PropertyError):
@@ -90,7 +99,7 @@ class AlreadyExists(PropertyError):
     status = 409
     code = 2001
     # The two blanks are Stormpath's own.
-    template = "%(thing)s with that %(property)s already exists.  Please choose another %(property)s."
+    template = "%(thing)s with that %(label)s already exists.  Please choose another %(label)s."
 
 
 class AccountAlreadyExists(AlreadyExists):
@@ -101,42 +110,42 @@ class UnsupportedValue(PropertyError):
     """The value is not one of those allowed."""
 
     code = 2003
-    template = "%(thing)s %(property)s must be one of: %(allowed)s."
+    template = "%(thing)s %(label)s must be one of: %(allowed)s."
 
 
 class WrongType(PropertyError):
     """The value is of another type."""
 
     code = 2004
-    template = "%(thing)s %(property)s is of the wrong type."
+    template = "%(thing)s %(label)s is of the wrong type."
 
 
 class InvalidFormat(PropertyError):
     """The value is not written as it must be."""
 
     code = 2006
-    template = "%(thing)s %(property)s is in an invalid format."
+    template = "%(thing)s %(label)s is in an invalid format."
 
 
 class TooLong(PropertyError):
     """The value is too long."""
 
     code = 2008
-    template = "%(thing)s %(property)s exceeded the maximum length of %(longest)s characters."
+    template = "%(thing)s %(label)s exceeded the maximum length of %(longest)s characters."
 
 
 class OutOfRange(PropertyError):
     """The number is outside its range."""
 
     code = 2013
-    template = "%(thing)s %(property)s must be between %(low)s and %(high)s."
+    template = "%(thing)s %(label)s must be between %(low)s and %(high)s."
 
 
 class UnknownProperty(PropertyError):
     """No such attribute: probably a typing error."""
 
     code = 2015
-    template = "%(thing)s has no property '%(property)s'."
+    template = "%(thing)s has no property '%(label)s'."
 
 
 class PasswordRefused(StormpathError):
@@ -232,6 +241,13 @@ class AccountNotVerified(LoginFailed):
 
     code = 7102
     message = "Login attempt failed because the Account is not verified."
+
+
+class LoginOutdated(LoginFailed):
+    """The account was changed or closed while it was logging in, or it is not one of the application's."""
+
+    code = 7100
+    cause = "Login attempt failed because the Account may not log in to the Application, or was changed meanwhile."
 
 
 class AccountNotFound(LoginFailed):

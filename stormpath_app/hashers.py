@@ -40,8 +40,9 @@ def hash(password: str, cost: int) -> str:  # noqa: A001 - `hashers.hash` is the
 def verify(password: str, stored: str | None, cost: int) -> bool:
     """Tell whether `stored` was made of this password. Nothing stored: False.
 
-    It takes as long as a hash of `cost` whatever is stored, so that the clock does not tell an account that does not
-    exist, has no password or an older hash from any other.
+    It takes at least as long as a hash of `cost` whatever is stored, so that the clock does not tell an account that
+    does not exist, has no password or a cheaper hash from any other. (A dearer hash, from before the cost was lowered,
+    takes longer until its owner next logs in.)
     """
     form = _FORM.fullmatch(stored or "")
     if form is None or is_too_long(password):

@@ -3,37 +3,51 @@
 import os
 import secrets
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from flask import Flask
+from flask import Flask, current_app
+from jinja2 import TemplateError, TemplateNotFound
+from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from . import database, migrations
 from .database import atomic, begin_write, session
+from .errors import NotReady
 from .models import Application, Tenant
-from .settings import Problem, settings
+from .settings import Level, Problem, settings
 
 SECRET_FILE = "stormpath_secret_key"  # noqa: S105 - the name of a file
 
 #: Keys that stand in a manual or tutorial: anybody can sign with them.
 _PUBLISHED = frozenset(
-    {
-        *("someprivatestringhere", "secret", "secret_key", "secret-key", "changeme", "change-me", "change me", "dev"),
-        *(
-            "password",
-            "mysecret",
-            "my-secret-key",
-            "mysecretkey",
-            "your-secret-key",
-            "your_secret_key",
-            "yoursecretkey",
-        ),
-        *("supersecret", "super-secret", "super secret key", "super-secret-key", "development key", "top secret"),
-        *("you-will-never-guess", "hard to guess string", "a_very_secret_key", "xxx", "key", "test"),
-        "192b9bdd22ab9ed4d12e236c78afcb9a393ec15f71bbf5dc987d54727823bcbf",
-        '_5#y2L"F4Q8z\\n\\xec]/',
-    }
+    """\
+secret
+secret_key
+secret-key
+changeme
+change-me
+change me
+dev
+development key
+test
+password
+mysecret
+mysecretkey
+my-secret-key
+yoursecretkey
+your-secret-key
+your_secret_key
+supersecret
+super-secret
+super-secret-key
+super secret key
+top secret
+a_very_secret_key
+you-will-never-guess
+hard to guess string
+192b9bdd22ab9ed4d12e236c78afcb9a393ec15f71bbf5dc987d54727823bcbf
+_5#y2L"F4Q8z\\n\\xec]/""".splitlines()
 )
 
 
@@ -42,27 +56,31 @@ _PUBLISHED = frozenset(
 
 def set_up(app: Flask) -> None:
     """Make or upgrade the tables, the tenant and the first application. Again, or by two at once, is the same."""
-    if database.is_our_own(app):
-        make_folder(app)
-        database.create_file(app)
-    upgrade_schema()
-    with atomic():
-        _create_first_resources()
+    with app.app_context():
+        upgrade_schema()
+        with atomic():
+            _create_first_resources()
 
 
 def upgrade_schema(revision: str = "head") -> None:
-    """Bring the schema to a revision, all or nothing."""
-    with database.database.engine.connect() as connection:
-        begin_write(connection)
-        migrations.upgrade(connection, revision)
-        connection.commit()
+    """Bring the schema to a revision, all or nothing; an SQLite file that is not there is made."""
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    if file := database.sqlite_file(app):
+        if database.is_our_own(app):
+            make_folder(app)
+        database.create_file(file)
+    _migrate(migrations.upgrade, revision)
 
 
 def downgrade_schema(revision: str) -> None:
     """Take the schema back to a revision, all or nothing."""
+    _migrate(migrations.downgrade, revision)
+
+
+def _migrate(move: Callable[[Connection, str], None], revision: str) -> None:
     with database.database.engine.connect() as connection:
         begin_write(connection)
-        migrations.downgrade(connection, revision)
+        move(connection, revision)
         connection.commit()
 
 
@@ -74,8 +92,8 @@ def schema_revision() -> str | None:
 
 def is_set_up(app: Flask) -> bool:
     """Tell whether the database is there, with our tables in it. Makes nothing."""
-    url = database.url(app)
-    if url.get_backend_name() == "sqlite" and not database.is_in_memory(url) and not _file(app, url).exists():
+    file = database.sqlite_file(app)
+    if file and not file.exists():
         return False
     with app.app_context():
         return schema_revision() is not None
@@ -83,16 +101,17 @@ def is_set_up(app: Flask) -> bool:
 
 def where(app: Flask) -> str:
     """Return where the database is, for people: a path, or a URL without its password."""
-    url = database.url(app)
-    in_file = url.get_backend_name() == "sqlite" and not database.is_in_memory(url)
-    return str(_file(app, url)) if in_file else url.render_as_string(hide_password=True)
+    return str(database.sqlite_file(app) or database.url(app).set(query={}).render_as_string(hide_password=True))
 
 
-def populate() -> None:
-    """Set up the in-memory database that was just made. It is new each time, so this is always right."""
-    upgrade_schema()
-    with atomic():
-        _create_first_resources()
+def make_missing(app: Flask) -> None:
+    """Make the database that is not there, in debug and where it is ours; else say how.
+
+    :raises NotReady: it is for the host to make.
+    """
+    if not (app.debug and database.is_our_own(app)):
+        raise NotReady([_no_database(app)])
+    set_up(app)
 
 
 def set_up_in_debug(app: Flask) -> None:
@@ -102,20 +121,17 @@ def set_up_in_debug(app: Flask) -> None:
     try:
         if not app.secret_key:
             app.secret_key = read_secret(app) or make_secret(app)
-        with app.app_context():
-            set_up(app)
+        set_up(app)
     except OSError as error:  # `check` tells what is missing; this, why
         app.logger.error("The instance folder %s cannot be written: %s", app.instance_path, error)
 
 
 def _create_first_resources() -> None:
-    tenant = Tenant.current()
-    if tenant is None:
-        tenant = Tenant(name="My Tenant", key="my-tenant")
-        tenant.save()
+    if Tenant.first() is None:
+        Tenant(name="My Tenant", key="my-tenant").save()
     # A name that is not there may be a typing error: a second application is made by hand.
-    if not session.query(Application.id).first():
-        Application.create(tenant.id, name=settings.APPLICATION, create_directory=True)
+    if session.scalar(select(Application.id).limit(1)) is None:
+        Application.create(name=settings.APPLICATION, create_directory=True)
 
 
 # --- The instance folder and the secret in it ---
@@ -133,8 +149,8 @@ def make_folder(app: Flask) -> Path:
 def read_secret(app: Flask) -> str | None:
     """Return the secret that was generated for this instance; None where none was."""
     try:
-        return (Path(app.instance_path) / SECRET_FILE).read_text(encoding="ascii").strip() or None
-    except FileNotFoundError:
+        return (Path(app.instance_path) / SECRET_FILE).read_text(encoding="utf-8").strip() or None
+    except (FileNotFoundError, UnicodeDecodeError):
         return None
 
 
@@ -155,30 +171,36 @@ def make_secret(app: Flask) -> str:
 
 # --- Checking ---
 
+_MAKE_KEY = "`python -c 'import secrets; print(secrets.token_urlsafe(48))'`"
+
 
 def check(app: Flask) -> list[Problem]:
     """Return what is wrong with the secret, the switches, the schema and the application. Makes nothing."""
-    return [*_check_secret(app), *_check_switches(app), *_check_database(app)]
+    return [*_check_secret(app), *_check_switches(app), *_check_templates(app), *_check_database(app)]
 
 
 def _check_secret(app: Flask) -> Iterator[Problem]:
-    key = app.secret_key
-    generate = "python -c 'import secrets; print(secrets.token_urlsafe(48))'"
+    key: object = app.secret_key  # as it was set: a number, where a variable of the environment looks like one
     if not key:
-        yield Problem(f"SECRET_KEY is not set. Make one with `{generate}` and keep it out of version control.")
-        return
-    if app.debug or app.testing:
-        return
-    size = len(key.encode() if isinstance(key, str) else key)
-    text = key if isinstance(key, str) else key.decode("utf-8", "replace")
-    if text.casefold() in {published.casefold() for published in _PUBLISHED}:
-        yield Problem(
-            f"SECRET_KEY is one that stands in manuals: anybody can sign with it. Make one with `{generate}`."
-        )
+        yield Problem(f"SECRET_KEY is not set. Make one with {_MAKE_KEY} and keep it out of version control.")
+    elif not isinstance(key, str | bytes):
+        yield Problem(f"SECRET_KEY is of type {type(key).__name__}; it must be text or bytes.")
+    elif not app.debug:
+        # A test's key may be anything; whoever left TESTING on is told.
+        yield from _judge_key("SECRET_KEY", key, "warning" if app.testing else "error")
+        for old in app.config.get("SECRET_KEY_FALLBACKS") or ():
+            yield from _judge_key("One of SECRET_KEY_FALLBACKS", old, "warning")
+
+
+def _judge_key(name: str, key: str | bytes, level: Level) -> Iterator[Problem]:
+    text = (key if isinstance(key, str) else key.decode("utf-8", "replace")).strip()
+    size = len(text.encode("utf-8", "replace"))
+    if text.casefold() in _PUBLISHED or len(set(text)) < 5:
+        yield Problem(f"{name} is one that anybody would try. Make one with {_MAKE_KEY}.", level)
     elif size < 16:
-        yield Problem(f"SECRET_KEY has {size} bytes; it needs 16, better 32. Make one with `{generate}`.")
+        yield Problem(f"{name} has {size} bytes; it needs 16, better 32. Make one with {_MAKE_KEY}.", level)
     elif size < 32:
-        yield Problem(f"SECRET_KEY has {size} bytes; 32 are better. Make one with `{generate}`.", "warning")
+        yield Problem(f"{name} has {size} bytes; 32 are better. Make one with {_MAKE_KEY}.", "warning")
 
 
 def _check_switches(app: Flask) -> Iterator[Problem]:
@@ -189,20 +211,35 @@ def _check_switches(app: Flask) -> Iterator[Problem]:
             yield Problem("TESTING is on: it opens doors and lets weak settings pass.", "warning")
         if app.config.get("LOGIN_DISABLED"):
             yield Problem("LOGIN_DISABLED is on: no page asks who is there.", "warning")
+    if settings.BASE_URL is None:
+        yield Problem("STORMPATH_BASE_URL is not set: set it to the public address of the site.", "deploy")
+    if not app.config.get("SESSION_COOKIE_SECURE"):
+        yield Problem("SESSION_COOKIE_SECURE is False: Flask's own session travels over plain http.", "deploy")
     if settings.COOKIE_SECURE is False:
         yield Problem("STORMPATH_COOKIE_SECURE is False: login cookies travel over plain http.", "deploy")
     if not app.config.get("WTF_CSRF_ENABLED", True):
         yield Problem("WTF_CSRF_ENABLED is False: other sites can send our forms.", "deploy")
 
 
+def _check_templates(app: Flask) -> Iterator[Problem]:
+    for name in ("BASE_TEMPLATE", "LOGIN_TEMPLATE", "REGISTRATION_TEMPLATE"):
+        try:
+            app.jinja_env.get_template(getattr(settings, name))
+        except TemplateError as error:
+            reason = "is not there" if isinstance(error, TemplateNotFound) else f"cannot be read: {error}"
+            yield Problem(f"STORMPATH_{name}: the template {getattr(settings, name)!r} {reason}.")
+
+
 def _check_database(app: Flask) -> Iterator[Problem]:
     try:
-        where = database.url(app)
-        if where.get_backend_name() == "sqlite" and not database.is_in_memory(where) and not _file(app, where).exists():
-            yield Problem(f"There is no database at {_file(app, where)} yet. Run `flask stormpath init`.")
+        if not database.database.is_made_from(app):
+            yield Problem("STORMPATH_DATABASE_URI was changed after the first use of the database: set it before.")
+            return
+        if (file := database.sqlite_file(app)) and not file.exists():
+            yield Problem(_no_database(app))
             return
         found, needed = schema_revision(), migrations.newest()
-    except (SQLAlchemyError, ImportError) as error:
+    except (SQLAlchemyError, ImportError, ValueError) as error:
         yield Problem(f"The database of STORMPATH_DATABASE_URI does not answer: {type(error).__name__}: {error}")
         return
     if found is None:
@@ -215,6 +252,10 @@ def _check_database(app: Flask) -> Iterator[Problem]:
         yield from _check_application()
 
 
+def _no_database(app: Flask) -> str:
+    return f"There is no database at {database.sqlite_file(app)} yet. Run `flask stormpath init`."
+
+
 def _check_application() -> Iterator[Problem]:
     application = Application.named(settings.APPLICATION)
     if application is None:
@@ -223,8 +264,3 @@ def _check_application() -> Iterator[Problem]:
         yield Problem(
             f"The application {application.name!r} has no default account store: nobody can register.", "warning"
         )
-
-
-def _file(app: Flask, where: object) -> Path:
-    path = Path(str(getattr(where, "database", "")))
-    return path if path.is_absolute() else Path(app.instance_path) / path

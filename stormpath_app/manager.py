@@ -4,15 +4,15 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlencode, urlsplit, urlunsplit
+from urllib.parse import quote
 
-from flask import Blueprint, Flask, abort, current_app, flash, has_request_context, redirect, request, url_for
-from flask_login import LoginManager, user_unauthorized
+from flask import Blueprint, Flask, abort, current_app, flash, has_request_context, redirect, request
+from flask_login.utils import login_url
 from werkzeug.routing import BuildError
 from werkzeug.wrappers import Response
 
 from . import installation, origin, settings
-from .authentication import finish_response, load_user, user
+from .authentication import SessionManager, finish_response, signed_in_id, user
 from .cli import stormpath_commands
 from .database import database
 from .errors import NotReady
@@ -21,7 +21,9 @@ from .settings import Problem
 from .translation import gettext as _
 from .views import answer_not_ready, create_blueprint
 
-database.populate = staticmethod(installation.populate)
+# The database stands below what sets it up.
+database.set_up_memory = installation.set_up
+database.make_missing = installation.make_missing
 
 
 @dataclass
@@ -87,10 +89,9 @@ class StormpathManager:
     """
 
     def __init__(self, app: Flask | None = None) -> None:
-        self.login_manager = LoginManager()
+        self.login_manager = SessionManager()
         self.login_manager.session_protection = None  # our sessions are records of our own
         self.login_manager.login_view = "stormpath.login"
-        self.login_manager.request_loader(_load_user)
         self.login_manager.unauthorized_handler(self._send_to_login)
         if app is not None:
             self.init_app(app)
@@ -157,14 +158,11 @@ class StormpathManager:
 
     def _send_to_login(self) -> Response:
         """Send a person to the login page, which leads back, unless a form was sent: no link repeats that."""
-        app = current_app._get_current_object()  # type: ignore[attr-defined]
-        user_unauthorized.send(app)
+        here = _here() if request.method in {"GET", "HEAD"} else None
         try:
-            where = url_for(self.login_view or "")
+            where = login_url(self.login_view or "", next_url=here)
         except BuildError:
             abort(401)
-        if request.method in {"GET", "HEAD"}:
-            where += ("&" if "?" in where else "?") + urlencode({"next": _here()})
         flash(_("Log in to open this page."))
         return redirect(where)
 
@@ -182,23 +180,28 @@ class _FirstRequest:
         return self.wsgi_app(environ, start_response)
 
 
-def _load_user(asking: Any) -> Account | None:
-    _state().require_ready()
-    return load_user(asking)
-
-
 def _state() -> State:
     state: State = current_app.extensions["stormpath"]
     return state
 
 
 def _here() -> str:
-    """Return the address that was asked for, without scheme and host."""
-    parts = urlsplit(request.url)
-    return urlunsplit(("", "", parts.path, parts.query, ""))
+    """Return the address that was asked for, without scheme and host, as it travels: percent-encoded."""
+    query = request.query_string.decode("latin-1")
+    path = quote(f"{request.script_root}{request.path}", safe=_AS_IT_IS)
+    return f"{path}?{quote(query, safe=_AS_IT_IS)}" if query else path
+
+
+# What stays as it is in a URL: all of printable ASCII that a parser of URLs does not read as something else.
+_AS_IT_IS = "%/:;=?@!$&'()*+,~"
 
 
 def _origin_of_request() -> origin.Origin | None:
     if not has_request_context():
         return None
-    return origin.Origin(address=request.remote_addr, user_agent=request.user_agent.string, interface="web")
+    return origin.Origin(
+        actor=signed_in_id(),
+        address=request.remote_addr,
+        user_agent=request.user_agent.string,
+        interface="web",
+    )

@@ -3,6 +3,7 @@
 Keys are NFKC and casefolded; the domain of an address is in IDNA's ASCII form. What is shown is what was typed.
 """
 
+import re
 import unicodedata
 from functools import lru_cache
 
@@ -16,15 +17,18 @@ LONGEST = 255
 
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 # Joiners are invisible too, but Persian, Hindi and many emoji are not written without them.
-_JOINERS = frozenset("\u200c\u200d\ufe0f")
+_JOINERS = frozenset("\u200c\u200d")
+# Unicode's default ignorable letters and marks, and the blank of Braille: two names may not differ by them alone.
+_UNSEEN = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200c\u200d\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
 
 
 @lru_cache(maxsize=1024)
 def key(name: str) -> str:
     """Return the key of a name, a username or an e-mail address. Any text has one, so a login can be looked up."""
-    folded = _fold(name.strip())
-    local, at, domain = folded.rpartition("@")
-    return f"{local}@{_ascii_domain(domain)}" if at else folded
+    local, at, domain = name.strip().rpartition("@")
+    return f"{_fold(local)}@{_ascii_domain(domain)}" if at else _fold(domain)
 
 
 def can_be_stored(value: str) -> bool:
@@ -32,25 +36,35 @@ def can_be_stored(value: str) -> bool:
     return "\0" not in value and len(value) <= LONGEST and not any("\ud800" <= letter <= "\udfff" for letter in value)
 
 
-def text(thing: str, label: str, value: object, *, longest: int = LONGEST, required: bool = False) -> str | None:
+def text(
+    thing: str,
+    name: str,
+    value: object,
+    *,
+    label: str | None = None,
+    longest: int = LONGEST,
+    required: bool = False,
+) -> str | None:
     """Return the value without blanks around it; None when there is nothing.
 
     :raises PropertyRequired: nothing, where something is required.
     :raises WrongType, TooLong, InvalidFormat: not text, too long, or with characters that no one can see.
     """
     if value is not None and not isinstance(value, str):
-        raise WrongType(thing, label)
+        raise WrongType(thing, name, label=label)
     cleaned = (value or "").strip()
     if not cleaned:
         if required:
-            raise PropertyRequired(thing, label)
+            raise PropertyRequired(thing, name, label=label)
         return None
     if len(cleaned) > longest:
-        raise TooLong(thing, label, longest=longest)
+        raise TooLong(thing, name, label=label, longest=longest)
     if any(unicodedata.category(letter) in _INVISIBLE and letter not in _JOINERS for letter in cleaned):
-        raise InvalidFormat(thing, label)
+        raise InvalidFormat(thing, name, label=label)
+    if not key(cleaned):
+        raise InvalidFormat(thing, name, label=label)
     if len(key(cleaned)) > longest:  # a ligature can unfold into eighteen letters
-        raise TooLong(thing, label, longest=longest)
+        raise TooLong(thing, name, label=label, longest=longest)
     return cleaned
 
 
@@ -59,23 +73,27 @@ def email(value: object) -> str:
 
     :raises PropertyRequired, WrongType, TooLong, InvalidFormat: it is none.
     """
-    address = text("Account", "email address", value, required=True)
+    address = text("Account", "email", value, label="email address", required=True)
     assert address is not None  # noqa: S101 - required above
     try:
         found = validate_email(address, check_deliverability=False, globally_deliverable=False)
     except EmailNotValidError as error:
-        raise InvalidFormat("Account", "email address") from error
-    if "=?" in found.local_part:  # legal, but in a mail's header it begins an encoded word (RFC 2047)
-        raise InvalidFormat("Account", "email address")
+        raise InvalidFormat("Account", "email", label="email address") from error
+    local = found.local_part
+    # "=?" is legal, but in a mail's header it begins an encoded word (RFC 2047); a wide "@" would unfold into another.
+    if "=?" in local or _UNSEEN.search(local) or "@" in _fold(local):
+        raise InvalidFormat("Account", "email", label="email address")
     return address
 
 
 def _fold(name: str) -> str:
-    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    seen = _UNSEEN.sub("", unicodedata.normalize("NFKC", name))
+    return unicodedata.normalize("NFKC", seen.casefold()).strip()
 
 
 def _ascii_domain(domain: str) -> str:
     try:
-        return idna.encode(domain, uts46=True).decode("ascii")
+        # It folds by rules of its own: in a domain, "ß" is not "ss".
+        return idna.encode(domain.rstrip("."), uts46=True).decode("ascii")
     except (idna.IDNAError, UnicodeError):  # not a domain: a key all the same
-        return domain
+        return _fold(domain)

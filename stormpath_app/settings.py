@@ -58,8 +58,8 @@ SETTINGS = (
     Setting(
         "LOGOUT_REQUIRES_POST", False, "bool", "Whether a GET of the logout page asks first instead of logging out."
     ),
-    Setting("COOKIE_DURATION", timedelta(days=365), "timedelta", "How long a login lasts without activity."),
-    Setting("SESSION_LIFETIME", timedelta(days=365), "timedelta", "How long a login lasts at most."),
+    Setting("COOKIE_DURATION", timedelta(days=365), "duration", "How long a login lasts without activity."),
+    Setting("SESSION_LIFETIME", timedelta(days=365), "duration", "How long a login lasts at most."),
     Setting("COOKIE_DOMAIN", None, "text or None", "The domain of the login cookies; None: this host alone."),
     Setting(
         "COOKIE_SECURE",
@@ -124,6 +124,7 @@ AT_REGISTRATION = (
 )
 
 _DEFAULTS = {row.name: row.default for row in SETTINGS}
+_DURATIONS = frozenset(row.name for row in SETTINGS if row.kind == "duration")
 
 
 class _Settings:
@@ -131,12 +132,16 @@ class _Settings:
 
     def __getattr__(self, name: str) -> Any:
         try:
-            return current_app.config[PREFIX + name]
+            value = current_app.config[PREFIX + name]
         except KeyError:
             raise AttributeError(f"no setting {PREFIX}{name}") from None
+        return timedelta(seconds=value) if name in _DURATIONS and isinstance(value, int) else value
 
 
 settings = _Settings()
+
+
+Level = Literal["error", "warning", "deploy", "note"]
 
 
 @dataclass(frozen=True)
@@ -148,7 +153,7 @@ class Problem:
     """
 
     sentence: str
-    level: Literal["error", "warning", "deploy", "note"] = "error"
+    level: Level = "error"
 
 
 def set_defaults(config: dict[str, Any]) -> None:
@@ -203,7 +208,7 @@ _TOLD = {
     "URL or None": "an http or https address without a slash at its end, such as 'https://www.example.com', or None",
     "bool": "True or False",
     "bool or None": "True, False or None",
-    "timedelta": "a positive datetime.timedelta, such as timedelta(days=30)",
+    "duration": "a positive datetime.timedelta, such as timedelta(days=30), or a number of seconds",
     "count": "a whole number, 0 or more",
 }
 
@@ -220,8 +225,8 @@ def _is(kind: str, value: Any, config: Mapping[str, Any]) -> bool:
             return isinstance(value, str) and _is_base_url(value)
         case "bool":
             return isinstance(value, bool)
-        case "timedelta":
-            return isinstance(value, timedelta) and value > timedelta()
+        case "duration":
+            return value > timedelta() if isinstance(value, timedelta) else _is("count", value, config) and value > 0
         case "count":
             return isinstance(value, int) and not isinstance(value, bool) and value >= 0
         case "cost":

@@ -10,7 +10,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 
 from .. import clock, hashers, names, signals
 from ..database import UTCDateTime, announce, exact_text, release, session
-from ..errors import AccountAlreadyExists, PropertyRequired, WrongPassword, WrongType
+from ..errors import AccountAlreadyExists, InvalidFormat, PropertyRequired, WrongPassword, WrongType
 from ..settings import settings
 from . import event, session as sessions
 from .base import DISABLED, ENABLED, UNVERIFIED, Id, Resource, changed, status
@@ -123,7 +123,7 @@ class Account(Resource):
 
     @validates("given_name", "middle_name", "surname")
     def _check_name(self, key: str, value: object) -> str | None:
-        return names.text(self.thing, key.replace("_", " "), value)
+        return names.text(self.thing, key, value)
 
     @validates("status")
     def _check_status(self, _key: str, value: object) -> str:
@@ -169,18 +169,18 @@ class Account(Resource):
         own = (self.email, local, self.chosen_username, self.given_name, self.surname, self.full_name)
         return (*own, *self.directory.site_names())
 
-    def hash_new_password(self) -> None:
-        """Hash the password that was set, by the directory's policy. Done before `save()`'s transaction begins.
-
-        :raises PasswordRefused: the policy refuses it.
-        """
+    def _prepare(self) -> None:
+        """Look at the username beside the address, and hash the password that was set, by the directory's policy."""
+        if self.chosen_username and names.key(self.chosen_username) == names.key(self.email):
+            self.chosen_username = None
+        if "@" in (self.chosen_username or ""):  # it would keep the owner of that address from it
+            raise InvalidFormat(self.thing, "username")
         if self._new_password is None:
             return
         self.directory.password_policy.check(self._new_password, self.own_names())
         release()
         self.password_hash = hashers.hash(self._new_password, settings.BCRYPT_COST)
         self.password_modified_at = clock.now()
-        self._new_password = None
 
     def check_password(self, password: str) -> None:
         """Accept the account's own password. It takes the time of one hash, and holds no transaction meanwhile.
@@ -194,8 +194,9 @@ class Account(Resource):
 
     def _read_hash(self) -> str | None:
         """Read hash and status anew: what is in memory may be older than a change, or a deletion, elsewhere."""
-        now = session.execute(sa.select(Account.password_hash, Account.status).where(Account.id == self.id)).first()
-        for name in ("password_hash", "status") if now else ():
+        fresh = (Account.password_hash, Account.password_modified_at, Account.status)
+        now = session.execute(sa.select(*fresh).where(Account.id == self.id)).first()
+        for name in ("password_hash", "password_modified_at", "status") if now else ():
             set_committed_value(self, name, getattr(now, name))
         return now.password_hash if now else None
 
@@ -243,10 +244,10 @@ class Account(Resource):
     def save(self) -> None:
         """Write what was changed, and commit. A new password, or a status but ENABLED, ends all its sessions.
 
-        :raises StormpathError: what is changed cannot be so; nothing is written.
+        :raises StormpathError: it cannot be so; nothing is written, and what was set is still there to be mended.
         """
-        self.hash_new_password()
         super().save()
+        self._new_password = None
 
     def _before_save(self) -> None:
         what = changed(self)
@@ -254,8 +255,6 @@ class Account(Resource):
             self._record("account.created", application_id=self.came_through and self.came_through.id)
             announce(signals.user_created, self.payload)
             return
-        if "password_hash" in what or ("status" in what and self.status != ENABLED):
-            sessions.end(sessions.AccountSession.account_id == self.id)
         if "password_hash" in what:
             self._record("password.changed")
         if others := sorted(what.keys() - {"password_hash", "password_modified_at"}):
@@ -263,6 +262,10 @@ class Account(Resource):
             self._record("account.updated", changed=others, **details)
         if what:
             announce(signals.user_updated, self.payload)
+
+    def _after_save(self, what: dict[str, tuple[Any, Any]]) -> None:
+        if "password_hash" in what or ("status" in what and self.status != ENABLED):
+            sessions.end(sessions.AccountSession.account_id == self.id)
 
     def _record(self, kind: str, **details: Any) -> None:
         event.record(kind, account_id=self.id, directory_id=self.directory_id, **details)

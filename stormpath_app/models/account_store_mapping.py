@@ -6,13 +6,16 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from ..database import session
+from ..errors import AccountStoreAlreadyMapped
 from . import event, session as sessions
 from .account import Account
-from .base import Id, Resource
+from .base import Id, Resource, changed
 from .directory import Directory
 
 if TYPE_CHECKING:
     from .application import Application
+
+_TOLD = frozenset({"list_index", "is_default_account_store", "is_default_group_store"})
 
 
 class AccountStoreMapping(Resource):
@@ -39,15 +42,26 @@ class AccountStoreMapping(Resource):
         super().delete()
         session.expire(application, ["account_store_mappings"])
 
+    def taken(self) -> AccountStoreAlreadyMapped | None:
+        """Return an error where the application has the account store already; None where it has not."""
+        cls = AccountStoreMapping
+        same = (cls.application_id == self.application_id, cls.directory_id == self.directory_id, cls.id != self.id)
+        return AccountStoreAlreadyMapped() if session.scalar(sa.select(cls.id).where(*same)) else None
+
+    def _before_save(self) -> None:
+        what = changed(self)
+        self._record("account_store.mapped" if self.is_new else "account_store.updated", what)
+
     def _before_delete(self) -> None:
+        self._record("account_store.unmapped", {})
+
+    def _after_delete(self) -> None:
         members = sa.select(Account.id).where(Account.directory_id == self.directory_id)
         sessions.end(
             sessions.AccountSession.application_id == self.application_id,
             sessions.AccountSession.account_id.in_(members),
         )
-        self._record("unmapped")
 
-    def _record(self, what: str, **details: Any) -> None:
-        event.record(
-            f"account_store.{what}", application_id=self.application_id, directory_id=self.directory_id, **details
-        )
+    def _record(self, kind: str, what: dict[str, Any]) -> None:
+        places = {"application_id": self.application_id, "directory_id": self.directory_id}
+        event.record(kind, **places, changed={name: what[name] for name in sorted(what.keys() & _TOLD)})

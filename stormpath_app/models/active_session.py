@@ -8,6 +8,7 @@ from sqlalchemy import bindparam
 
 from .. import clock, names
 from ..database import session
+from ..errors import LoginOutdated
 from ..settings import settings
 from .account import Account
 from .account_store_mapping import AccountStoreMapping
@@ -48,6 +49,40 @@ _FIND = (
         Application.name_key == bindparam("application"),
     )
 )
+
+
+# What must still be true when a login is written, and stay true until it is: a password may have been changed, or an
+# account disabled, while the hash was being computed. The rows are locked where a database can.
+_ADMITS = (
+    sa.select(Account.id)
+    .join(Directory, Directory.id == Account.directory_id)
+    .join(AccountStoreMapping, AccountStoreMapping.directory_id == Directory.id)
+    .join(Application, Application.id == AccountStoreMapping.application_id)
+    .where(
+        Account.id == bindparam("account_id"),
+        Account.password_modified_at.is_not_distinct_from(bindparam("password_modified_at")),
+        Account.status == ENABLED,
+        Directory.status == ENABLED,
+        Application.status == ENABLED,
+        Application.id == bindparam("application_id"),
+    )
+    .with_for_update(read=True)
+)
+
+
+def start(account: Account, application: Application, *, remembered: bool) -> str:
+    """Add a login of the account to the transaction that is open, and return its token, which is told this once.
+
+    :raises LoginOutdated: the account was changed or closed since it was read, or is not one of the application's.
+    """
+    known = {
+        "account_id": account.id,
+        "password_modified_at": account.password_modified_at,
+        "application_id": application.id,
+    }
+    if session.scalar(_ADMITS, known) is None:
+        raise LoginOutdated
+    return AccountSession.start(account.id, application.id, remembered=remembered)
 
 
 def find(token: str) -> ActiveSession | None:

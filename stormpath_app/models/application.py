@@ -13,7 +13,6 @@ from ..errors import (
     AccountDisabled,
     AccountNotFound,
     AccountNotVerified,
-    AccountStoreAlreadyMapped,
     AccountStoreNotMapped,
     AlreadyExists,
     ApplicationDisabled,
@@ -31,6 +30,7 @@ from .account_store_mapping import AccountStoreMapping
 from .base import DISABLED, ENABLED, UNVERIFIED, Id, Key, Resource, changed, merge, status
 from .collection import Collection
 from .directory import Directory
+from .tenant import Tenant
 
 
 @dataclass(frozen=True)
@@ -55,13 +55,15 @@ class Application(Resource):
     status: Mapped[str] = mapped_column(sa.String(16), default=ENABLED)
 
     account_store_mappings: Mapped[list[AccountStoreMapping]] = relationship(
-        order_by=AccountStoreMapping.list_index, back_populates="application", cascade="all", passive_deletes=True
+        order_by=(AccountStoreMapping.list_index, AccountStoreMapping.id),
+        back_populates="application",
+        cascade="all",
+        passive_deletes=True,
     )
 
     @classmethod
     def create(
         cls,
-        tenant_id: str,
         properties: Mapping[str, Any] | None = None,
         *,
         create_directory: bool | str = False,
@@ -75,7 +77,7 @@ class Application(Resource):
         """
         given = merge(cls.thing, cls.writable, properties, more)
         with atomic():
-            created = cls(tenant_id=tenant_id, name=given.pop("name", None), **given)
+            created = cls(tenant_id=Tenant.current().id, name=given.pop("name", None), **given)
             created.save()
             if create_directory:
                 created.add_account_store(_new_directory(created, create_directory), is_default=True)
@@ -130,19 +132,21 @@ class Application(Resource):
         :param is_default: whether new accounts and groups go there.
         :raises AccountStoreAlreadyMapped: it is mapped already.
         """
-        with atomic() as current:
-            if any(mapping.directory_id == store.id for mapping in self.account_store_mappings):
-                raise AccountStoreAlreadyMapped
+        with atomic():
+            others = self.account_store_mappings
             mapping = AccountStoreMapping(
-                application=self,
+                application_id=self.id,
+                directory_id=store.id,
                 account_store=store,
-                list_index=len(self.account_store_mappings),
+                list_index=max((other.list_index for other in others), default=-1) + 1,
                 is_default_account_store=is_default,
                 is_default_group_store=is_default,
             )
-            current.add(mapping)
-            current.flush()
-            event.record("account_store.mapped", application_id=self.id, directory_id=store.id)
+            for other in others if is_default else ():
+                other.is_default_account_store = other.is_default_group_store = False
+                other.save()
+            mapping.save()
+            session.expire(self, ["account_store_mappings"])
         return mapping
 
     @property
@@ -212,6 +216,8 @@ class Application(Resource):
         :param account_store: ask this one of the application's stores alone.
         :raises LoginFailed: nobody is let in; its class says why, its message does not.
         """
+        login = login if isinstance(login, str) else ""  # a form's missing field is nobody's name
+        password = password if isinstance(password, str) else ""
         if is_atomic():
             raise RuntimeError(
                 "authenticate_account inside atomic(): the log of a failure would be rolled back with it."
@@ -256,10 +262,12 @@ class Application(Resource):
 
     def _before_save(self) -> None:
         what = changed(self)
-        if "status" in what and self.status != ENABLED:
-            sessions.end(sessions.AccountSession.application_id == self.id)
         kind = "application.created" if self.is_new else "application.updated"
         event.record(kind, application_id=self.id, changed=sorted(what.keys() & self.writable))
+
+    def _after_save(self, what: dict[str, tuple[Any, Any]]) -> None:
+        if "status" in what and self.status != ENABLED:
+            sessions.end(sessions.AccountSession.application_id == self.id)
 
     def _before_delete(self) -> None:
         event.record("application.deleted", application_id=self.id, name=self.name)
@@ -275,11 +283,11 @@ def _new_directory(application: Application, name: bool | str) -> Directory:
     if isinstance(name, str):
         if _is_taken(name):
             raise DirectoryNameTaken
-        return Directory.create(application.tenant_id, name=name)
+        return Directory.create(name=name)
     wanted, number = f"{application.name} Directory"[: names.LONGEST - 4], 1
     while _is_taken(free := wanted if number == 1 else f"{wanted} {number}"):
         number += 1
-    return Directory.create(application.tenant_id, name=free)
+    return Directory.create(name=free)
 
 
 def _is_taken(name: str) -> bool:

@@ -8,7 +8,8 @@ from typing import Any, ClassVar, Self
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, declared_attr, mapped_column
+from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.orm.exc import StaleDataError
 
 from .. import clock, names
@@ -112,21 +113,31 @@ class Resource(Base):
         return found
 
     def save(self) -> None:
-        """Write what was changed, and commit.
+        """Write what was set, and commit.
 
-        :raises StormpathError: what is changed cannot be so; nothing is written.
+        :raises StormpathError: it cannot be so; nothing is written, and what was set is still there to be mended.
         """
+        wanted = changed(self)
         try:
+            self._check_free()
+            self._prepare()
             with atomic() as current:
-                if error := self.taken():
-                    raise error
+                self._check_free()
                 self._before_save()
+                what = changed(self)
                 current.add(self)
+                write(self)
                 current.flush()
+                self._after_save(what)
         except IntegrityError as error:  # a race that the look before it did not see
+            self._set_again(wanted)
             raise self._conflict() or Conflict() from error
         except StaleDataError as error:
+            self._set_again(wanted)
             raise ChangedMeanwhile from error
+        except StormpathError:
+            self._set_again(wanted)
+            raise
 
     def delete(self) -> None:
         """Delete it with all that belongs to it, and commit."""
@@ -135,6 +146,7 @@ class Resource(Base):
                 self._before_delete()
                 current.delete(self)
                 current.flush()
+                self._after_delete()
         except StaleDataError as error:
             raise ChangedMeanwhile from error
 
@@ -142,11 +154,30 @@ class Resource(Base):
         """Read it again from the database; unsaved changes are gone."""
         session.refresh(self)
 
+    def _check_free(self) -> None:
+        if error := self.taken():
+            raise error
+
+    def _prepare(self) -> None:
+        """Do what takes long, before the transaction begins."""
+
+    def _set_again(self, wanted: dict[str, tuple[Any, Any]]) -> None:
+        """Set anew what a rollback took away."""
+        if not self.is_new:
+            for name, (_before, after) in wanted.items():
+                setattr(self, name, after)
+
     def _before_save(self) -> None:
-        """Do what belongs to the same transaction: sessions, audit."""
+        """Do what belongs to the same transaction: audit, signals."""
+
+    def _after_save(self, what: dict[str, tuple[Any, Any]]) -> None:
+        """End the sessions that the change ends: after it, so that none begins in between. `what`: what was changed."""
 
     def _before_delete(self) -> None:
         """Do what belongs to the same transaction: audit, signals."""
+
+    def _after_delete(self) -> None:
+        """End the sessions that no foreign key takes along."""
 
     def taken(self) -> StormpathError | None:
         """Return the error for a name of it that another resource has; None where all are free."""
@@ -195,9 +226,43 @@ def whole_number(thing: str, label: str, value: object, low: int, high: int) -> 
 
 def changed(resource: Resource) -> dict[str, tuple[Any, Any]]:
     """Return what was set and not yet saved: attribute -> (before, after)."""
-    found = {}
-    for attribute in sa.inspect(resource).attrs:
-        history = attribute.history
+    state, found = sa.inspect(resource), {}
+    for column in state.mapper.column_attrs:
+        history = state.attrs[column.key].history
         if history.has_changes():
-            found[attribute.key] = ((history.deleted or (None,))[0], (history.added or (None,))[0])
+            found[column.key] = ((history.deleted or (None,))[0], (history.added or (None,))[0])
     return found
+
+
+# --- What was set is written by its own save() alone: another verb's commit must not go round the rules ---
+
+_WRITTEN, _KEPT = "stormpath_written", "stormpath_kept"  # in session.info, until the end of the next flush
+
+
+def write(resource: Resource) -> None:
+    """Let the next flush write what was set on this resource."""
+    session().info.setdefault(_WRITTEN, []).append(resource)
+
+
+@sa.event.listens_for(session, "before_flush")
+def _keep_back(current: Session, _context: object, _instances: object) -> None:
+    written = current.info.get(_WRITTEN, ())
+    for resource in current.dirty:
+        if isinstance(resource, Resource) and not any(resource is one for one in written):
+            wanted = changed(resource)
+            current.info.setdefault(_KEPT, []).append((resource, wanted))
+            for name, (before, _after) in wanted.items():
+                set_committed_value(resource, name, before)
+
+
+@sa.event.listens_for(session, "after_flush_postexec")
+def _give_back(current: Session, _context: object) -> None:
+    current.info.pop(_WRITTEN, None)
+    for resource, wanted in current.info.pop(_KEPT, ()):
+        resource._set_again(wanted)
+
+
+@sa.event.listens_for(session, "after_rollback")
+def _forget(current: Session) -> None:
+    current.info.pop(_WRITTEN, None)
+    current.info.pop(_KEPT, None)

@@ -15,6 +15,7 @@ from .base import ENABLED, Id, Key, Resource, changed, merge, status
 from .collection import Collection
 from .login_name import LoginName
 from .password_policy import PasswordPolicy
+from .tenant import Tenant
 
 if TYPE_CHECKING:
     from .account_store_mapping import AccountStoreMapping
@@ -38,10 +39,10 @@ class Directory(Resource):
     account_store_mappings: Mapped[list["AccountStoreMapping"]] = relationship(viewonly=True)
 
     @classmethod
-    def create(cls, tenant_id: str, properties: Mapping[str, Any] | None = None, **more: Any) -> Self:
+    def create(cls, properties: Mapping[str, Any] | None = None, **more: Any) -> Self:
         """Create a directory with the standard password policy, and commit."""
         given = merge(cls.thing, cls.writable, properties, more)
-        created = cls(tenant_id=tenant_id, name=given.pop("name", None), **given)
+        created = cls(tenant_id=Tenant.current().id, name=given.pop("name", None), **given)
         created.password_policy = PasswordPolicy.standard(created.id)
         created.save()
         return created
@@ -87,24 +88,34 @@ class Directory(Resource):
         :raises AccountAlreadyExists, PasswordRefused, PropertyError: it cannot be; nothing is written.
         """
         given = merge(Account.thing, Account.writable, properties, more)
-        for name, label in (("email", "email address"), ("password", "password")):
-            if not given.get(name):
-                raise PropertyRequired(Account.thing, label)
+        if not given.get("email"):
+            raise PropertyRequired(Account.thing, "email", label="email address")
+        if not given.get("password"):
+            raise PropertyRequired(Account.thing, "password")
         account = Account(directory_id=self.id, directory=self, **given)
-        if error := account.taken():  # told before the work of a hash
-            raise error
-        account.hash_new_password()
         account.came_through = application
         account.save()
         return account
 
     def _before_save(self) -> None:
         what = changed(self)
+        kind = "directory.created" if self.is_new else "directory.updated"
+        event.record(kind, directory_id=self.id, changed=sorted(what.keys() & self.writable))
+
+    def _after_save(self, what: dict[str, tuple[Any, Any]]) -> None:
         if "status" in what and self.status != ENABLED:
             members = sa.select(Account.id).where(Account.directory_id == self.id)
             sessions.end(sessions.AccountSession.account_id.in_(members))
-        kind = "directory.created" if self.is_new else "directory.updated"
-        event.record(kind, directory_id=self.id, changed=sorted(what.keys() & self.writable))
+
+    def delete(self) -> None:
+        """Delete it with its policy, its accounts and its place in applications, and commit.
+
+        The log tells of the directory alone, and no signal of its accounts is sent: there may be a million of them.
+        """
+        applications = [mapping.application for mapping in self.account_store_mappings]
+        super().delete()
+        for application in applications:
+            session.expire(application, ["account_store_mappings"])
 
     def _before_delete(self) -> None:
         event.record("directory.deleted", directory_id=self.id, name=self.name)

@@ -11,7 +11,7 @@ from .. import clock, origin
 from ..database import UTCDateTime, session
 from .base import Base, Id, new_id
 
-_UNSEEN = dict.fromkeys((*range(32), 127), " ")
+_UNSEEN = dict.fromkeys((*range(32), *range(127, 160), 0x2028, 0x2029), " ")
 
 
 class AuditEvent(Base):

@@ -10,10 +10,10 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from .. import hashers
-from ..errors import PasswordRefused
+from ..errors import OutOfRange, PasswordRefused
 from ..translation import gettext as _
 from . import event
-from .base import Id, Resource, changed, whole_number
+from .base import Id, Resource, changed, whole_number, write
 
 # The classes of characters, as Stormpath counted them.
 _SYMBOLS = frozenset(" " + string.punctuation + "¡¦§©«¬®±µ¶·»½¿×÷")
@@ -116,6 +116,8 @@ class PasswordStrength(Resource):
                 yield 400, _(one) if least == 1 else _(many, count=least)
 
     def _before_save(self) -> None:
+        if self.min_length > self.max_length:
+            raise OutOfRange(self.thing, "max_length", low=self.min_length, high=255)
         event.record("password_policy.updated", directory_id=self.id, changed=changed(self))
 
 
@@ -143,6 +145,8 @@ class PasswordPolicy(Resource):
         :param own_names: the account's names and the application's; a password that is hardly more is refused.
         :raises PasswordRefused: it breaks rules; the code is the first one's.
         """
+        if len(password) > hashers.LONGEST:  # composing a long one could take seconds
+            raise PasswordRefused([_("Account password exceeded the maximum length.")], code=2008)
         composed = hashers.normal(password)
         found = [*self.strength.violations(composed), *self._too_easy(composed, own_names)]
         if found:
@@ -158,12 +162,16 @@ class PasswordPolicy(Resource):
             yield 400, _("Password is too close to a name of the account or the site.")
 
     def _before_save(self) -> None:
-        event.record("password_policy.updated", directory_id=self.id, changed=changed(self))
+        if what := changed(self):
+            event.record("password_policy.updated", directory_id=self.id, changed=what)
+        if changed(self.strength):
+            self.strength._before_save()
+            write(self.strength)
 
 
 def _forms(name: str) -> set[str]:
-    """Return what a name, or a password, comes down to: as it is, and without digits and signs around it."""
-    folded = unicodedata.normalize("NFKC", name).casefold().strip()
+    """Return what a name, or a password, comes down to: without blanks, and without digits and signs around it."""
+    folded = "".join(unicodedata.normalize("NFKC", name).casefold().split())
     around = "".join({letter for letter in folded if not letter.isalpha()})
     return {folded, folded.strip(around)} - {""}
 

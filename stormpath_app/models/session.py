@@ -5,7 +5,6 @@ import hashlib
 import hmac
 import secrets
 from datetime import datetime
-from typing import Self
 
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
@@ -41,9 +40,10 @@ class AccountSession(Base):
     user_agent: Mapped[str | None] = mapped_column(sa.String(255))
 
     @classmethod
-    def start(cls, account_id: str, application_id: str, *, remembered: bool) -> tuple[Self, str]:
-        """Add a session to the transaction that is open; return it with its token, which is told once."""
+    def start(cls, account_id: str, application_id: str, *, remembered: bool) -> str:
+        """Add a session to the transaction that is open; return its token, which is told this once."""
         now, who, secret = clock.now(), origin.current(), secrets.token_urlsafe(32)
+        end(cls.account_id == account_id, cls.expires_at < now)  # those that ended by themselves
         started = cls(
             id=new_id(),
             account_id=account_id,
@@ -57,7 +57,7 @@ class AccountSession(Base):
             user_agent=event.printable(who.user_agent, 255),
         )
         session.add(started)
-        return started, f"{started.id}.{secret}"
+        return f"{started.id}.{secret}"
 
 
 def split(token: str) -> tuple[str, str] | None:
@@ -73,10 +73,9 @@ def is_same(digest: str, token_hash: str) -> bool:
     return hmac.compare_digest(digest, token_hash)
 
 
-def end(*conditions: sa.ColumnElement[bool]) -> int:
-    """Delete the sessions that meet the conditions, in the transaction that is open; return how many."""
-    result = session.execute(sa.delete(AccountSession).where(*conditions).execution_options(synchronize_session=False))
-    return int(result.rowcount)  # type: ignore[attr-defined]
+def end(*conditions: sa.ColumnElement[bool]) -> None:
+    """Delete the sessions that meet the conditions, in the transaction that is open."""
+    session.execute(sa.delete(AccountSession).where(*conditions).execution_options(synchronize_session=False))
 
 
 def seen(engine: sa.Engine, session_id: str, now: datetime, unless_since: datetime) -> None:

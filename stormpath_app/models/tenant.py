@@ -7,6 +7,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from .. import names
 from ..database import session
+from ..errors import NotReady
 from .base import Resource
 
 
@@ -20,6 +21,17 @@ class Tenant(Resource):
     key: Mapped[str] = mapped_column(sa.String(63), unique=True)
 
     @classmethod
-    def current(cls) -> Self | None:
+    def first(cls) -> Self | None:
         """Return the tenant; None in a database that nobody has set up."""
         return session.scalar(sa.select(cls).order_by(cls.id).limit(1))
+
+    @classmethod
+    def current(cls) -> Self:
+        """Return the tenant.
+
+        :raises NotReady: nobody has set up the database.
+        """
+        found = cls.first()
+        if found is None:
+            raise NotReady(["The database is empty. Run `flask stormpath init`."])
+        return found

@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import Blueprint, Response, abort, current_app, request
 from flask.typing import ResponseReturnValue
-from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.exceptions import BadRequest, HTTPException, LengthRequired, RequestEntityTooLarge, UnsupportedMediaType
 
 from ..errors import NotReady
 from ..translation import gettext as _
@@ -42,12 +42,17 @@ def _limit_body(_endpoint: str | None, _values: dict[str, Any] | None) -> None:
 
 
 def _accept_forms_alone() -> None:
-    if request.method == "POST" and request.mimetype not in _FORM_TYPES and request.content_length:
+    if request.method != "POST":
+        return
+    if request.content_length is None and "Transfer-Encoding" in request.headers:
+        abort(411)  # no browser sends a form so, and what has no length cannot be limited without reading it
+    if request.mimetype not in _FORM_TYPES and (request.mimetype or request.content_length):
         abort(415)
 
 
 _REFUSALS: tuple[tuple[type[HTTPException], str, str], ...] = (
     (RequestEntityTooLarge, "Too much", "What was sent is too long for this page."),
+    (LengthRequired, "No length", "This page takes forms that tell their length."),
     (UnsupportedMediaType, "Not a form", "This page takes forms."),
     (BadRequest, "Not accepted", "Open the page again, then send it once more."),
 )

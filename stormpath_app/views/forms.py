@@ -1,5 +1,6 @@
 """The forms: their shape alone. What a value may be is the resources' business."""
 
+from flask import request
 from flask_wtf import FlaskForm
 from wtforms import EmailField, PasswordField, StringField
 from wtforms.validators import DataRequired, InputRequired
@@ -8,51 +9,42 @@ from ..settings import settings
 from ..translation import gettext as _
 
 
-def _present(message: str) -> list[object]:
-    return [InputRequired(_(message))]
+class Form(FlaskForm):
+    """A form that reads what a form sent: never JSON, never a file in a field's place."""
+
+    def __init__(self) -> None:
+        super().__init__(request.form if request.method == "POST" else None)
 
 
-class LoginForm(FlaskForm):
+class LoginForm(Form):
     """An e-mail address or username, and a password."""
 
-    login = StringField(_("Email"))
-    password = PasswordField(_("Password"))
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.login.validators = _present("Login identifier required.")
-        self.password.validators = _present("Password required.")
+    login = StringField(_("Email"), [InputRequired(_("Login identifier required."))])
+    password = PasswordField(_("Password"), [InputRequired(_("Password required."))])
 
 
-class RegistrationForm(FlaskForm):
+class RegistrationForm(Form):
     """A new account's fields. The settings say which there are and which must be filled."""
 
-    username = StringField(_("Username"))
-    given_name = StringField(_("First Name"))
-    middle_name = StringField(_("Middle Name"))
-    surname = StringField(_("Last Name"))
-    email = EmailField(_("Email"))
-    password = PasswordField(_("Password"))
+    username = StringField(_("Username"), [DataRequired(_("Username is required."))])
+    given_name = StringField(_("First Name"), [DataRequired(_("First name is required."))])
+    middle_name = StringField(_("Middle Name"), [DataRequired(_("Middle name is required."))])
+    surname = StringField(_("Last Name"), [DataRequired(_("Surname is required."))])
+    email = EmailField(_("Email"), [InputRequired(_("You must provide an email address."))])
+    password = PasswordField(_("Password"), [InputRequired(_("You must supply a password."))])
 
     def __init__(self) -> None:
         super().__init__()
-        self.email.validators = _present("You must provide an email address.")
-        self.password.validators = _present("You must supply a password.")
-        for name, message in _MISSING.items():
+        for name in _CHOSEN:
             if not getattr(settings, f"ENABLE_{name.upper()}"):
                 del self[name]
-            elif getattr(settings, f"REQUIRE_{name.upper()}"):
-                self[name].validators = [DataRequired(_(message))]
+            elif not getattr(settings, f"REQUIRE_{name.upper()}"):
+                self[name].validators, self[name].flags.required = [], False
 
     def attributes(self) -> dict[str, str]:
         """Return what an account is created from; names that are not asked for are 'Anonymous', as in the seed."""
-        found = {name: self[name].data or "" for name in (*_MISSING, "email", "password") if name in self}
+        found = {name: self[name].data or "" for name in (*_CHOSEN, "email", "password") if name in self}
         return {"given_name": "Anonymous", "surname": "Anonymous", **found}
 
 
-_MISSING = {
-    "username": "Username is required.",
-    "given_name": "First name is required.",
-    "middle_name": "Middle name is required.",
-    "surname": "Surname is required.",
-}
+_CHOSEN = ("username", "given_name", "middle_name", "surname")

@@ -3,14 +3,13 @@
 from flask import redirect, request
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
-from flask_wtf import FlaskForm
 
 from ..authentication import login_user, logout_user
 from ..errors import LoginFailed
 from ..models import Application
 from ..settings import settings
-from .forms import LoginForm
-from .pages import link, next_url, render, tell, tell_errors
+from .forms import Form, LoginForm
+from .pages import link, next_url, render, site_url, tell, tell_errors
 
 
 def login() -> ResponseReturnValue:
@@ -22,13 +21,13 @@ def login() -> ResponseReturnValue:
         else:
             try:
                 result = Application.current().authenticate_account(form.login.data, form.password.data)
+                login_user(result.account)
             except LoginFailed as error:
                 tell(form, None, error.message)
             else:
-                login_user(result.account)
-                return redirect(target or settings.REDIRECT_URL)
+                return redirect(target or site_url(settings.REDIRECT_URL))
     elif current_user.is_authenticated and target is None:
-        return redirect(settings.REDIRECT_URL)
+        return redirect(site_url(settings.REDIRECT_URL))
     page = render(
         settings.LOGIN_TEMPLATE,
         form,
@@ -40,7 +39,7 @@ def login() -> ResponseReturnValue:
 
 def logout() -> ResponseReturnValue:
     """Log a person out: a form of ours posts; a typed address or an old link gets, unless the settings forbid it."""
-    form = FlaskForm()
+    form = Form()
     posted = request.method == "POST"
     if posted and form.validate():
         logout_user()
@@ -48,9 +47,9 @@ def logout() -> ResponseReturnValue:
         return render("flask_stormpath/logout.html", form), tell_errors(form) if posted else 200
     elif request.method == "GET" and not _is_prefetched():
         logout_user()
-    return redirect(f"{request.script_root}/")
+    return redirect(site_url("/"))
 
 
 def _is_prefetched() -> bool:
     """Tell whether a browser asks ahead of its user, who has not clicked yet."""
-    return "prefetch" in request.headers.get("Sec-Purpose", "")
+    return any("prefetch" in request.headers.get(name, "") for name in ("Sec-Purpose", "Purpose", "X-Moz"))

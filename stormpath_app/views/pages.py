@@ -24,13 +24,14 @@ def render(template: str, form: FlaskForm | None = None, **context: Any) -> str:
     if "_" not in environment.globals:
         context["_"] = _
     context.setdefault("site_name", settings.APPLICATION)
-    context.setdefault("home_url", f"{request.script_root}/")
+    context.setdefault("home_url", site_url("/"))
     g.stormpath_shipped = _is_shipped(template) and _is_shipped(settings.BASE_TEMPLATE)
     return render_template(template, form=form, insecure=is_secure() and not request.is_secure, **context)
 
 
 def add_headers(response: Response) -> Response:
     """Add the headers of our own pages; one that is there already is left alone."""
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
     if request.endpoint and request.endpoint.endswith(".static"):
         return response
     policy = _STRICT if g.pop("stormpath_shipped", True) else _HOSTS_TEMPLATE
@@ -38,7 +39,6 @@ def add_headers(response: Response) -> Response:
         ("Content-Security-Policy", settings.CONTENT_SECURITY_POLICY or policy),
         ("Cache-Control", "no-store"),
         ("Referrer-Policy", "same-origin"),
-        ("X-Content-Type-Options", "nosniff"),
         ("X-Frame-Options", "DENY"),
     ):
         response.headers.setdefault(name, value)
@@ -67,6 +67,13 @@ def tell_errors(form: FlaskForm) -> int:
 def link(endpoint: str, target: str | None = None) -> str | None:
     """Return the URL of another page of ours, or of a host's at its name, keeping where it should lead to."""
     return url_for(endpoint, next=target) if endpoint in current_app.view_functions else None
+
+
+def site_url(url: str) -> str:
+    """Return a URL of the settings; a path is one of the app's own, wherever the app is mounted."""
+    root = request.script_root.rstrip("/")
+    root = f"/{root.lstrip('/')}" if root else ""  # "//elsewhere" would be another host
+    return f"{root}{url}" if url.startswith("/") and not url.startswith(("//", f"{root}/")) else url
 
 
 def next_url() -> str | None:

@@ -10,7 +10,7 @@ from ..models import Application
 from ..settings import settings
 from ..translation import gettext as _
 from .forms import RegistrationForm
-from .pages import link, next_url, render, tell, tell_errors
+from .pages import link, next_url, render, site_url, tell, tell_errors
 
 
 def register() -> ResponseReturnValue:
@@ -26,9 +26,9 @@ def register() -> ResponseReturnValue:
                 _tell(form, error)
             else:
                 login_user(account)
-                return redirect(target or settings.REGISTRATION_REDIRECT_URL or settings.REDIRECT_URL)
+                return redirect(target or site_url(settings.REGISTRATION_REDIRECT_URL or settings.REDIRECT_URL))
     elif current_user.is_authenticated:
-        return redirect(target or settings.REDIRECT_URL)
+        return redirect(target or site_url(settings.REDIRECT_URL))
     page = render(
         settings.REGISTRATION_TEMPLATE,
         form,
@@ -42,10 +42,10 @@ def _tell(form: RegistrationForm, error: StormpathError) -> None:
     if isinstance(error, PasswordRefused):
         for violation in error.violations:
             tell(form, "password", violation)
-    elif isinstance(error, InvalidFormat) and error.property == "email address":
+    elif isinstance(error, InvalidFormat) and error.property == "email":
         tell(form, "email", _("You must provide a valid email address. Write it like name@example.com."))
     elif isinstance(error, PropertyError):
-        tell(form, error.property.removesuffix(" address").replace(" ", "_"), error.message)
+        tell(form, error.property, error.message)
     else:
         tell(form, None, error.message)
 
