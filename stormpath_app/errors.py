@@ -83,7 +83,9 @@ class PropertyError(StormpathError):
         **more: object,
     ) -> None:
         self.thing, self.property = thing, property
-        super().__init__(_(self.template, thing=thing, label=_(label or property.replace("_", " ")), **more))
+        super().__init__(
+            _(self.template, thing=thing, property=property, label=_(label or property.replace("_", " ")), **more)
+        )
 
 
 class PropertyRequired(PropertyError):
@@ -145,7 +147,7 @@ class UnknownProperty(PropertyError):
     """No such attribute: probably a typing error."""
 
     code = 2015
-    template = "%(thing)s has no property '%(label)s'."
+    template = "%(thing)s has no property '%(property)s'."
 
 
 class PasswordRefused(StormpathError):

@@ -105,11 +105,11 @@ class StormpathManager:
         state = State(app, self, create_blueprint(at_registration), at_registration)
         app.extensions["stormpath"] = state
         database.init_app(app)
-        self.login_manager.init_app(app)
+        self.login_manager.init_app(app, add_context_processor=False)  # its own asks who it is for every template
         state.blueprint.before_request(state.require_ready)
         app.register_blueprint(state.blueprint)
         app.register_error_handler(NotReady, answer_not_ready)
-        app.context_processor(lambda: {"user": user})
+        app.context_processor(lambda: {"user": user, "current_user": user})
         app.after_request(finish_response)
         app.cli.add_command(stormpath_commands)
         app.wsgi_app = _FirstRequest(app.wsgi_app, state)  # type: ignore[method-assign]

@@ -45,9 +45,10 @@ class Account(Resource):
     writable = frozenset({"email", "username", "password", "given_name", "middle_name", "surname", "status"})
 
     directory_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("stormpath_directories.id", ondelete="CASCADE"))
-    email: Mapped[str] = mapped_column(sa.String(names.LONGEST))
+    # The value before is always known, as its login name must go with it.
+    email: Mapped[str] = mapped_column(sa.String(names.LONGEST), active_history=True)
     #: None: the e-mail address serves as username.
-    chosen_username: Mapped[str | None] = mapped_column("username", sa.String(names.LONGEST))
+    chosen_username: Mapped[str | None] = mapped_column("username", sa.String(names.LONGEST), active_history=True)
     given_name: Mapped[str | None] = mapped_column(sa.String(names.LONGEST))
     middle_name: Mapped[str | None] = mapped_column(sa.String(names.LONGEST))
     surname: Mapped[str | None] = mapped_column(sa.String(names.LONGEST))
@@ -166,14 +167,14 @@ class Account(Resource):
     def own_names(self) -> Iterable[str | None]:
         """Return the names a password must not come down to: the account's, and those of the sites it is for."""
         local = self.email.rpartition("@")[0]
-        own = (self.email, local, self.chosen_username, self.given_name, self.surname, self.full_name)
-        return (*own, *self.directory.site_names())
+        parts = (self.given_name, self.middle_name, self.surname, self.full_name)
+        return (self.email, local, self.chosen_username, *parts, *self.directory.site_names())
 
     def _prepare(self) -> None:
         """Look at the username beside the address, and hash the password that was set, by the directory's policy."""
         if self.chosen_username and names.key(self.chosen_username) == names.key(self.email):
             self.chosen_username = None
-        if "@" in (self.chosen_username or ""):  # it would keep the owner of that address from it
+        if "@" in names.key(self.chosen_username or ""):  # it would keep the owner of that address from it
             raise InvalidFormat(self.thing, "username")
         if self._new_password is None:
             return
@@ -196,7 +197,8 @@ class Account(Resource):
         """Read hash and status anew: what is in memory may be older than a change, or a deletion, elsewhere."""
         fresh = (Account.password_hash, Account.password_modified_at, Account.status)
         now = session.execute(sa.select(*fresh).where(Account.id == self.id)).first()
-        for name in ("password_hash", "password_modified_at", "status") if now else ():
+        unsaved = changed(self)
+        for name in {"password_hash", "password_modified_at", "status"} - unsaved.keys() if now else ():
             set_committed_value(self, name, getattr(now, name))
         return now.password_hash if now else None
 

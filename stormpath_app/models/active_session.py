@@ -37,8 +37,11 @@ _FIND = (
     )
     .join_from(AccountSession, Account, Account.id == AccountSession.account_id)
     .join(Directory, Directory.id == Account.directory_id)
-    .join(AccountStoreMapping, AccountStoreMapping.directory_id == Directory.id)
-    .join(Application, Application.id == AccountStoreMapping.application_id)
+    .join(Application, Application.id == AccountSession.application_id)
+    .join(
+        AccountStoreMapping,
+        (AccountStoreMapping.application_id == Application.id) & (AccountStoreMapping.directory_id == Directory.id),
+    )
     .where(
         AccountSession.id == bindparam("session_id"),
         AccountSession.expires_at > bindparam("now"),

@@ -215,7 +215,7 @@ def status(thing: str, value: object, allowed: tuple[str, ...] = (ENABLED, DISAB
 
 def whole_number(thing: str, label: str, value: object, low: int, high: int) -> int:
     """Return a whole number in its range; text with digits is one."""
-    if isinstance(value, str) and value.strip().isdecimal():
+    if isinstance(value, str) and len(value) < 10 and value.strip().isdecimal():
         value = int(value)
     if not isinstance(value, int) or isinstance(value, bool):
         raise WrongType(thing, label)
@@ -236,7 +236,7 @@ def changed(resource: Resource) -> dict[str, tuple[Any, Any]]:
 
 # --- What was set is written by its own save() alone: another verb's commit must not go round the rules ---
 
-_WRITTEN, _KEPT = "stormpath_written", "stormpath_kept"  # in session.info, until the end of the next flush
+_WRITTEN, _KEPT = "stormpath_written", "stormpath_kept"  # in session.info: until the next flush, until its commit
 
 
 def write(resource: Resource) -> None:
@@ -255,14 +255,14 @@ def _keep_back(current: Session, _context: object, _instances: object) -> None:
                 set_committed_value(resource, name, before)
 
 
-@sa.event.listens_for(session, "after_flush_postexec")
-def _give_back(current: Session, _context: object) -> None:
+@sa.event.listens_for(session, "after_flush")
+def _is_written(current: Session, _context: object) -> None:
+    current.info.pop(_WRITTEN, None)
+
+
+@sa.event.listens_for(session, "after_commit")
+@sa.event.listens_for(session, "after_soft_rollback")
+def _give_back(current: Session, _ended: object = None) -> None:
     current.info.pop(_WRITTEN, None)
     for resource, wanted in current.info.pop(_KEPT, ()):
         resource._set_again(wanted)
-
-
-@sa.event.listens_for(session, "after_rollback")
-def _forget(current: Session) -> None:
-    current.info.pop(_WRITTEN, None)
-    current.info.pop(_KEPT, None)

@@ -11,8 +11,6 @@ from .. import clock, origin
 from ..database import UTCDateTime, session
 from .base import Base, Id, new_id
 
-_UNSEEN = dict.fromkeys((*range(32), *range(127, 160), 0x2028, 0x2029), " ")
-
 
 class AuditEvent(Base):
     """One line of the log. It outlives what it tells of, so it points by id and not by foreign key."""
@@ -71,4 +69,4 @@ def record(
 
 def printable(value: str | None, longest: int) -> str | None:
     """Return what a client told about itself as one line that any database and log can hold."""
-    return value.translate(_UNSEEN).encode("utf-8", "replace").decode("utf-8")[:longest] if value else None
+    return "".join(letter if letter.isprintable() else " " for letter in value)[:longest] if value else None

@@ -5,12 +5,13 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib import resources
+from typing import Self
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from .. import hashers
-from ..errors import OutOfRange, PasswordRefused
+from ..errors import OutOfRange, PasswordRefused, WrongType
 from ..translation import gettext as _
 from . import event
 from .base import Id, Resource, changed, whole_number, write
@@ -76,6 +77,11 @@ class PasswordStrength(Resource):
         """The policy's address, and `/strength`."""
         return f"{super().href}/strength"
 
+    @classmethod
+    def find(cls, href: str) -> Self | None:
+        """Return the strength with this href or id; None where there is none."""
+        return super().find(href.removesuffix("/strength"))
+
     @validates("min_length", "max_length")
     def _check_length(self, key: str, value: object) -> int:
         return whole_number(self.thing, key, value, 1, 255)
@@ -133,6 +139,12 @@ class PasswordPolicy(Resource):
     strength: Mapped[PasswordStrength] = relationship(
         lazy="joined", innerjoin=True, cascade="all", passive_deletes=True
     )
+
+    @validates("refuses_common")
+    def _check_refuses_common(self, key: str, value: object) -> bool:
+        if not isinstance(value, bool):
+            raise WrongType(self.thing, key)
+        return value
 
     @classmethod
     def standard(cls, directory_id: str) -> "PasswordPolicy":
