@@ -11,7 +11,7 @@ from flask.cli import FlaskGroup, pass_script_info, shell_command
 from werkzeug.serving import run_simple
 
 from stormpath_app import database, installation
-from stormpath_app.app import create_app
+from stormpath_app.app import create_app, protect_session_cookie
 from stormpath_app.cli import stormpath_commands
 
 INSTANCE = str(Path(__file__).resolve().parent / "instance")
@@ -48,8 +48,8 @@ def run(info, host: str, port: int, debug: bool) -> None:
     app.debug = debug
     shown = "127.0.0.1" if host in {"0.0.0.0", "::"} else f"[{host}]" if ":" in host else host  # noqa: S104 - compared, not bound
     if app.config["STORMPATH_BASE_URL"] is None:
-        app.config.update(STORMPATH_BASE_URL=f"http://{shown}:{port}")
-        app.config.update(SESSION_COOKIE_SECURE=False, SESSION_COOKIE_NAME="session")  # this is plain http
+        app.config.update(STORMPATH_BASE_URL=f"http://{shown}:{port}", SESSION_COOKIE_SECURE=None)
+        protect_session_cookie(app)
     is_new = not installation.is_set_up(app)
     with app.app_context():
         if not app.secret_key:

@@ -8,7 +8,7 @@ from flask import Flask, url_for
 from flask_wtf.csrf import generate_csrf
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from .authentication import user
+from .authentication import is_secure, user
 from .authorization import login_required
 from .errors import NotReady
 from .manager import StormpathManager
@@ -26,13 +26,12 @@ def create_app(config: dict[str, Any] | None = None, *, instance_path: str | Non
     """
     chosen = instance_path or os.environ.get("STORMPATH_INSTANCE_PATH")
     app = Flask(__package__, instance_path=chosen and str(Path(chosen).resolve()), instance_relative_config=True)
-    app.config.from_mapping(SESSION_COOKIE_SAMESITE="Lax", SESSION_COOKIE_SECURE=True)
+    app.config.from_mapping(SESSION_COOKIE_SAMESITE="Lax", SESSION_COOKIE_SECURE=None)
     app.config.from_pyfile("config.py", silent=True)
     app.config.from_prefixed_env()
     app.config.from_mapping(config or {})
-    if app.config["SESSION_COOKIE_SECURE"]:
-        app.config["SESSION_COOKIE_NAME"] = "__Host-session"  # another host of the domain cannot plant it
     manager = StormpathManager(app)
+    protect_session_cookie(app)
     _add_pages(app)
     app.after_request(add_headers)
     if count := app.config["STORMPATH_PROXY_COUNT"]:
@@ -40,6 +39,14 @@ def create_app(config: dict[str, Any] | None = None, *, instance_path: str | Non
     if check:
         _refuse_if_not_ready(app, manager)
     return app
+
+
+def protect_session_cookie(app: Flask) -> None:
+    """Let the cookie of forms travel as the login cookies do: where they differ, browsers drop one of the two."""
+    with app.app_context():
+        secure = is_secure() if app.config["SESSION_COOKIE_SECURE"] is None else app.config["SESSION_COOKIE_SECURE"]
+    # With the prefix, no other host of the domain can plant it.
+    app.config.update(SESSION_COOKIE_SECURE=secure, SESSION_COOKIE_NAME="__Host-session" if secure else "session")
 
 
 def _refuse_if_not_ready(app: Flask, manager: StormpathManager) -> None:

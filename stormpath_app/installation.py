@@ -21,7 +21,8 @@ SECRET_FILE = "stormpath_secret_key"  # noqa: S105 - the name of a file
 
 #: Keys that stand in a manual or tutorial: anybody can sign with them.
 _PUBLISHED = frozenset(
-    """\
+    {
+        *"""\
 secret
 secret_key
 secret-key
@@ -47,7 +48,10 @@ a_very_secret_key
 you-will-never-guess
 hard to guess string
 192b9bdd22ab9ed4d12e236c78afcb9a393ec15f71bbf5dc987d54727823bcbf
-_5#y2L"F4Q8z\\n\\xec]/""".splitlines()
+a0zr98j/3yx r~xhh!jmn]lwx/,?rt""".splitlines(),
+        '_5#y2l"f4q8z\n\xec]/',
+        r'_5#y2l"f4q8z\n\xec]/',
+    }
 )
 
 
@@ -150,7 +154,7 @@ def read_secret(app: Flask) -> str | None:
     """Return the secret that was generated for this instance; None where none was."""
     try:
         return (Path(app.instance_path) / SECRET_FILE).read_text(encoding="utf-8").strip() or None
-    except (FileNotFoundError, UnicodeDecodeError):
+    except (OSError, UnicodeDecodeError):
         return None
 
 
@@ -193,8 +197,8 @@ def _check_secret(app: Flask) -> Iterator[Problem]:
 
 
 def _judge_key(name: str, key: str | bytes, level: Level) -> Iterator[Problem]:
-    text = (key if isinstance(key, str) else key.decode("utf-8", "replace")).strip()
-    size = len(text.encode("utf-8", "replace"))
+    text = (key if isinstance(key, str) else key.decode("latin-1")).strip()
+    size = len(text.encode("utf-8" if isinstance(key, str) else "latin-1", "replace"))
     if text.casefold() in _PUBLISHED or len(set(text)) < 5:
         yield Problem(f"{name} is one that anybody would try. Make one with {_MAKE_KEY}.", level)
     elif size < 16:

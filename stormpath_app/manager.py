@@ -1,7 +1,7 @@
 """StormpathManager: all wiring, in one place. It holds no app."""
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
@@ -19,7 +19,7 @@ from .errors import NotReady
 from .models import Account, Application, Client
 from .settings import Problem
 from .translation import gettext as _
-from .views import answer_not_ready, create_blueprint
+from .views import ADDRESSES, answer_not_ready, create_blueprint, is_static
 
 # The database stands below what sets it up.
 database.set_up_memory = installation.set_up
@@ -34,6 +34,7 @@ class State:
     manager: "StormpathManager"
     blueprint: Blueprint
     at_registration: dict[str, Any]
+    has_other_loader: bool
     is_ready: bool = False
     has_tried_set_up: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -41,8 +42,25 @@ class State:
     def check(self) -> list[Problem]:
         """Return everything that is wrong: settings first, then, where they are right, what they lead to."""
         self.load_secret()
-        found = settings.check(self.app.config, self.at_registration)
+        found = [*settings.check(self.app.config, self.at_registration), *self._check_wiring()]
         return found if _errors(found) else [*found, *installation.check(self.app)]
+
+    def _check_wiring(self) -> Iterator[Problem]:
+        """Yield what of the host's stands in our way: the first of two always wins, and in silence."""
+        if self.has_other_loader or self.app.login_manager is not self.manager.login_manager:  # type: ignore[attr-defined]
+            yield Problem(
+                "This app loads users itself, with a LoginManager of its own: take it away. `current_user`,"
+                " `login_required` and Flask-Login's signals go on working."
+            )
+        rules = list(self.app.url_map.iter_rules())
+        for ours in (rule for rule in rules if rule.endpoint in ADDRESSES):
+            for other in rules:
+                if other.rule == ours.rule and other.endpoint != ours.endpoint:
+                    setting = f"STORMPATH_{ADDRESSES[ours.endpoint]}"
+                    yield Problem(
+                        f"This app has a page of its own at {other.rule} (endpoint {other.endpoint!r}), where ours is:"
+                        f" set {setting} to another path, or STORMPATH_ENABLE_{setting[10:-4]} to False."
+                    )
 
     def require_ready(self) -> None:
         """Check once, before the first request that needs us.
@@ -102,11 +120,13 @@ class StormpathManager:
             raise RuntimeError("This app has a StormpathManager already: use that one, or take this one away.")
         settings.set_defaults(app.config)
         at_registration = settings.registered(app.config)
-        state = State(app, self, create_blueprint(at_registration), at_registration)
+        other = getattr(app, "login_manager", None)
+        has_other_loader = bool(other and (other._user_callback or other._request_callback))
+        state = State(app, self, create_blueprint(at_registration), at_registration, has_other_loader)
         app.extensions["stormpath"] = state
         database.init_app(app)
         self.login_manager.init_app(app, add_context_processor=False)  # its own asks who it is for every template
-        state.blueprint.before_request(state.require_ready)
+        state.blueprint.before_request(lambda: None if is_static() else state.require_ready())
         app.register_blueprint(state.blueprint)
         app.register_error_handler(NotReady, answer_not_ready)
         app.context_processor(lambda: {"user": user, "current_user": user})

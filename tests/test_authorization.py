@@ -1,8 +1,6 @@
 """May they? `login_required`."""
 
-from stormpath_app import Account
-
-from .conftest import PASSWORD, statements
+from .conftest import statements
 
 
 def test_a_stranger_is_sent_to_the_login_page_and_back(app, client, account, log_in):

@@ -3,17 +3,20 @@
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Blueprint, Response, abort, current_app, request
+from flask import Blueprint, Response, abort, current_app, render_template, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import BadRequest, HTTPException, LengthRequired, RequestEntityTooLarge, UnsupportedMediaType
 
 from ..errors import NotReady
 from ..translation import gettext as _
 from .login import login, logout
-from .pages import LONGEST_BODY, add_headers, render
+from .pages import LONGEST_BODY, STRICT, add_headers, render
 from .registration import register
 
 _FORM_TYPES = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
+#: Our endpoints, and the setting that says where each page is.
+ADDRESSES = {"stormpath.register": "REGISTRATION_URL", "stormpath.login": "LOGIN_URL", "stormpath.logout": "LOGOUT_URL"}
+
 _VIEWS = (("REGISTRATION", "register", register), ("LOGIN", "login", login), ("LOGOUT", "logout", logout))
 
 
@@ -68,6 +71,16 @@ def _refusal(heading: str, sentence: str) -> Any:
 
 def answer_not_ready(error: NotReady) -> ResponseReturnValue:
     """Tell that the site is not set up; in debug also what is missing, which is for its developer alone."""
-    problems = error.problems if current_app.debug else []
-    page = render("flask_stormpath/error.html", heading=_("Not set up yet"), sentence=error.message, problems=problems)
-    return add_headers(Response(page, error.status))
+    page = render_template(  # of our own, and with no setting: those may be what is wrong
+        "flask_stormpath/error.html",
+        _=_,
+        heading=_("Not set up yet"),
+        sentence=error.message,
+        problems=error.problems if current_app.debug else [],
+    )
+    return Response(page, error.status, {"Cache-Control": "no-store", "Content-Security-Policy": STRICT})
+
+
+def is_static() -> bool:
+    """Tell whether a file is asked for, which is the same for everybody."""
+    return (request.endpoint or "").endswith(".static")

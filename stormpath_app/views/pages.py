@@ -14,7 +14,8 @@ from ..translation import gettext as _
 #: Longest body of a form, in bytes.
 LONGEST_BODY = 64 * 1024
 
-_STRICT = "default-src 'self'; frame-ancestors 'none'; object-src 'none'; base-uri 'none'"
+#: The policy of pages that are ours from top to bottom.
+STRICT = "default-src 'self'; frame-ancestors 'none'; object-src 'none'; base-uri 'none'"
 _HOSTS_TEMPLATE = "frame-ancestors 'none'; object-src 'none'; base-uri 'none'"
 
 
@@ -34,7 +35,7 @@ def add_headers(response: Response) -> Response:
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     if request.endpoint and request.endpoint.endswith(".static"):
         return response
-    policy = _STRICT if g.pop("stormpath_shipped", True) else _HOSTS_TEMPLATE
+    policy = STRICT if g.pop("stormpath_shipped", True) else _HOSTS_TEMPLATE
     for name, value in (
         ("Content-Security-Policy", settings.CONTENT_SECURITY_POLICY or policy),
         ("Cache-Control", "no-store"),

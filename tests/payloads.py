@@ -1,0 +1,49 @@
+"""What attackers and odd machines send: the public payloads of the security requirements, and others like them."""
+
+#: Two spellings of one address: the second is taken when the first is.
+EMAIL_SAME_ACCOUNT = [
+    ("user@example.com", "User@Example.com"),
+    ("user@example.com", " user@example.com "),
+    ("user@bücher.example", "user@xn--bcher-kva.example"),
+    ("user@bücher.example", "USER@BÜCHER.example"),
+    ("jose\u0301@example.org", "jos\u00e9@example.org"),
+    ("straße@example.org", "STRASSE@example.org"),
+    ("fish@example.org", "\ufb01sh@example.org"),
+    ("mike@example.org", "mike@\uff45xample.org"),
+]
+
+#: Two addresses that look or sound alike and are two people's.
+EMAIL_MUST_BE_DISTINCT = [
+    ("mike@example.org", "m\u0131ke@example.org"),
+    ("mike@example.org", "m.ike@example.org"),
+    ("mike@example.org", "mike+x@example.org"),
+    ("mike@example.org", "mike@mail.example.org"),
+]
+
+#: What is no address that mail can be sent to, or one that means something else to a mail server.
+EMAIL_REJECT = [
+    "=?x?q?a?=@example.org",
+    "a@b@c.org",
+    "x@example.org\nBcc: y@evil.example",
+    "x@example.org\r\nBcc: y@evil.example",
+    "x@exa\0mple.org",
+    "victim@example.org,attacker@evil.example",
+    "victim@example.org;attacker@evil.example",
+    "<x@example.org>",
+    "Han <x@example.org>",
+    "mi\u200bke@example.org",
+    "\u202emike@example.org",
+    "mike@example.org\ud800",
+    "mike",
+    "@example.org",
+    "mike@",
+    "mike@-x.example",
+    "mike @example.org",
+    "mike@[127.0.0.1]",
+]
+
+EMAIL_WRONG_TYPE = [["victim@example.org", "attacker@evil.example"], {"a": 1}, True, 5, b"mike@example.org"]
+
+PASSWORD_ACCEPT = ["correct horse battery staple 9A", "Pässwörd-漢字-1A", "  Blanks 4 everyone  ", "Emoji🗝️Kessel12"]
+
+PASSWORD_REJECT_COMMON = ["Password1", "Welcome1", "Qwerty123", "pASSWORD1", "Password123"]

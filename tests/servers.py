@@ -1,0 +1,159 @@
+"""The site as people run it: a process, an instance folder and a free port of its own."""
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+MANAGE = str(ROOT / "manage.py")
+
+#: How long a server may take to answer for the first time, in seconds; on a busy machine Python alone takes some.
+PATIENCE = 60
+
+
+@dataclass
+class Server:
+    """A site that answers at `url`. `settings` are environment variables; what it says is in `log_file`."""
+
+    url: str
+    instance: Path
+    settings: dict[str, str]
+    log_file: Path
+    process: subprocess.Popen[bytes]
+
+    @property
+    def log(self) -> str:
+        """What the server said so far."""
+        return self.log_file.read_text("utf-8", "replace")
+
+    def answered_by(self, since: int = 0) -> list[int]:
+        """Return the process ids of gunicorn's workers, one for each answer after `since` characters of the log."""
+        return [int(found) for found in re.findall(r"^answered by <(\d+)>", self.log[since:], re.MULTILINE)]
+
+    def manage(self, *arguments: str, stdin: str = "") -> str:
+        """Run `manage.py` beside the server, as its administrator would; return what it said."""
+        return manage(self.instance, *arguments, stdin=stdin, **self.settings)
+
+    def rows(self, query: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
+        """Read the database's file, past the server."""
+        with contextlib.closing(sqlite3.connect(self.instance / "stormpath.db")) as connection:
+            return connection.execute(query, values).fetchall()
+
+
+def manage(instance: Path, *arguments: str, stdin: str = "", **settings: str) -> str:
+    """Run `manage.py` on an instance folder; return what it said."""
+    done = subprocess.run(
+        [sys.executable, MANAGE, *arguments],
+        cwd=instance.parent,
+        env=_environment(instance, settings),
+        input=stdin,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=PATIENCE,
+        check=False,
+    )
+    if done.returncode:
+        raise RuntimeError(f"manage.py {' '.join(arguments)} ended with {done.returncode}:\n{done.stdout}")
+    return done.stdout
+
+
+@contextlib.contextmanager
+def manage_run(instance: Path, **settings: str) -> Iterator[Server]:
+    """Serve with `manage.py run`, which sets up what is missing."""
+    port = _free_port()
+    command = [sys.executable, MANAGE, "run", "--port", str(port)]
+    with _running(command, port, instance, settings) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def gunicorn(
+    instance: Path, *, workers: int = 4, threads: int = 4, preload: bool = False, **settings: str
+) -> Iterator[Server]:
+    """Serve with gunicorn, as `docs/deploying.md` tells, but over plain http and for this machine alone.
+
+    Each line of the access log begins with "answered by" and the worker's process id.
+
+    :param preload: whether the workers are forks of one process that has the site already.
+    """
+    port = _free_port()
+    settings = {"FLASK_STORMPATH_BASE_URL": f"http://127.0.0.1:{port}", **settings}
+    command = [
+        *(sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "--no-control-socket"),
+        *("--workers", str(workers), "--threads", str(threads), "--graceful-timeout", "1"),
+        *("--access-logfile", "-", "--access-logformat", "answered by %(p)s: %(r)s %(s)s"),
+        *(["--preload"] if preload else []),
+        "stormpath_app.app:create_app()",
+    ]
+    manage(instance, "init", **settings)
+    with _running(command, port, instance, settings) as server:
+        yield server
+
+
+@contextlib.contextmanager
+def _running(command: list[str], port: int, instance: Path, settings: dict[str, str]) -> Iterator[Server]:
+    log_file = instance.parent / f"{instance.name}-{port}.log"
+    with log_file.open("wb") as log:
+        process = subprocess.Popen(
+            command,
+            cwd=instance.parent,
+            env=_environment(instance, settings),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # so that it can be ended with all its workers
+        )
+    server = Server(f"http://127.0.0.1:{port}", instance, settings, log_file, process)
+    try:
+        _wait_until_it_answers(server)
+        yield server
+    finally:
+        _stop(process)
+
+
+def _environment(instance: Path, settings: dict[str, str]) -> dict[str, str]:
+    """Return this process's environment without settings that somebody may have made for a site of their own."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("FLASK_", "STORMPATH_"))}
+    ours = {"STORMPATH_INSTANCE_PATH": str(instance), "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+    return {**kept, **ours, **settings}
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _wait_until_it_answers(server: Server) -> None:
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            urllib.request.urlopen(f"{server.url}/login", timeout=PATIENCE).close()
+            return
+        except (OSError, urllib.error.URLError) as error:
+            if server.process.poll() is not None or time.monotonic() > end:
+                raise RuntimeError(f"The server does not answer ({error}). It said:\n{server.log}") from error
+        time.sleep(0.05)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(5)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)  # its session: itself, and workers that it left behind
+    process.wait()

@@ -1,0 +1,90 @@
+"""The machine kills a worker in the middle of its work: nothing is left half done."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from http.client import HTTPException
+from pathlib import Path
+
+import pytest
+
+from ..servers import PATIENCE, Server, gunicorn
+from .people import Answer, Person, Visitor
+
+PEOPLE, KILLS = 40, 3
+
+_WHOLE = """
+    SELECT
+        (SELECT count(*) FROM stormpath_accounts WHERE email = :email),
+        (SELECT count(*) FROM stormpath_login_names JOIN stormpath_accounts ON id = account_id WHERE email = :email),
+        (SELECT count(*) FROM stormpath_login_names WHERE name_key IN (:email, :username)),
+        (SELECT count(*) FROM stormpath_audit_events JOIN stormpath_accounts a ON a.id = account_id
+            WHERE kind = 'account.created' AND email = :email)
+"""
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Server]:
+    """Return a site as gunicorn serves it, with workers forked from one process: a new one is there at once.
+
+    A hash is cheap, so that more of the time goes into writing.
+    """
+    settings = {"FLASK_STORMPATH_ENABLE_USERNAME": "true", "FLASK_STORMPATH_BCRYPT_COST": "10"}
+    with gunicorn(tmp_path / "instance", preload=True, **settings) as server:
+        yield server
+
+
+def register(site: Server, person: Person) -> Answer | None:
+    """Register, and return the answer; None where the connection broke."""
+    try:
+        return Visitor(site.url).register(person)
+    except (OSError, HTTPException):
+        return None
+
+
+def kill_a_worker_after(done: int, futures: list[Future[Answer | None]], site: Server, killed: set[int]) -> None:
+    """Kill the worker that answered last, once so many people have their answer: it is busy with others'."""
+    end = time.monotonic() + PATIENCE
+    while sum(future.done() and future.result() is not None for future in futures) < done or not busy(site, killed):
+        assert time.monotonic() < end, site.log
+        time.sleep(0.001)
+    worker = busy(site, killed)[-1]
+    killed.add(worker)
+    os.kill(worker, signal.SIGKILL)
+
+
+def busy(site: Server, killed: set[int]) -> list[int]:
+    return [worker for worker in site.answered_by() if worker not in killed]
+
+
+def test_an_account_is_wholly_there_or_not_at_all(site):
+    people = [Person() for _ in range(PEOPLE)]
+    killed: set[int] = set()
+    with ThreadPoolExecutor(16) as pool:
+        futures = [pool.submit(register, site, person) for person in people]
+        for number in range(KILLS):
+            kill_a_worker_after(4 + 4 * number, futures, site, killed)
+    answers = [future.result() for future in futures]
+    assert None in answers, "nobody was cut off, so this tested nothing"
+
+    cut_off = []
+    for person, answer in zip(people, answers, strict=True):
+        (found,) = site.rows(_WHOLE, person.fields)
+        assert found in {(1, 2, 2, 1), (0, 0, 0, 0)}, person
+        if answer is None:
+            cut_off.append((person, bool(found[0])))
+        else:
+            assert (answer.status, found[0]) == (302, 1), answer.text
+    assert site.rows("PRAGMA integrity_check") == [("ok",)]
+    assert site.rows("PRAGMA foreign_key_check") == []
+
+    for person, is_made in cut_off:
+        visitor = Visitor(site.url)
+        if not is_made:
+            assert "Invalid username or password." in visitor.log_in(person).text
+            assert visitor.register(person).status == 302
+        else:
+            assert visitor.log_in(person).status == 302
+        assert visitor.is_logged_in()
