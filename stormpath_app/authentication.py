@@ -156,6 +156,10 @@ class SessionManager(LoginManager):  # type: ignore[misc] # Flask-Login has no t
         current_app.extensions["stormpath"].require_ready()
         self._update_request_context_with_user(load_user(request))
 
+    def _update_remember_cookie(self, response: Response) -> Response:
+        """Leave the browser's session alone: looking at it would make every answer vary by cookie."""
+        return response
+
 
 # --- Account to cookies ---
 

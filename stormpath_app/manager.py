@@ -208,12 +208,12 @@ def _state() -> State:
 def _here() -> str:
     """Return the address that was asked for, without scheme and host, as it travels: percent-encoded."""
     query = request.query_string.decode("latin-1")
-    path = quote(f"{request.script_root}{request.path}", safe=_AS_IT_IS)
-    return f"{path}?{quote(query, safe=_AS_IT_IS)}" if query else path
+    path = quote(f"{request.script_root}{request.path}", safe=_IN_PATHS)
+    return f"{path}?{quote(query, safe=_IN_QUERIES)}" if query else path
 
 
-# What stays as it is in a URL: all of printable ASCII that a parser of URLs does not read as something else.
-_AS_IT_IS = "%/:;=?@!$&'()*+,~"
+_IN_PATHS = "/:;=@!$&'()*+,~"
+_IN_QUERIES = f"{_IN_PATHS}?%"
 
 
 def _origin_of_request() -> origin.Origin | None:

@@ -193,10 +193,16 @@ class Account(Resource):
         if not hashers.verify(password, stored, settings.BCRYPT_COST):
             raise WrongPassword
 
+    @staticmethod
+    def check_nobodys_password(password: str) -> None:
+        """Spend on an unknown login what a wrong password costs: the same statement, the same hash."""
+        _read("")
+        release()
+        hashers.verify(password, None, settings.BCRYPT_COST)
+
     def _read_hash(self) -> str | None:
         """Read hash and status anew: what is in memory may be older than a change, or a deletion, elsewhere."""
-        fresh = (Account.password_hash, Account.password_modified_at, Account.status)
-        now = session.execute(sa.select(*fresh).where(Account.id == self.id)).first()
+        now = _read(self.id)
         unsaved = changed(self)
         for name in {"password_hash", "password_modified_at", "status"} - unsaved.keys() if now else ():
             set_committed_value(self, name, getattr(now, name))
@@ -289,6 +295,11 @@ class Account(Resource):
                 if owner not in (None, self.id):
                     return AccountAlreadyExists(self.thing, label)
         return None
+
+
+def _read(account_id: str) -> Any:
+    fresh = (Account.password_hash, Account.password_modified_at, Account.status)
+    return session.execute(sa.select(*fresh).where(Account.id == account_id)).first()
 
 
 # --- The login names follow the columns, whoever writes them ---

@@ -7,8 +7,8 @@ from typing import Any, Self
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
-from .. import hashers, names
-from ..database import atomic, is_atomic, release, session
+from .. import names
+from ..database import atomic, is_atomic, session
 from ..errors import (
     AccountDisabled,
     AccountNotFound,
@@ -241,8 +241,7 @@ class Application(Resource):
 
     def _check(self, account: Account | None, password: str) -> str | None:
         if account is None:
-            release()
-            hashers.verify(password, None, settings.BCRYPT_COST)  # as long as a wrong password
+            Account.check_nobodys_password(password)
             raise AccountNotFound
         account.check_password(password)
         if account.status == DISABLED:

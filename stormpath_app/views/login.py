@@ -44,7 +44,8 @@ def logout() -> ResponseReturnValue:
     if posted and form.validate():
         logout_user()
     elif posted or settings.LOGOUT_REQUIRES_POST:
-        return render("flask_stormpath/logout.html", form), tell_errors(form) if posted else 200
+        status = tell_errors(form) if posted else 200
+        return render("flask_stormpath/logout.html", form), status
     elif request.method == "GET" and not _is_prefetched():
         logout_user()
     return redirect(site_url("/"))
