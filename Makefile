@@ -14,7 +14,7 @@ APT := apt-get -o DPkg::Lock::Timeout=300
 $(shell [ -x $(PY) ] || rm -f .venv/ready-to-*)
 
 .NOTPARALLEL:
-.PHONY: help run test lint types layers check format benchmark clean
+.PHONY: help run test lint types layers check format benchmark screenshots clean
 
 help:
 	@echo 'make run        start the site at http://$(HOST):$(PORT)  (make run PORT=8000, HOST=0.0.0.0)'
@@ -25,6 +25,7 @@ help:
 	@echo 'make layers     check that imports run down only       (import-linter)'
 	@echo 'make format     tidy the code'
 	@echo 'make benchmark  measure                                (make benchmark ARGS=--json)'
+	@echo 'make screenshots  take the pictures of the README again'
 	@echo 'make clean      remove .venv and what was built; your data in instance/ stays'
 	@echo
 	@echo 'Another Python than python3: make run PYTHON=python3.12'
@@ -62,6 +63,10 @@ benchmark: .venv/ready-to-test
 	@for program in benchmarks/[!_]*.py; do \
 	    [ ! -e "$$program" ] || $(PY) "$$program" $(ARGS) || exit 1; \
 	done
+
+screenshots: .venv/ready-to-test
+	@$(chromium)
+	@$(PY) -m docs.screenshots
 
 clean:
 	rm -rf .venv build dist htmlcov docs/_build .coverage .coverage.* *.egg-info

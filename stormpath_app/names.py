@@ -44,8 +44,9 @@ def text(
     label: str | None = None,
     longest: int = LONGEST,
     required: bool = False,
+    lines: bool = False,
 ) -> str | None:
-    """Return the value without blanks around it; None when there is nothing.
+    """Return the value without blanks around it; None when there is nothing. `lines`: there may be more than one.
 
     :raises PropertyRequired: nothing, where something is required.
     :raises WrongType, TooLong, InvalidFormat: not text, too long, or with characters that no one can see.
@@ -59,7 +60,8 @@ def text(
         return None
     if len(cleaned) > longest:
         raise TooLong(thing, name, label=label, longest=longest)
-    if any(unicodedata.category(letter) in _INVISIBLE and letter not in _JOINERS for letter in cleaned):
+    allowed = _JOINERS | frozenset("\r\n\t") if lines else _JOINERS
+    if any(unicodedata.category(letter) in _INVISIBLE and letter not in allowed for letter in cleaned):
         raise InvalidFormat(thing, name, label=label)
     if not key(cleaned):
         raise InvalidFormat(thing, name, label=label)

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from flask import current_app
 
 PREFIX = "STORMPATH_"
+_CENTURY = timedelta(days=36525).total_seconds()  # what is longer can run past the end of the calendar
 
 
 @dataclass(frozen=True)
@@ -208,7 +209,7 @@ _TOLD = {
     "URL or None": "an http or https address without a slash at its end, such as 'https://www.example.com', or None",
     "bool": "True or False",
     "bool or None": "True, False or None",
-    "duration": "a positive datetime.timedelta, such as timedelta(days=30), or a number of seconds",
+    "duration": "a positive datetime.timedelta, such as timedelta(days=30), or a number of seconds; a century at most",
     "count": "a whole number, 0 or more",
 }
 
@@ -226,7 +227,8 @@ def _is(kind: str, value: Any, config: Mapping[str, Any]) -> bool:
         case "bool":
             return isinstance(value, bool)
         case "duration":
-            return value > timedelta() if isinstance(value, timedelta) else _is("count", value, config) and value > 0
+            seconds = value.total_seconds() if isinstance(value, timedelta) else value
+            return not isinstance(value, bool) and isinstance(seconds, int | float) and 0 < seconds <= _CENTURY
         case "count":
             return isinstance(value, int) and not isinstance(value, bool) and value >= 0
         case "cost":
@@ -238,6 +240,6 @@ def _is(kind: str, value: Any, config: Mapping[str, Any]) -> bool:
 def _is_base_url(value: str) -> bool:
     try:
         parts = urlsplit(value)
-    except ValueError:
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0 and value[-1] != "/"
+    except ValueError:  # brackets or a port that are none
         return False
-    return parts.scheme in {"http", "https"} and bool(parts.hostname) and not value.endswith("/")

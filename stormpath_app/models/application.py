@@ -118,7 +118,7 @@ class Application(Resource):
 
     @validates("description")
     def _check_description(self, _key: str, value: object) -> str | None:
-        return names.text(self.thing, "description", value, longest=4000)
+        return names.text(self.thing, "description", value, longest=4000, lines=True)
 
     @validates("status")
     def _check_status(self, _key: str, value: object) -> str:

@@ -36,8 +36,8 @@ Key = exact_text(names.LONGEST)
 
 
 def new_id() -> str:
-    """Return a new id: 22 letters and digits, in the order of time (milliseconds), with 80 random bits behind."""
-    number = int(clock.now().timestamp() * 1000) << 80 | secrets.randbits(80)
+    """Return a new id: 22 letters and digits, in the order of time (microseconds), with 74 random bits behind."""
+    number = int(clock.now().timestamp() * 1_000_000) << 74 | secrets.randbits(74)
     letters = []
     for _ in range(_ID_LENGTH):
         number, digit = divmod(number, 62)

@@ -54,7 +54,7 @@ class Directory(Resource):
 
     @validates("description")
     def _check_description(self, _key: str, value: object) -> str | None:
-        return names.text(self.thing, "description", value, longest=1000)
+        return names.text(self.thing, "description", value, longest=1000, lines=True)
 
     @validates("status")
     def _check_status(self, _key: str, value: object) -> str:
