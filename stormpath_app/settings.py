@@ -136,7 +136,7 @@ class _Settings:
             value = current_app.config[PREFIX + name]
         except KeyError:
             raise AttributeError(f"no setting {PREFIX}{name}") from None
-        return timedelta(seconds=value) if name in _DURATIONS and isinstance(value, int) else value
+        return timedelta(seconds=value) if name in _DURATIONS and isinstance(value, int | float) else value
 
 
 settings = _Settings()
