@@ -50,7 +50,7 @@ def protect_session_cookie(app: Flask) -> None:
 
 
 def _refuse_if_not_ready(app: Flask, manager: StormpathManager) -> None:
-    app.extensions["stormpath"].set_up_in_debug()
+    app.extensions["stormpath"].prepare()
     with app.app_context():
         errors = [problem.sentence for problem in manager.check() if problem.level == "error"]
     if errors:

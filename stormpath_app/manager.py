@@ -6,7 +6,17 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from flask import Blueprint, Flask, abort, current_app, flash, has_request_context, redirect, request
+from flask import (
+    Blueprint,
+    Flask,
+    abort,
+    current_app,
+    flash,
+    has_request_context,
+    redirect,
+    request,
+    session as browser_session,
+)
 from flask_login.utils import login_url
 from werkzeug.routing import BuildError
 from werkzeug.wrappers import Response
@@ -20,6 +30,7 @@ from .models import Account, Application, Client
 from .settings import Problem
 from .translation import gettext as _
 from .views import ADDRESSES, answer_not_ready, create_blueprint, is_static
+from .views.pages import answer_json, prefers_json
 
 # The database stands below what sets it up.
 database.set_up_memory = installation.set_up
@@ -36,7 +47,7 @@ class State:
     at_registration: dict[str, Any]
     has_other_loader: bool
     is_ready: bool = False
-    has_tried_set_up: bool = False
+    is_prepared: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def check(self) -> list[Problem]:
@@ -81,13 +92,17 @@ class State:
                         self.app.logger.warning("stormpath_app: %s", problem.sentence)
             self.is_ready = True
 
-    def set_up_in_debug(self) -> None:
-        """In debug, make what is missing, once, before the first request is looked at."""
+    def prepare(self) -> None:
+        """Do, once, what must be done before the first request is looked at; in debug, make what is missing."""
         with self.lock:
-            if not self.has_tried_set_up and self.app.debug:
+            if csrf := self.app.extensions.get("csrf"):
+                csrf.exempt(
+                    self.blueprint
+                )  # our forms look at their tokens themselves, and come again when one is wrong
+            if not self.is_prepared and self.app.debug:
                 installation.set_up_in_debug(self.app)
             self.load_secret()
-            self.has_tried_set_up = True
+            self.is_prepared = True
 
     def load_secret(self) -> None:
         """Use the secret that was generated for this instance, where the host has set none."""
@@ -183,7 +198,11 @@ class StormpathManager:
             where = login_url(self.login_view or "", next_url=here)
         except BuildError:
             abort(401)
-        flash(_("Log in to open this page."))
+        if prefers_json():
+            return answer_json(401, _("Log in first."))
+        sentence = _("Log in to open this page.")
+        if sentence not in [text for _category, text in browser_session.get("_flashes", [])]:  # once is enough
+            flash(sentence)
         return redirect(where)
 
 
@@ -195,8 +214,8 @@ class _FirstRequest:
         self.state = state
 
     def __call__(self, environ: Any, start_response: Any) -> Any:
-        if not self.state.has_tried_set_up:
-            self.state.set_up_in_debug()
+        if not self.state.is_prepared:
+            self.state.prepare()
         return self.wsgi_app(environ, start_response)
 
 

@@ -40,6 +40,12 @@ def test_a_stranger_is_told_why_the_login_page_comes(client):
     assert "Log in to open this page." not in client.get("/login").text
 
 
+def test_who_knocked_many_times_is_told_once(client):
+    for _ in range(20):
+        client.get("/secret")  # as a script of a page does, which never opens where it is sent
+    assert client.get("/login").text.count("Log in to open this page.") == 1
+
+
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_who_looks_is_led_back(client, method):
     assert client.open("/secret", method=method).location == "/login?next=%2Fsecret"

@@ -18,6 +18,7 @@ import flask_login
 import pytest
 from bs4 import BeautifulSoup
 from flask import Flask, render_template_string
+from flask_wtf import CSRFProtect
 
 from stormpath_app import Account, StormpathManager, User, login_required, user
 from stormpath_app.database import database
@@ -360,3 +361,34 @@ def test_processes_that_set_up_at_the_same_moment_do_not_trip_over_each_other(tm
     with app.app_context():
         assert len(app.extensions["stormpath"].manager.client.applications) == 1
         database.engine.dispose()
+
+
+# --- Clients that read JSON, and a host's own CSRF protection ---
+
+
+@pytest.mark.parametrize(
+    ("send", "status"),
+    [
+        (lambda client, **how: client.get("/secret", **how), 401),
+        (lambda client, **how: client.post("/login", data=b"{}", content_type="application/json", **how), 415),
+        (lambda client, **how: client.post("/login", data={"password": "x" * 100_000}, **how), 413),
+    ],
+    ids=["a closed door", "not a form", "too long"],
+)
+def test_a_client_that_prefers_json_reads_its_errors_so(client, send, status):
+    answer = send(client, headers={"Accept": "application/json"})
+    assert answer.status_code == status
+    assert answer.json.keys() == {"status", "code", "message"}
+    assert answer.json["status"] == status
+    assert send(client, headers={"Accept": "*/*"}).mimetype == "text/html"
+
+
+@pytest.mark.parametrize("order", [1, -1], ids=["before", "after"])
+def test_with_a_hosts_csrf_protection_a_refused_form_comes_again_with_what_was_typed(tmp_path, order):
+    app = Flask("host", instance_path=str(tmp_path))
+    app.config.update(TESTING=True, SECRET_KEY=SECRET_KEY, STORMPATH_BCRYPT_COST=4, STORMPATH_DATABASE_URI="sqlite://")
+    for wire in (CSRFProtect, StormpathManager)[::order]:
+        wire(app)
+    answer = app.test_client().post("/login", data={"login": "han@falcon.example", "password": PASSWORD})
+    assert answer.status_code == 400
+    assert 'value="han@falcon.example"' in answer.text

@@ -10,7 +10,7 @@ from werkzeug.exceptions import BadRequest, HTTPException, LengthRequired, Reque
 from ..errors import NotReady
 from ..translation import gettext as _
 from .login import login, logout
-from .pages import LONGEST_BODY, STRICT, add_headers, render
+from .pages import LONGEST_BODY, STRICT, add_headers, answer_json, prefers_json, render
 from .registration import register
 
 _FORM_TYPES = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
@@ -63,6 +63,8 @@ _REFUSALS: tuple[tuple[type[HTTPException], str, str], ...] = (
 
 def _refusal(heading: str, sentence: str) -> Any:
     def answer(error: HTTPException) -> ResponseReturnValue:
+        if prefers_json():
+            return answer_json(error.code or 400, _(sentence))
         page = render("flask_stormpath/error.html", heading=_(heading), sentence=_(sentence))
         return Response(page, error.code)
 
@@ -71,6 +73,8 @@ def _refusal(heading: str, sentence: str) -> Any:
 
 def answer_not_ready(error: NotReady) -> ResponseReturnValue:
     """Tell that the site is not set up; in debug also what is missing, which is for its developer alone."""
+    if prefers_json():
+        return answer_json(error.status, error.message)
     page = render_template(  # of our own, and with no setting: those may be what is wrong
         "flask_stormpath/error.html",
         _=_,

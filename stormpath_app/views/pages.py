@@ -4,7 +4,7 @@ import unicodedata
 from typing import Any
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
-from flask import Response, current_app, flash, g, render_template, request, url_for
+from flask import Response, current_app, flash, g, jsonify, render_template, request, url_for
 from flask_wtf import FlaskForm
 
 from ..authentication import is_secure
@@ -45,6 +45,18 @@ def add_headers(response: Response) -> Response:
         response.headers.setdefault(name, value)
     response.vary.add("Cookie")
     return response
+
+
+def prefers_json() -> bool:
+    """Tell whether the client would rather read JSON than a page."""
+    return request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json"
+
+
+def answer_json(status: int, message: str) -> Response:
+    """Return an error as Stormpath's frameworks gave it: what is safe for people, and its number."""
+    answer = jsonify(status=status, code=status, message=message)
+    answer.status_code = status
+    return answer
 
 
 def tell(form: FlaskForm, field: str | None, message: str) -> None:
