@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask, Request, Response, current_app, g, request, session as browser_session
-from flask_login import LoginManager, current_user, user_logged_in, user_logged_out
+from flask_login import AnonymousUserMixin, LoginManager, current_user, user_logged_in, user_logged_out
 from werkzeug.local import LocalProxy
 
 from . import clock
@@ -17,6 +17,7 @@ from .models import (
     AccountSession,
     ActiveSession,
     Application,
+    Claim,
     active_session,
     event,
     session as sessions,
@@ -144,6 +145,13 @@ def _notice_logout(app: Flask, **_more: Any) -> None:
 def _forget_flask_login() -> None:
     for name in ("_user_id", "_fresh", "_id", "_remember", "_remember_seconds"):
         browser_session.pop(name, None)
+
+
+class Stranger(AnonymousUserMixin):  # type: ignore[misc]
+    """Nobody: who `user` is where nobody is logged in. Its claims may be called, as an account's may."""
+
+    is_authenticated = is_active = Claim(False)
+    is_anonymous = Claim(True)
 
 
 class SessionManager(LoginManager):  # type: ignore[misc] # Flask-Login has no types

@@ -22,7 +22,7 @@ from werkzeug.routing import BuildError
 from werkzeug.wrappers import Response
 
 from . import installation, origin, settings
-from .authentication import SessionManager, finish_response, signed_in_id, user
+from .authentication import SessionManager, Stranger, finish_response, signed_in_id, user
 from .cli import stormpath_commands
 from .database import database
 from .errors import NotReady
@@ -96,9 +96,7 @@ class State:
         """Do, once, what must be done before the first request is looked at; in debug, make what is missing."""
         with self.lock:
             if csrf := self.app.extensions.get("csrf"):
-                csrf.exempt(
-                    self.blueprint
-                )  # our forms look at their tokens themselves, and come again when one is wrong
+                csrf.exempt(self.blueprint)  # our forms check their tokens themselves, and come again
             if not self.is_prepared and self.app.debug:
                 installation.set_up_in_debug(self.app)
             self.load_secret()
@@ -125,6 +123,7 @@ class StormpathManager:
         self.login_manager = SessionManager()
         self.login_manager.session_protection = None  # our sessions are records of our own
         self.login_manager.login_view = "stormpath.login"
+        self.login_manager.anonymous_user = Stranger
         self.login_manager.unauthorized_handler(self._send_to_login)
         if app is not None:
             self.init_app(app)

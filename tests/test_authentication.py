@@ -351,3 +351,16 @@ def test_flask_logins_own_logout_user_logs_out_as_ours_does(app, client, account
     thief = copy(client, app)
     client.get("/do")
     assert (is_in(client), is_in(thief)) == (False, False)
+
+
+def test_a_stranger_and_a_person_can_be_asked_in_the_old_way_and_in_the_new(app, account, log_in):
+    @app.get("/who")
+    def who():
+        claims = (user.is_authenticated, user.is_active, user.is_anonymous)
+        assert [claim() for claim in claims] == [bool(claim) for claim in claims]
+        return {"claims": [claim() for claim in claims]}
+
+    client = app.test_client()
+    assert client.get("/who").json["claims"] == [False, False, True]
+    log_in(client)
+    assert client.get("/who").json["claims"] == [True, True, False]

@@ -1,6 +1,6 @@
 """Stormpath's resources and their verbs: the one door for every interface."""
 
-from .account import Account
+from .account import Account, Claim
 from .account_store_mapping import AccountStoreMapping
 from .active_session import ActiveSession
 from .application import Application, AuthenticationResult
@@ -26,6 +26,7 @@ __all__ = [
     "AuditEvent",
     "AuthenticationResult",
     "Base",
+    "Claim",
     "Client",
     "Collection",
     "Directory",
