@@ -1,8 +1,8 @@
 # `make` alone prints the menu. Everything goes into .venv; nothing else on this computer changes, except that
 # a root shell in a container or in CI installs the Debian packages that are missing.
 
-HOST = 127.0.0.1
-PORT = 5000
+HOST ?= 127.0.0.1
+PORT ?= 5000
 PYTHON = python3
 ARGS =
 
