@@ -89,34 +89,25 @@ def _facts() -> list[tuple[str, object]]:
         (_("Directory"), user.directory.name),
         (_("Created"), f"{user.created_at:%d %B %Y, %H:%M} UTC"),
         (_("Password set"), user.password_modified_at and f"{user.password_modified_at:%d %B %Y, %H:%M} UTC"),
-        (_("Address"), user.href),
+        (_("Href"), user.href),
     ]
     return [(label, value) for label, value in found if value]
 
 
 def _links() -> list[dict[str, str | None]]:
     """Return what a newcomer should try, in that order."""
-    who = user.email if user.is_authenticated else "you@example.com"
     rows = [
         (_("A page for members"), _("It asks who you are, then brings you back."), url_for("secret"), None),
-        (
-            _("A second account, from the command line"),
-            _("It asks for the password."),
-            None,
-            "python manage.py create-account friend@example.com",
-        ),
-        (_("A new password"), _("It logs the account out everywhere."), None, f"python manage.py set-password {who}"),
-        (
-            _("What would a public site need?"),
-            _("A list of what is still open here."),
-            None,
-            "python manage.py check --deploy",
-        ),
-        (
-            _("Your own app"),
-            _("Eight lines of Flask, and how to change every page: read README.md and docs/."),
-            None,
-            None,
-        ),
+        (_("A second account"), _("The command asks for its password."), None, "create-account friend@example.com"),
     ]
-    return [{"title": title, "text": text, "url": url, "command": command} for title, text, url, command in rows]
+    if user.is_authenticated:
+        sentence = _("The command asks for it, and logs you out everywhere.")
+        rows.append((_("A new password"), sentence, None, f"set-password {user.email}"))
+    rows += [
+        (_("A site for the public"), _("The command lists what is still open here."), None, "check --deploy"),
+        (_("Your own app"), _("Eight lines of Flask, and how to change every page: README.md and docs/."), None, None),
+    ]
+    return [
+        {"title": title, "text": text, "url": url, "command": command and f"python manage.py {command}"}
+        for title, text, url, command in rows
+    ]

@@ -31,7 +31,7 @@ def login() -> ResponseReturnValue:
     page = render(
         settings.LOGIN_TEMPLATE,
         form,
-        other_account=bool(current_user.is_authenticated),
+        other_account=target is not None and bool(current_user.is_authenticated),
         register_url=link("stormpath.register", target),
     )
     return page, status

@@ -69,6 +69,8 @@ def tell(form: FlaskForm, field: str | None, message: str) -> None:
 def tell_errors(form: FlaskForm) -> int:
     """Tell all that a form's own look at itself found; return the status of the answer."""
     if "csrf_token" in form.errors:
+        for field in form:
+            field.errors = []  # nothing else was looked at in earnest
         flash(_("This page was open for too long. Send it once more."), "error")
         return 400
     for messages in form.errors.values():
