@@ -47,7 +47,8 @@ def load_user(asking: Request) -> Account | None:
 
 def _logins(asking: Request) -> Iterator[tuple[ActiveSession, str]]:
     """Yield the logins that the request's cookies stand for, with their tokens: one, unless somebody mixed them."""
-    for token in dict.fromkeys(asking.cookies.get(_name(cookie)) for cookie in (SESSION_COOKIE, TOKEN_COOKIE)):
+    prefix = _prefix()
+    for token in dict.fromkeys(asking.cookies.get(prefix + cookie) for cookie in (SESSION_COOKIE, TOKEN_COOKIE)):
         if token and (found := active_session.find(token)):
             yield found, token
 
@@ -60,15 +61,19 @@ def signed_in_id() -> str | None:
 
 def is_secure() -> bool:
     """Tell whether login cookies travel over https alone."""
-    if settings.COOKIE_SECURE is not None:
-        return bool(settings.COOKIE_SECURE)
+    if (wanted := settings.COOKIE_SECURE) is not None:
+        return bool(wanted)
     base = urlsplit(settings.BASE_URL or "")
     return not (current_app.debug or (base.scheme == "http" and base.hostname in _LOOPBACK))
 
 
 def _name(cookie: str) -> str:
-    # The prefix makes browsers refuse a cookie that another host of the domain, or plain http, tries to plant.
-    return f"__Host-{cookie}" if is_secure() and settings.COOKIE_DOMAIN is None else cookie
+    return _prefix() + cookie
+
+
+def _prefix() -> str:
+    # It makes browsers refuse a cookie that another host of the domain, or plain http, tries to plant.
+    return "__Host-" if settings.COOKIE_DOMAIN is None and is_secure() else ""
 
 
 # --- Logging in and out ---
@@ -181,7 +186,10 @@ def finish_response(response: Response) -> Response:
     if g.pop("stormpath_private", False):
         response.headers.setdefault("Cache-Control", "no-store")
     if g.pop("stormpath_asked", False):
-        response.vary.add("Cookie")
+        if "Vary" in response.headers:
+            response.vary.add("Cookie")
+        else:
+            response.headers["Vary"] = "Cookie"
     return response
 
 

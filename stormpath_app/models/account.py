@@ -298,8 +298,12 @@ class Account(Resource):
 
 
 def _read(account_id: str) -> Any:
-    fresh = (Account.password_hash, Account.password_modified_at, Account.status)
-    return session.execute(sa.select(*fresh).where(Account.id == account_id)).first()
+    return session.execute(_FRESH, {"id": account_id}).first()
+
+
+_FRESH = sa.select(Account.password_hash, Account.password_modified_at, Account.status).where(
+    Account.id == sa.bindparam("id")
+)
 
 
 # --- The login names follow the columns, whoever writes them ---

@@ -1,13 +1,15 @@
 """Who is asking: the one statement of a signed-in page."""
 
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam
+from sqlalchemy.orm import make_transient_to_detached
+from sqlalchemy.orm.util import identity_key
 
 from .. import clock, names
-from ..database import session
+from ..database import database, session
 from ..errors import LoginOutdated
 from ..settings import settings
 from .account import Account
@@ -27,13 +29,20 @@ class ActiveSession(NamedTuple):
     last_seen_at: datetime
 
 
-# Built once: what a statement costs to build and to compile is most of what a page would pay for it.
+_MAPPER = sa.inspect(Account)
+_LOGIN = AccountSession.__table__.c
+#: The attributes of the account that every page gets: its columns but the deferred ones.
+_LOADED = [attribute.key for attribute in _MAPPER.column_attrs if not attribute.deferred]
+
+# Built once, and of plain columns: what a statement costs to build and to compile, and its row to be made an object in
+# the ORM's general way, is most of what a page would pay for it.
 _FIND = (
     sa.select(
-        Account,
-        AccountSession.token_hash,
-        AccountSession.remembered,
-        AccountSession.last_seen_at,
+        _LOGIN.token_hash,
+        _LOGIN.remembered,
+        _LOGIN.last_seen_at,
+        _LOGIN.expires_at,
+        *(_MAPPER.attrs[key].columns[0] for key in _LOADED),
     )
     .join_from(AccountSession, Account, Account.id == AccountSession.account_id)
     .join(Directory, Directory.id == Account.directory_id)
@@ -44,8 +53,6 @@ _FIND = (
     )
     .where(
         AccountSession.id == bindparam("session_id"),
-        AccountSession.expires_at > bindparam("now"),
-        AccountSession.last_seen_at > bindparam("oldest"),
         Account.status == ENABLED,
         Directory.status == ENABLED,
         Application.status == ENABLED,
@@ -97,16 +104,34 @@ def find(token: str) -> ActiveSession | None:
     if parts is None:
         return None
     session_id, digest = parts
-    now = clock.now()
-    row = session.execute(
-        _FIND,
-        {
-            "session_id": session_id,
-            "now": now,
-            "oldest": now - settings.COOKIE_DURATION,
-            "application": names.key(settings.APPLICATION),
-        },
-    ).first()
-    if row is None or not is_same(digest, row.token_hash):
+    row = _first({"session_id": session_id, "application": names.key(settings.APPLICATION)})
+    if row is None:
         return None
-    return ActiveSession(row[0], session_id, row.remembered, row.last_seen_at)
+    token_hash, remembered, last_seen_at, expires_at, *values = row
+    now = clock.now()
+    if not is_same(digest, token_hash) or now >= expires_at or now - last_seen_at >= settings.COOKIE_DURATION:
+        return None
+    account = _account(dict(zip(_LOADED, values, strict=True)))
+    return ActiveSession(account, session_id, remembered, last_seen_at)
+
+
+def _first(wanted: dict[str, str]) -> Any:
+    """Ask by the transaction that is open; where none is, by a connection alone, which spares the page one."""
+    current = session()
+    if current.in_transaction():
+        return current.connection().execute(_FIND, wanted).first()
+    with database.engine.connect() as connection:
+        return connection.execute(_FIND, wanted).first()
+
+
+def _account(values: dict[str, Any]) -> Account:
+    """Return the account as the session would have loaded it from these values; one that it has already stays."""
+    current = session()
+    known: Account | None = current.identity_map.get(identity_key(Account, values["id"]))
+    if known is not None:
+        return known
+    account: Account = _MAPPER.class_manager.new_instance()
+    account.__dict__.update(values)
+    make_transient_to_detached(account)  # what was left out loads when it is asked for
+    current.add(account)
+    return account

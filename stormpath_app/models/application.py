@@ -86,7 +86,8 @@ class Application(Resource):
     @classmethod
     def named(cls, name: str) -> Self | None:
         """Return the application with this name, whatever its case; None where there is none."""
-        return session.scalar(sa.select(cls).where(cls.name_key == names.key(name)))
+        found: Self | None = session.scalar(_NAMED, {"name_key": names.key(name)})
+        return found
 
     @classmethod
     def current(cls) -> Self:
@@ -94,9 +95,14 @@ class Application(Resource):
 
         :raises NotReady: there is none; the error tells those there are.
         """
+        here = session()
+        known: Self | None = here.info.get(_CURRENT)  # a login asks twice in one request
+        if known is not None and known in here and known.name_key == names.key(settings.APPLICATION):
+            return known
         found = cls.named(settings.APPLICATION)
         if found is None:
             raise NotReady([cls.missing()])
+        here.info[_CURRENT] = found
         return found
 
     @classmethod
@@ -292,5 +298,8 @@ def _new_directory(application: Application, name: bool | str) -> Directory:
 def _is_taken(name: str) -> bool:
     return session.scalar(sa.select(Directory.id).where(Directory.name_key == names.key(name))) is not None
 
+
+_CURRENT = "stormpath_application"  # in session.info
+_NAMED: sa.Select[Any] = sa.select(Application).where(Application.name_key == sa.bindparam("name_key"))
 
 Account.current_application = Application.current

@@ -227,7 +227,7 @@ def whole_number(thing: str, label: str, value: object, low: int, high: int) -> 
 def changed(resource: Resource) -> dict[str, tuple[Any, Any]]:
     """Return what was set and not yet saved: attribute -> (before, after)."""
     state, found = sa.inspect(resource), {}
-    for column in state.mapper.column_attrs:
+    for column in state.mapper.column_attrs if state.modified else ():
         history = state.attrs[column.key].history
         if history.has_changes():
             found[column.key] = ((history.deleted or (None,))[0], (history.added or (None,))[0])

@@ -21,6 +21,14 @@ if TYPE_CHECKING:
     from .account_store_mapping import AccountStoreMapping
 
 
+# Built once, as a login should cost little beside its hash.
+_KNOWN_AS = (
+    sa.select(Account)
+    .join(LoginName, LoginName.account_id == Account.id)
+    .where(LoginName.directory_id == sa.bindparam("directory_id"), LoginName.name_key == sa.bindparam("name_key"))
+)
+
+
 class Directory(Resource):
     """Accounts that share a password policy; their e-mail addresses and usernames are unique in it."""
 
@@ -73,11 +81,7 @@ class Directory(Resource):
         """Return the account with this e-mail address or username, whatever its case; None where there is none."""
         if not names.can_be_stored(login):
             return None
-        return session.scalar(
-            sa.select(Account)
-            .join(LoginName, LoginName.account_id == Account.id)
-            .where(LoginName.directory_id == self.id, LoginName.name_key == names.key(login))
-        )
+        return session.scalar(_KNOWN_AS, {"directory_id": self.id, "name_key": names.key(login)})
 
     def create_account(
         self, properties: Mapping[str, Any] | None = None, *, application: Resource | None = None, **more: Any

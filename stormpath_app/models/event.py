@@ -50,21 +50,24 @@ def record(
 ) -> None:
     """Add an event to the transaction that is open. No secret may be among the details."""
     who = origin.current()
-    session.add(
-        AuditEvent(
-            id=new_id(),
-            at=clock.now(),
-            kind=kind,
-            account_id=account_id,
-            directory_id=directory_id,
-            application_id=application_id,
-            actor_id=who.actor,
-            interface=who.interface,
-            address=printable(who.address, 45),
-            user_agent=printable(who.user_agent, 255),
-            details=json.dumps(details),
-        )
-    )
+    event = {
+        "id": new_id(),
+        "at": clock.now(),
+        "kind": kind,
+        "account_id": account_id,
+        "directory_id": directory_id,
+        "application_id": application_id,
+        "actor_id": who.actor,
+        "interface": who.interface,
+        "address": printable(who.address, 45),
+        "user_agent": printable(who.user_agent, 255),
+        "details": json.dumps(details),
+    }
+    session.connection().execute(_RECORD, event)
+
+
+_EVENTS: Any = AuditEvent.__table__
+_RECORD = sa.insert(_EVENTS)
 
 
 def printable(value: str | None, longest: int) -> str | None:
