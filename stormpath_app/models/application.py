@@ -30,6 +30,7 @@ from .account_store_mapping import AccountStoreMapping
 from .base import DISABLED, ENABLED, UNVERIFIED, Id, Key, Resource, changed, merge, status
 from .collection import Collection
 from .directory import Directory
+from .login_name import LoginName
 from .tenant import Tenant
 
 
@@ -198,15 +199,16 @@ class Application(Resource):
         :param account_store: ask this one alone.
         :raises NoAccountStores, AccountStoreNotMapped: there is nothing to ask.
         """
-        stores = [mapping.account_store for mapping in self.account_store_mappings]
-        if not stores:
-            raise NoAccountStores
         if account_store is not None:
-            if account_store not in stores:
-                raise AccountStoreNotMapped
-            stores = [account_store]
-        found = (store.find_account(login) for store in stores if store.status == ENABLED)
-        return next((account for account in found if account is not None), None)
+            if all(mapping.directory_id != account_store.id for mapping in self.account_store_mappings):
+                raise NoAccountStores if not self.account_store_mappings else AccountStoreNotMapped
+            return account_store.find_account(login) if account_store.status == ENABLED else None
+        key = names.key(login) if names.can_be_stored(login) else ""  # nobody's
+        row = session.execute(_KNOWN_AS, {"id": self.id, "name_key": key}).first()
+        if row is None:
+            raise NoAccountStores
+        found: Account | None = row[0]
+        return found
 
     # --- Logging in ---
 
@@ -300,6 +302,17 @@ def _is_taken(name: str) -> bool:
 
 
 _CURRENT = "stormpath_application"  # in session.info
+# Built once, as a login should cost little beside its hash.
+_KNOWN_AS = (
+    sa.select(Account, AccountStoreMapping.id)
+    .select_from(AccountStoreMapping)
+    .outerjoin(Directory, (Directory.id == AccountStoreMapping.directory_id) & (Directory.status == ENABLED))
+    .outerjoin(LoginName, (LoginName.directory_id == Directory.id) & (LoginName.name_key == sa.bindparam("name_key")))
+    .outerjoin(Account, Account.id == LoginName.account_id)
+    .where(AccountStoreMapping.application_id == sa.bindparam("id"))
+    .order_by(Account.id.is_(None), AccountStoreMapping.list_index, AccountStoreMapping.id)
+    .limit(1)
+)
 _NAMED: sa.Select[Any] = sa.select(Application).where(Application.name_key == sa.bindparam("name_key"))
 
 Account.current_application = Application.current
