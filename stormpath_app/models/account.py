@@ -1,6 +1,6 @@
 """Account: a person (or thing) that can log in. `User` is the same class."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -188,25 +188,23 @@ class Account(Resource):
 
         :raises WrongPassword: it is another one, or the account has none.
         """
-        stored = self._read_hash()
+        self.compare_password(password, session.execute(sa.select(*FRESH).where(Account.id == self.id)).first())
+
+    def compare_password(self, password: str, fresh: Sequence[Any] | None) -> None:
+        """Check the password against FRESH columns just read; None: the account is gone.
+
+        What is in memory may be older than a change elsewhere. What was set there and is not saved stays.
+
+        :raises WrongPassword: it is another one, or the account has none.
+        """
+        stored = fresh[0] if fresh else None
+        unsaved = changed(self)
+        for column, value in zip(FRESH, fresh or (), strict=False):
+            if column.key not in unsaved:
+                set_committed_value(self, column.key, value)
         release()
         if not hashers.verify(password, stored, settings.BCRYPT_COST):
             raise WrongPassword
-
-    @staticmethod
-    def check_nobodys_password(password: str) -> None:
-        """Spend on an unknown login what a wrong password costs: the same statement, the same hash."""
-        _read("")
-        release()
-        hashers.verify(password, None, settings.BCRYPT_COST)
-
-    def _read_hash(self) -> str | None:
-        """Read hash and status anew: what is in memory may be older than a change, or a deletion, elsewhere."""
-        now = _read(self.id)
-        unsaved = changed(self)
-        for name in {"password_hash", "password_modified_at", "status"} - unsaved.keys() if now else ():
-            set_committed_value(self, name, getattr(now, name))
-        return now.password_hash if now else None
 
     def upgrade_hash(self, password: str) -> str | None:
         """Return a new hash of the password just checked where the stored one is out of date, else None."""
@@ -297,13 +295,8 @@ class Account(Resource):
         return None
 
 
-def _read(account_id: str) -> Any:
-    return session.execute(_FRESH, {"id": account_id}).first()
-
-
-_FRESH = sa.select(Account.password_hash, Account.password_modified_at, Account.status).where(
-    Account.id == sa.bindparam("id")
-)
+#: What a login is decided by.
+FRESH = (Account.password_hash, Account.password_modified_at, Account.status)
 
 
 # --- The login names follow the columns, whoever writes them ---

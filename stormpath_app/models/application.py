@@ -1,14 +1,14 @@
 """Application: a site (or program) that accounts log in to, and the one door to logging in."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
-from .. import names
-from ..database import atomic, is_atomic, session
+from .. import hashers, names
+from ..database import atomic, is_atomic, release, session
 from ..errors import (
     AccountDisabled,
     AccountNotFound,
@@ -25,7 +25,7 @@ from ..errors import (
 )
 from ..settings import settings
 from . import event, session as sessions
-from .account import Account
+from .account import FRESH, Account
 from .account_store_mapping import AccountStoreMapping
 from .base import DISABLED, ENABLED, UNVERIFIED, Id, Key, Resource, changed, merge, status
 from .collection import Collection
@@ -199,16 +199,17 @@ class Application(Resource):
         :param account_store: ask this one alone.
         :raises NoAccountStores, AccountStoreNotMapped: there is nothing to ask.
         """
-        if account_store is not None:
-            if all(mapping.directory_id != account_store.id for mapping in self.account_store_mappings):
-                raise NoAccountStores if not self.account_store_mappings else AccountStoreNotMapped
-            return account_store.find_account(login) if account_store.status == ENABLED else None
-        key = names.key(login) if names.can_be_stored(login) else ""  # nobody's
-        row = session.execute(_KNOWN_AS, {"id": self.id, "name_key": key}).first()
-        if row is None:
-            raise NoAccountStores
-        found: Account | None = row[0]
+        found: Account | None = self._look_up(login, account_store)[0]
         return found
+
+    def _look_up(self, login: str, account_store: Directory | None) -> Any:
+        """Return a row of the account, or None, and its hash and status as they are in the database at this moment."""
+        key = names.key(login) if names.can_be_stored(login) else ""  # nobody's
+        store_id = account_store.id if account_store else ""
+        row = session.execute(_KNOWN_AS, {"id": self.id, "name_key": key, "store_id": store_id}).first()
+        if row is None:
+            raise AccountStoreNotMapped if store_id and self.account_store_mappings else NoAccountStores
+        return row
 
     # --- Logging in ---
 
@@ -234,8 +235,8 @@ class Application(Resource):
         try:
             if self.status != ENABLED:
                 raise ApplicationDisabled
-            account = self.find_account(login, account_store=account_store)
-            new_hash = self._check(account, password)
+            account, *fresh = self._look_up(login, account_store)
+            new_hash = self._check(account, fresh, password)
         except LoginFailed as failure:
             with atomic():
                 self._record("login.failed", account, code=failure.code)
@@ -247,11 +248,12 @@ class Application(Resource):
             self._record("login.succeeded", account)
         return AuthenticationResult(account)
 
-    def _check(self, account: Account | None, password: str) -> str | None:
+    def _check(self, account: Account | None, fresh: Sequence[Any], password: str) -> str | None:
         if account is None:
-            Account.check_nobodys_password(password)
+            release()
+            hashers.verify(password, None, settings.BCRYPT_COST)  # as long as a wrong password
             raise AccountNotFound
-        account.check_password(password)
+        account.compare_password(password, fresh)
         if account.status == DISABLED:
             raise AccountDisabled
         if account.status == UNVERIFIED:
@@ -304,12 +306,15 @@ def _is_taken(name: str) -> bool:
 _CURRENT = "stormpath_application"  # in session.info
 # Built once, as a login should cost little beside its hash.
 _KNOWN_AS = (
-    sa.select(Account, AccountStoreMapping.id)
+    sa.select(Account, *FRESH)
     .select_from(AccountStoreMapping)
     .outerjoin(Directory, (Directory.id == AccountStoreMapping.directory_id) & (Directory.status == ENABLED))
     .outerjoin(LoginName, (LoginName.directory_id == Directory.id) & (LoginName.name_key == sa.bindparam("name_key")))
     .outerjoin(Account, Account.id == LoginName.account_id)
-    .where(AccountStoreMapping.application_id == sa.bindparam("id"))
+    .where(
+        AccountStoreMapping.application_id == sa.bindparam("id"),
+        sa.or_(sa.bindparam("store_id") == "", AccountStoreMapping.directory_id == sa.bindparam("store_id")),
+    )
     .order_by(Account.id.is_(None), AccountStoreMapping.list_index, AccountStoreMapping.id)
     .limit(1)
 )
