@@ -10,7 +10,7 @@ from flask_login import AnonymousUserMixin, LoginManager, current_user, user_log
 from werkzeug.local import LocalProxy
 
 from . import clock
-from .database import atomic, database
+from .database import database
 from .models import (
     ENABLED,
     Account,
@@ -23,6 +23,7 @@ from .models import (
     session as sessions,
 )
 from .settings import settings
+from .transactions import atomic
 
 #: Ends when the browser closes; and the remembered one, which does not.
 SESSION_COOKIE, TOKEN_COOKIE = "stormpath_session", "stormpath_token"

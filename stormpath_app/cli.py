@@ -74,6 +74,12 @@ def db_upgrade(revision: str) -> None:
     """Bring the tables to REVISION (the newest)."""
     installation.upgrade_schema(revision)
     click.echo(f"The tables are at revision {installation.schema_revision()}.")
+    if installation.is_shared():
+        click.echo(
+            "Flask-Migrate or Alembic of your own: let it leave these tables alone, in its env.py:\n"
+            "    from stormpath_app.migrations import include_name\n"
+            "    context.configure(..., include_name=include_name)"
+        )
 
 
 @command(db, "downgrade")

@@ -1,21 +1,20 @@
-"""The database: one private Flask-SQLAlchemy, its transactions, and the column types that behave alike everywhere."""
+"""The database: one private Flask-SQLAlchemy, or the host's, and the column types that behave alike everywhere."""
 
 import os
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
-from weakref import WeakKeyDictionary
+from typing import Any, cast
+from weakref import WeakKeyDictionary, WeakSet
 
 import sqlalchemy as sa
-from blinker import Signal
 from flask import Flask, current_app
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import event
 from sqlalchemy.dialects import mysql
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, scoped_session
+from werkzeug.local import LocalProxy
 
 FILE = "stormpath.db"
 
@@ -34,23 +33,44 @@ class Database(SQLAlchemy):
         super().__init__(session_options={"autoflush": False, "expire_on_commit": False}, add_models_to_shell=False)
         self._making = threading.RLock()
         self._made_from: WeakKeyDictionary[Flask, sa.URL] = WeakKeyDictionary()
+        self._hosts: WeakKeyDictionary[Flask, SQLAlchemy] = WeakKeyDictionary()
+        self._hosts_met: WeakSet[Flask] = WeakSet()
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=self._forget_inherited_connections)
 
-    def init_app(self, app: Flask) -> None:
-        """End the app's database session with each app context. The engine is made at first use."""
+    def init_app(self, app: Flask, host: SQLAlchemy | None = None) -> None:
+        """End the app's database session with each app context. The engine is made at first use.
+
+        :param host: use this one's engine and session instead of our own.
+        """
+        if host is not None:
+            self._hosts[app] = host
         # Not super().init_app(): it reads SQLALCHEMY_* and takes the slot, and both belong to the host.
         app.teardown_appcontext(self._teardown_session)
 
+    def of(self, app: Flask) -> SQLAlchemy:
+        """Return the Flask-SQLAlchemy that holds the app's accounts: the host's, where it shares one, or this."""
+        host = self._hosts.get(app)
+        if host is not None and app not in self._hosts_met:
+            self._hosts_met.add(app)
+            if is_in_memory(url(app)):
+                self.set_up_memory(app)
+        return host or self
+
+    def is_shared(self, app: Flask) -> bool:
+        """Tell whether the database is the host's."""
+        return app in self._hosts
+
     @property
     def engines(self) -> dict[str | None, sa.Engine]:
-        """The engine of the current app, under the key None.
+        """The engine of the current app, under the key None; a host's may have others beside it.
 
         :raises NotReady: its SQLite file is not there, and not for us to make by ourselves.
         """
-        app = current_app._get_current_object()  # type: ignore[attr-defined]
-        found = self._app_engines.get(app)
-        return found or self._make_engines(app)
+        app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+        if app in self._hosts:
+            return cast("dict[str | None, sa.Engine]", self.of(app).engines)
+        return self._app_engines.get(app) or self._make_engines(app)
 
     def is_made_from(self, app: Flask) -> bool:
         """Tell whether the engine, if there is one, is the one that the settings name now."""
@@ -75,8 +95,11 @@ class Database(SQLAlchemy):
 
 
 database = Database()
-#: The session of the current app context.
-session = database.session
+#: The session of the current app context: our own, or the host's.
+session = cast(
+    "scoped_session[Session]",
+    LocalProxy(lambda: database.of(current_app._get_current_object()).session),  # type: ignore[attr-defined]
+)
 
 
 def _engine(database: Database, app: Flask) -> sa.Engine:
@@ -95,13 +118,19 @@ def _engine(database: Database, app: Flask) -> sa.Engine:
 
 
 def url(app: Flask) -> sa.URL:
-    """Return the URL that the settings name; relative SQLite files are in the instance folder."""
+    """Return the URL of the host's database where it is shared, else the one that the settings name.
+
+    Relative SQLite files are in the instance folder.
+    """
+    if host := database._hosts.get(app):
+        with app.app_context():
+            return host.engine.url
     return sa.make_url(app.config["STORMPATH_DATABASE_URI"] or f"sqlite:///{Path(app.instance_path) / FILE}")
 
 
 def is_our_own(app: Flask) -> bool:
     """Tell whether the database is the default one: a file that is ours to make."""
-    return app.config["STORMPATH_DATABASE_URI"] is None
+    return app.config["STORMPATH_DATABASE_URI"] is None and not database.is_shared(app)
 
 
 def is_in_memory(where: sa.URL) -> bool:
@@ -132,68 +161,6 @@ def _set_pragmas(connection: Any, _record: object) -> None:
     if cursor.execute("PRAGMA journal_mode").fetchone()[0] not in {"wal", "memory"}:
         cursor.execute("PRAGMA journal_mode = WAL")
     cursor.close()
-
-
-# --- Transactions ---
-
-_WAITING = "stormpath_after_commit"  # in session.info while an atomic block is open: what to call after its commit
-
-
-@contextmanager
-def atomic() -> Iterator[Session]:
-    """Give the session for one change: committed at the end of the outermost block, rolled back when it raises.
-
-    What was announced inside is sent once the change is there to stay.
-    """
-    current = session()
-    if _WAITING in current.info:  # inside another block, which commits
-        yield current
-        current.flush()
-        return
-    begin_write(current.connection())
-    waiting: list[Callable[[], object]] = []
-    current.info[_WAITING] = waiting
-    try:
-        yield current
-        current.commit()
-    except BaseException:
-        current.rollback()
-        raise
-    finally:
-        del current.info[_WAITING]
-    for call in waiting:
-        try:
-            call()
-        except Exception:  # a receiver of a signal is the host's code: its mistake cannot undo what is committed
-            current_app.logger.exception("A receiver of a signal failed; the change it was told about stands.")
-
-
-def announce(signal: Signal, payload: Callable[[], dict[str, Any]]) -> None:
-    """Send a signal after the commit of the atomic block that is open, and never if it is rolled back."""
-    app = current_app._get_current_object()  # type: ignore[attr-defined]
-    session().info[_WAITING].append(lambda: signal.send(app, **payload()))
-
-
-def is_atomic() -> bool:
-    """Tell whether an atomic block is open."""
-    return _WAITING in session().info
-
-
-def begin_write(connection: sa.Connection) -> None:
-    """Take SQLite's write lock now, so that what is read next is still true when it is written. Idempotent."""
-    driver: Any = connection.connection.dbapi_connection
-    if connection.dialect.name == "sqlite" and not driver.in_transaction:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-def release() -> None:
-    """End the transaction that reads began, before slow work such as a hash; what was read stays loaded.
-
-    Nothing happens where something waits to be written: that is for whoever began it.
-    """
-    current = session()
-    if not (current.new or current.dirty or current.deleted or is_atomic()):
-        current.commit()
 
 
 # --- Column types ---

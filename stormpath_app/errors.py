@@ -66,6 +66,16 @@ class ChangedMeanwhile(Conflict):
     message = "This was changed by somebody else meanwhile. Load it again, then repeat the change."
 
 
+class PointedAt(Conflict):
+    """Rows of the host's own tables point at it, so it cannot be deleted. `tables`: their names."""
+
+    message = "This cannot be deleted, as other data points at it: %(tables)s."
+
+    def __init__(self, tables: Sequence[str]) -> None:
+        self.tables = list(tables)
+        super().__init__(_(self.message, tables=", ".join(self.tables) or "?"))
+
+
 # --- Attributes ---
 
 

@@ -12,10 +12,11 @@ from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from . import database, migrations
-from .database import atomic, begin_write, session
+from .database import session
 from .errors import NotReady
 from .models import Application, Tenant
 from .settings import Level, Problem, settings
+from .transactions import atomic, begin_write
 
 SECRET_FILE = "stormpath_secret_key"  # noqa: S105 - the name of a file
 
@@ -92,6 +93,11 @@ def schema_revision() -> str | None:
     """Return the revision of the schema; None: there is none."""
     with database.database.engine.connect() as connection:
         return migrations.current(connection)
+
+
+def is_shared() -> bool:
+    """Tell whether the current app's tables are in the host's database."""
+    return database.database.is_shared(current_app._get_current_object())  # type: ignore[attr-defined]
 
 
 def is_set_up(app: Flask) -> bool:
@@ -235,7 +241,13 @@ def _check_templates(app: Flask) -> Iterator[Problem]:
 
 
 def _check_database(app: Flask) -> Iterator[Problem]:
+    name = "STORMPATH_DATABASE_URI"
     try:
+        if database.database.is_shared(app):
+            name = "the app (db=)"
+            yield from _check_shared(app)
+        else:
+            yield from _check_twins(app)
         if not database.database.is_made_from(app):
             yield Problem("STORMPATH_DATABASE_URI was changed after the first use of the database: set it before.")
             return
@@ -243,8 +255,11 @@ def _check_database(app: Flask) -> Iterator[Problem]:
             yield Problem(_no_database(app))
             return
         found, needed = schema_revision(), migrations.newest()
+    except RuntimeError:  # Flask-SQLAlchemy knows no such app
+        yield Problem("The database that was given with db= is not this app's yet: call db.init_app(app).")
+        return
     except (SQLAlchemyError, ImportError, ValueError) as error:
-        yield Problem(f"The database of STORMPATH_DATABASE_URI does not answer: {type(error).__name__}: {error}")
+        yield Problem(f"The database of {name} does not answer: {type(error).__name__}: {error}")
         return
     if found is None:
         yield Problem("The database has no tables of ours yet. Run `flask stormpath init`.")
@@ -254,6 +269,28 @@ def _check_database(app: Flask) -> Iterator[Problem]:
         )
     else:
         yield from _check_application()
+
+
+def _check_shared(app: Flask) -> Iterator[Problem]:
+    if app.config["STORMPATH_DATABASE_URI"] is not None:
+        yield Problem("STORMPATH_DATABASE_URI is set beside db=, which has a database already: take one of them away.")
+    with database.database.engine.connect() as connection:
+        if connection.dialect.name == "sqlite" and not connection.exec_driver_sql("PRAGMA foreign_keys").scalar():
+            yield Problem(
+                "The app's SQLite does not enforce foreign keys; docs/database.md has the three lines that make it.",
+                "note",
+            )
+
+
+def _check_twins(app: Flask) -> Iterator[Problem]:
+    """Tell of a host that has the same SQLite file open by itself: two writers of one request wait for each other."""
+    theirs, file = app.extensions.get("sqlalchemy"), database.sqlite_file(app)
+    if theirs and file and str(file) in {engine.url.database for engine in theirs.engines.values()}:
+        yield Problem(
+            f"The app's own SQLAlchemy uses {file} too. Share it, StormpathManager(app, db=db), or the two wait for"
+            " each other's locks.",
+            "warning",
+        )
 
 
 def _no_database(app: Flask) -> str:

@@ -2,7 +2,9 @@
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -12,24 +14,30 @@ from flask import (
     abort,
     current_app,
     flash,
+    g,
+    has_app_context,
     has_request_context,
     redirect,
     request,
     session as browser_session,
 )
+from flask_login import AnonymousUserMixin
 from flask_login.utils import login_url
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy.orm import Session
 from werkzeug.routing import BuildError
 from werkzeug.wrappers import Response
 
 from . import installation, origin, settings
 from .authentication import SessionManager, Stranger, finish_response, signed_in_id, user
 from .cli import stormpath_commands
-from .database import database
+from .database import database, session
 from .errors import NotReady
 from .models import Account, Application, Client
 from .settings import Problem
+from .transactions import atomic, tell
 from .translation import gettext as _
-from .views import ADDRESSES, answer_not_ready, create_blueprint, is_static
+from .views import ADDRESSES, VIEWS, answer_not_ready, create_blueprint, is_static
 from .views.pages import answer_json, prefers_json
 
 # The database stands below what sets it up.
@@ -45,7 +53,6 @@ class State:
     manager: "StormpathManager"
     blueprint: Blueprint
     at_registration: dict[str, Any]
-    has_other_loader: bool
     is_ready: bool = False
     is_prepared: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -58,11 +65,15 @@ class State:
 
     def _check_wiring(self) -> Iterator[Problem]:
         """Yield what of the host's stands in our way: the first of two always wins, and in silence."""
-        if self.has_other_loader or self.app.login_manager is not self.manager.login_manager:  # type: ignore[attr-defined]
+        theirs = self.app.login_manager  # type: ignore[attr-defined]
+        if theirs is not self.manager.login_manager and (theirs._user_callback or theirs._request_callback):
             yield Problem(
-                "This app loads users itself, with a LoginManager of its own: take it away. `current_user`,"
-                " `login_required` and Flask-Login's signals go on working."
+                "This app already loads users itself, with the `user_loader` or `request_loader` of a LoginManager of"
+                " its own: take that function away. `current_user`, `login_required` and Flask-Login's signals go on"
+                " working."
             )
+        if self.blueprint.name not in self.app.blueprints:
+            yield Problem("Our pages are not registered: app.register_blueprint(stormpath_manager.blueprint).")
         rules = list(self.app.url_map.iter_rules())
         for ours in (rule for rule in rules if rule.endpoint in ADDRESSES):
             for other in rules:
@@ -96,11 +107,24 @@ class State:
         """Do, once, what must be done before the first request is looked at; in debug, make what is missing."""
         with self.lock:
             if csrf := self.app.extensions.get("csrf"):
-                csrf.exempt(self.blueprint)  # our forms check their tokens themselves, and come again
+                for view in VIEWS.values():  # not the blueprint: a host may put a view of its own at a name of ours
+                    csrf.exempt(view)  # our forms check their tokens themselves, and come again
+            self.join_login_manager()
             if not self.is_prepared and self.app.debug:
                 installation.set_up_in_debug(self.app)
             self.load_secret()
             self.is_prepared = True
+
+    def join_login_manager(self) -> None:
+        """Let a host's own LoginManager, which has no loader, find people by our sessions; the rest of it stays."""
+        theirs, ours = self.app.login_manager, self.manager.login_manager  # type: ignore[attr-defined]
+        if theirs is ours:
+            return
+        theirs._load_user = partial(SessionManager._load_user, theirs)
+        theirs.login_view = theirs.login_view or ours.login_view
+        theirs.unauthorized_callback = theirs.unauthorized_callback or ours.unauthorized_callback
+        if theirs.anonymous_user is AnonymousUserMixin:
+            theirs.anonymous_user = ours.anonymous_user
 
     def load_secret(self) -> None:
         """Use the secret that was generated for this instance, where the host has set none."""
@@ -117,9 +141,14 @@ class StormpathManager:
 
     `StormpathManager(app)`, or `StormpathManager()` and `init_app(app)` in a factory. Settings may follow; only the
     pages' addresses, and which there are, must be set before (`docs/settings.md`).
+
+    :param db: the app's own Flask-SQLAlchemy: accounts live in its database, and are changed in its session, one
+        transaction with the app's own rows (`docs/database.md`). None: a database of our own.
     """
 
-    def __init__(self, app: Flask | None = None) -> None:
+    def __init__(self, app: Flask | None = None, *, db: SQLAlchemy | None = None) -> None:
+        self.db = db
+        self._blueprint: Blueprint | None = None
         self.login_manager = SessionManager()
         self.login_manager.session_protection = None  # our sessions are records of our own
         self.login_manager.login_view = "stormpath.login"
@@ -128,20 +157,30 @@ class StormpathManager:
         if app is not None:
             self.init_app(app)
 
-    def init_app(self, app: Flask) -> None:
-        """Wire everything to an app. The database is not touched."""
+    def init_app(self, app: Flask, *, db: SQLAlchemy | None = None, register_blueprint: bool = True) -> None:
+        """Wire everything to an app. The database is not touched.
+
+        :param db: as for the manager itself, for this app.
+        :param register_blueprint: False: the app registers `blueprint` itself, under a prefix for instance.
+        """
         if "stormpath" in app.extensions:
             raise RuntimeError("This app has a StormpathManager already: use that one, or take this one away.")
         settings.set_defaults(app.config)
         at_registration = settings.registered(app.config)
-        other = getattr(app, "login_manager", None)
-        has_other_loader = bool(other and (other._user_callback or other._request_callback))
-        state = State(app, self, create_blueprint(at_registration), at_registration, has_other_loader)
+        self._blueprint = create_blueprint(at_registration)
+        state = State(app, self, self._blueprint, at_registration)
         app.extensions["stormpath"] = state
-        database.init_app(app)
-        self.login_manager.init_app(app, add_context_processor=False)  # its own asks who it is for every template
+        database.init_app(app, db or self.db)
+        app.teardown_request(_tell_the_rest)  # before a host's session ends, wherever it was wired
+        app.teardown_appcontext(_tell_the_rest)
+        if hasattr(app, "login_manager"):
+            state.join_login_manager()  # once more before the first request, as another may come later
+        else:
+            # Its own context processor asks who it is for every template.
+            self.login_manager.init_app(app, add_context_processor=False)
         state.blueprint.before_request(lambda: None if is_static() else state.require_ready())
-        app.register_blueprint(state.blueprint)
+        if register_blueprint:
+            app.register_blueprint(state.blueprint)
         app.register_error_handler(NotReady, answer_not_ready)
         app.context_processor(lambda: {"user": user, "current_user": user})
         app.after_request(finish_response)
@@ -166,8 +205,11 @@ class StormpathManager:
 
     @property
     def blueprint(self) -> Blueprint:
-        """The blueprint of the current app."""
-        return _state().blueprint
+        """The blueprint of the current app; outside of one, of the app that this manager was wired to last."""
+        found = _state().blueprint if has_app_context() else self._blueprint
+        if found is None:
+            raise RuntimeError("There is no blueprint yet: init_app(app, register_blueprint=False) makes it.")
+        return found
 
     @property
     def login_view(self) -> str | None:
@@ -184,6 +226,15 @@ class StormpathManager:
         """Return the account with this href; None where there is none."""
         return Account.find(account_href)
 
+    @staticmethod
+    def atomic() -> AbstractContextManager[Session]:
+        """Make several changes one: `with stormpath_manager.atomic(): ...`.
+
+        Verbs inside write and do not commit; the end of the block does, and sends their signals. When the block raises,
+        nothing has happened. With `db=` the host's own rows are part of it.
+        """
+        return atomic(lock=False)  # a password may be hashed before the first change
+
     def check(self) -> list[Problem]:
         """Return every mistake in the current app's settings, schema and application."""
         return _state().check()
@@ -194,7 +245,7 @@ class StormpathManager:
         """Send a person to the login page, which leads back, unless a form was sent: no link repeats that."""
         here = _here() if request.method in {"GET", "HEAD"} else None
         try:
-            where = login_url(self.login_view or "", next_url=here)
+            where = login_url(current_app.login_manager.login_view or "", next_url=here)  # type: ignore[attr-defined]
         except BuildError:
             abort(401)
         if prefers_json():
@@ -203,6 +254,13 @@ class StormpathManager:
         if sentence not in [text for _category, text in browser_session.get("_flashes", [])]:  # once is enough
             flash(sentence)
         return redirect(where)
+
+
+def _tell_the_rest(_error: BaseException | None) -> None:
+    """Send the signals of what a host committed with `with db.session.begin()`, where nothing could be sent yet."""
+    if "stormpath_committed" in g:
+        tell()
+        session.remove()  # receivers may have used it
 
 
 class _FirstRequest:

@@ -10,10 +10,11 @@ from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 
 from stormpath_app import Account, Application, StormpathManager
-from stormpath_app.database import announce, atomic, database, is_atomic, release, session
+from stormpath_app.database import database, session
 from stormpath_app.installation import set_up
 from stormpath_app.models import Tenant
 from stormpath_app.signals import user_created, user_updated
+from stormpath_app.transactions import announce, atomic, is_atomic, release
 
 from .conftest import PASSWORD, make_app
 

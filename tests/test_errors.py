@@ -11,7 +11,7 @@ from stormpath_app.errors import LoginFailed, NotReady, PasswordRefused, Propert
 DOCS = Path(__file__).parent.parent / "docs"
 ALL = [error for error in vars(errors).values() if isinstance(error, type) and issubclass(error, StormpathError)]
 #: Made with nothing but their name.
-PLAIN = [error for error in ALL if not issubclass(error, (PropertyError, PasswordRefused, NotReady))]
+PLAIN = [error for error in ALL if not issubclass(error, (PropertyError, PasswordRefused, NotReady, errors.PointedAt))]
 #: What only the owner of an account, who knows its password, can be told; and what is true for everybody.
 TOLD = {errors.AccountDisabled, errors.AccountNotVerified, errors.ApplicationDisabled}
 #: Causes that Stormpath had no number for; they have that of the nearest.

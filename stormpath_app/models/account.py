@@ -9,9 +9,10 @@ from sqlalchemy.orm import Mapped, deferred, mapped_column, relationship, valida
 from sqlalchemy.orm.attributes import set_committed_value
 
 from .. import clock, hashers, names, signals
-from ..database import UTCDateTime, announce, exact_text, release, session
+from ..database import UTCDateTime, exact_text, session
 from ..errors import AccountAlreadyExists, InvalidFormat, PropertyRequired, WrongPassword, WrongType
 from ..settings import settings
+from ..transactions import announce, release
 from . import event, session as sessions
 from .base import DISABLED, ENABLED, UNVERIFIED, Id, Resource, changed, status
 from .login_name import LoginName

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from .. import hashers, names
-from ..database import atomic, is_atomic, release, session
+from ..database import session
 from ..errors import (
     AccountDisabled,
     AccountNotFound,
@@ -24,6 +24,7 @@ from ..errors import (
     NotReady,
 )
 from ..settings import settings
+from ..transactions import atomic, is_atomic, release
 from . import event, session as sessions
 from .account import FRESH, Account
 from .account_store_mapping import AccountStoreMapping

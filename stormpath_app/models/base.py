@@ -8,16 +8,17 @@ from typing import Any, ClassVar, Self
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, declared_attr, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, SessionTransaction, declared_attr, mapped_column
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.orm.exc import StaleDataError
 
 from .. import clock, names
-from ..database import UTCDateTime, atomic, exact_text, is_atomic, session
+from ..database import UTCDateTime, exact_text, session
 from ..errors import (
     ChangedMeanwhile,
     Conflict,
     OutOfRange,
+    PointedAt,
     ResourceNotFound,
     StormpathError,
     UnknownProperty,
@@ -25,6 +26,8 @@ from ..errors import (
     WrongType,
 )
 from ..settings import settings
+from ..transactions import atomic
+from . import references
 
 ENABLED, DISABLED, UNVERIFIED = "ENABLED", "DISABLED", "UNVERIFIED"
 
@@ -119,9 +122,10 @@ class Resource(Base):
         """
         wanted = changed(self)
         try:
-            self._check_free()
-            self._prepare()
-            with atomic() as current:
+            with session.no_autoflush:  # a host's session would write what is not looked at yet
+                self._check_free()
+                self._prepare()
+            with atomic() as current, current.no_autoflush:
                 self._check_free()
                 self._before_save()
                 what = changed(self)
@@ -131,7 +135,7 @@ class Resource(Base):
                 self._after_save(what)
         except IntegrityError as error:  # a race that the look before it did not see
             self._set_again(wanted)
-            raise self._conflict() or Conflict() from error
+            raise self.taken() or Conflict() from error
         except StaleDataError as error:
             self._set_again(wanted)
             raise ChangedMeanwhile from error
@@ -140,15 +144,24 @@ class Resource(Base):
             raise
 
     def delete(self) -> None:
-        """Delete it with all that belongs to it, and commit."""
+        """Delete it with all that belongs to it, and commit.
+
+        :raises PointedAt: a row of the host's points at it.
+        """
         try:
-            with atomic() as current:
+            with atomic() as current, current.no_autoflush:
                 self._before_delete()
+                references.delete_dependents(current.connection(), self.__table__, self.id)
+                current.expire(
+                    self, sa.inspect(type(self)).relationships.keys()
+                )  # what belongs to it is the database's
                 current.delete(self)
                 current.flush()
                 self._after_delete()
         except StaleDataError as error:
             raise ChangedMeanwhile from error
+        except IntegrityError as error:
+            raise PointedAt(references.pointing(session.connection(), self.__table__, self.id)) from error
 
     def refresh(self) -> None:
         """Read it again from the database; unsaved changes are gone."""
@@ -182,9 +195,6 @@ class Resource(Base):
     def taken(self) -> StormpathError | None:
         """Return the error for a name of it that another resource has; None where all are free."""
         return None
-
-    def _conflict(self) -> StormpathError | None:
-        return None if is_atomic() else self.taken()  # inside a block that failed, the database answers nothing
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.id}>"
@@ -236,7 +246,8 @@ def changed(resource: Resource) -> dict[str, tuple[Any, Any]]:
 
 # --- What was set is written by its own save() alone: another verb's commit must not go round the rules ---
 
-_WRITTEN, _KEPT = "stormpath_written", "stormpath_kept"  # in session.info: until the next flush, until its commit
+# In session.info: what the next flush writes; what it kept back, to be set again; whether a commit is flushing.
+_WRITTEN, _KEPT, _COMMITTING = "stormpath_written", "stormpath_kept", "stormpath_committing"
 
 
 def write(resource: Resource) -> None:
@@ -244,7 +255,10 @@ def write(resource: Resource) -> None:
     session().info.setdefault(_WRITTEN, []).append(resource)
 
 
-@sa.event.listens_for(session, "before_flush")
+# These watch every session, as a host's may be shared: where nothing of ours is dirty, nothing happens.
+
+
+@sa.event.listens_for(Session, "before_flush")
 def _keep_back(current: Session, _context: object, _instances: object) -> None:
     written = current.info.get(_WRITTEN, ())
     for resource in current.dirty:
@@ -255,14 +269,28 @@ def _keep_back(current: Session, _context: object, _instances: object) -> None:
                 set_committed_value(resource, name, before)
 
 
-@sa.event.listens_for(session, "after_flush")
-def _is_written(current: Session, _context: object) -> None:
+@sa.event.listens_for(Session, "after_flush_postexec")
+def _is_flushed(current: Session, _context: object) -> None:
     current.info.pop(_WRITTEN, None)
+    if _COMMITTING not in current.info:  # a commit flushes until there is nothing left to flush
+        _give_back(current)
 
 
-@sa.event.listens_for(session, "after_commit")
-@sa.event.listens_for(session, "after_soft_rollback")
-def _give_back(current: Session, _ended: object = None) -> None:
-    current.info.pop(_WRITTEN, None)
+@sa.event.listens_for(Session, "before_commit")
+def _is_committing(current: Session) -> None:
+    current.info[_COMMITTING] = True
+
+
+@sa.event.listens_for(Session, "after_transaction_end")
+def _has_ended(current: Session, ended: SessionTransaction) -> None:
+    if ended.nested or ended.parent is None:  # not a flush's own
+        for name in (_WRITTEN, _COMMITTING):
+            current.info.pop(name, None)
+        _give_back(current)
+
+
+def _give_back(current: Session) -> None:
     for resource, wanted in current.info.pop(_KEPT, ()):
+        for name, (before, _after) in wanted.items():
+            set_committed_value(resource, name, before)  # what expired with the commit need not be read for this
         resource._set_again(wanted)

@@ -17,7 +17,8 @@ _FORM_TYPES = frozenset({"application/x-www-form-urlencoded", "multipart/form-da
 #: Our endpoints, and the setting that says where each page is.
 ADDRESSES = {"stormpath.register": "REGISTRATION_URL", "stormpath.login": "LOGIN_URL", "stormpath.logout": "LOGOUT_URL"}
 
-_VIEWS = (("REGISTRATION", "register", register), ("LOGIN", "login", login), ("LOGOUT", "logout", logout))
+#: The view of each endpoint that is ours; a host may put one of its own in its place.
+VIEWS = {"stormpath.register": register, "stormpath.login": login, "stormpath.logout": logout}
 
 
 def create_blueprint(settings: Mapping[str, Any]) -> Blueprint:
@@ -29,23 +30,26 @@ def create_blueprint(settings: Mapping[str, Any]) -> Blueprint:
         static_folder="static",
         static_url_path="/stormpath/static",
     )
-    for name, endpoint, view in _VIEWS:
-        if settings[f"ENABLE_{name}"]:
-            blueprint.add_url_rule(settings[f"{name}_URL"], endpoint, view, methods=["GET", "POST"])
+    for endpoint, view in VIEWS.items():
+        address = ADDRESSES[endpoint]
+        if settings[f"ENABLE_{address.removesuffix('_URL')}"]:
+            name = endpoint.removeprefix("stormpath.")
+            blueprint.add_url_rule(settings[address], name, view, methods=["GET", "POST"])
     blueprint.url_value_preprocessor(_limit_body)  # runs before anything of a host's can read the form
     blueprint.before_request(_accept_forms_alone)
-    blueprint.after_request(add_headers)
+    blueprint.after_request(_add_headers)
     for error, heading, sentence in _REFUSALS:
         blueprint.register_error_handler(error, _refusal(heading, sentence))
     return blueprint
 
 
 def _limit_body(_endpoint: str | None, _values: dict[str, Any] | None) -> None:
-    request.max_content_length = LONGEST_BODY
+    if _is_ours():
+        request.max_content_length = LONGEST_BODY
 
 
 def _accept_forms_alone() -> None:
-    if request.method != "POST":
+    if request.method != "POST" or not _is_ours():
         return
     if request.content_length is None and "Transfer-Encoding" in request.headers:
         abort(411)  # no browser sends a form so, and what has no length cannot be limited without reading it
@@ -83,6 +87,16 @@ def answer_not_ready(error: NotReady) -> ResponseReturnValue:
         problems=error.problems if current_app.debug else [],
     )
     return Response(page, error.status, {"Cache-Control": "no-store", "Content-Security-Policy": STRICT})
+
+
+def _is_ours() -> bool:
+    """Tell whether the page is our own: a host's view at the endpoint of one of ours is the host's business."""
+    endpoint = request.endpoint or ""
+    return endpoint not in VIEWS or current_app.view_functions.get(endpoint) is VIEWS[endpoint]
+
+
+def _add_headers(response: Response) -> Response:
+    return add_headers(response) if _is_ours() else response
 
 
 def is_static() -> bool:

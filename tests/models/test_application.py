@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from stormpath_app import Account, Application, hashers, origin
-from stormpath_app.database import atomic, database, session
+from stormpath_app.database import database, session
 from stormpath_app.errors import (
     AccountDisabled,
     AccountNotFound,
@@ -27,6 +27,7 @@ from stormpath_app.errors import (
     WrongPassword,
 )
 from stormpath_app.models import Client
+from stormpath_app.transactions import atomic
 
 from ..conftest import PASSWORD
 from ..test_hashers import rounds

@@ -12,9 +12,10 @@ import pytest
 import sqlalchemy as sa
 
 from stormpath_app import Account, Application, User
-from stormpath_app.database import atomic, database, session
+from stormpath_app.database import database, session
 from stormpath_app.errors import ChangedMeanwhile
 from stormpath_app.models import AccountSession, Client, LoginName
+from stormpath_app.transactions import atomic
 
 from ..conftest import PASSWORD, make_app
 from .test_event import events

@@ -5,7 +5,7 @@ import sqlalchemy as sa
 from flask import current_app
 
 from stormpath_app import Account, Application, User
-from stormpath_app.database import atomic, session
+from stormpath_app.database import session
 from stormpath_app.errors import (
     AccountAlreadyExists,
     AccountNotFound,
@@ -18,6 +18,7 @@ from stormpath_app.errors import (
     UnsupportedValue,
 )
 from stormpath_app.models import Client, Directory, LoginName, PasswordPolicy, PasswordStrength
+from stormpath_app.transactions import atomic
 
 from ..conftest import PASSWORD
 from ..payloads import EMAIL_MUST_BE_DISTINCT, EMAIL_SAME_ACCOUNT

@@ -4,9 +4,10 @@ import pytest
 import sqlalchemy as sa
 
 from stormpath_app import Account, Application, clock, origin
-from stormpath_app.database import atomic, session
+from stormpath_app.database import session
 from stormpath_app.errors import LoginFailed
 from stormpath_app.models import AuditEvent, event
+from stormpath_app.transactions import atomic
 
 from ..conftest import PASSWORD
 

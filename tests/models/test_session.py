@@ -7,9 +7,10 @@ import pytest
 import sqlalchemy as sa
 
 from stormpath_app import Account, Application
-from stormpath_app.database import atomic, database, session
+from stormpath_app.database import database, session
 from stormpath_app.errors import LoginOutdated
 from stormpath_app.models import AccountSession, Client, active_session, session as sessions
+from stormpath_app.transactions import atomic
 
 from ..conftest import PASSWORD
 

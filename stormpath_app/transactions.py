@@ -1,0 +1,123 @@
+"""Transactions: one change or several, all or nothing, and what is told once they are there to stay.
+
+With a host's session (`StormpathManager(app, db=db)`) the transaction is shared with the host's own rows, and may be
+the host's to end: what is announced waits for whoever commits.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import sqlalchemy as sa
+from blinker import Signal
+from flask import Flask, current_app, g
+from sqlalchemy import event
+from sqlalchemy.orm import Session, SessionTransaction, SessionTransactionOrigin
+
+from .database import session
+
+# In session.info: whether a block of ours is open; what to call after the commit, each with its transactions.
+_OPEN, _WAITING = "stormpath_open", "stormpath_waiting"
+
+
+@contextmanager
+def atomic(*, lock: bool = True) -> Iterator[Session]:
+    """Give the session for one change: committed at the end of the outermost block, rolled back when it raises.
+
+    A block inside another, or inside a transaction that the host began (`begin()`, `begin_nested()`), is a savepoint:
+    its failure undoes itself alone, and the commit is for whoever began. What was announced is sent after that commit.
+
+    :param lock: whether to take SQLite's write lock at once; without it, the first change inside takes it.
+    """
+    current = session()
+    joins = is_atomic()
+    if lock or joins:  # a savepoint that is SQLite's outermost would commit by itself
+        begin_write(current.connection())
+    if joins:
+        with current.begin_nested():
+            yield current
+        return
+    current.info[_OPEN] = True
+    try:
+        yield current
+        current.commit()
+    except BaseException:
+        current.rollback()
+        raise
+    finally:
+        del current.info[_OPEN]
+    tell()
+
+
+def is_atomic() -> bool:
+    """Tell whether somebody else commits: a block that is open, or a transaction that the host began."""
+    current = session()
+    root = current.get_transaction()
+    began = root is not None and root.origin is SessionTransactionOrigin.BEGIN
+    return _OPEN in current.info or began or current.in_nested_transaction()
+
+
+def begin_write(connection: sa.Connection) -> None:
+    """Take SQLite's write lock now, so that what is read next is still true when it is written. Idempotent."""
+    driver: Any = connection.connection.dbapi_connection
+    if connection.dialect.name == "sqlite" and not driver.in_transaction:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def release() -> None:
+    """End the transaction that reads began, before slow work such as a hash; what was read stays loaded.
+
+    Nothing happens where something waits to be written: that is for whoever began it.
+    """
+    current = session()
+    if not (current.new or current.dirty or current.deleted or is_atomic()):
+        current.commit()
+
+
+# --- What is told after the commit ---
+
+
+def announce(signal: Signal, payload: Callable[[], dict[str, Any]]) -> None:
+    """Send a signal after the commit of the transaction that is open, and never if it is rolled back."""
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    current = session()
+    transactions = list(_and_parents(current.get_nested_transaction() or current.get_transaction()))
+    current.info.setdefault(_WAITING, []).append((transactions, lambda: signal.send(app, **payload())))
+
+
+def _and_parents(transaction: SessionTransaction | None) -> Iterator[SessionTransaction]:
+    while transaction is not None:
+        yield transaction
+        transaction = transaction.parent
+
+
+def tell() -> None:
+    """Send what was committed. A receiver is the host's code: its mistake cannot undo what it is told of."""
+    for call in g.pop("stormpath_committed", ()):
+        try:
+            call()
+        except Exception:
+            current_app.logger.exception("A receiver of a signal failed; the change it was told about stands.")
+
+
+# These watch every session, as a host's may be shared: they leave at once where nothing of ours waits.
+
+
+@event.listens_for(Session, "after_soft_rollback")
+def _forget(current: Session, ended: SessionTransaction) -> None:
+    if waiting := current.info.get(_WAITING):
+        waiting[:] = [(transactions, call) for transactions, call in waiting if ended not in transactions]
+
+
+@event.listens_for(Session, "after_commit")
+def _keep(current: Session) -> None:
+    if not current.in_nested_transaction() and (waiting := current.info.pop(_WAITING, None)):
+        g.setdefault("stormpath_committed", []).extend(call for _transactions, call in waiting)
+
+
+@event.listens_for(Session, "after_transaction_end")
+def _tell_after_the_hosts_commit(current: Session, ended: SessionTransaction) -> None:
+    """Tell; after a host's `with session.begin()`, where no SQL may run yet, the end of the app context does."""
+    ends_here = ended.parent is None and ended.origin is not SessionTransactionOrigin.BEGIN
+    if ends_here and _OPEN not in current.info and g and "stormpath_committed" in g:
+        tell()
