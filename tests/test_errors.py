@@ -15,7 +15,7 @@ PLAIN = [error for error in ALL if not issubclass(error, (PropertyError, Passwor
 #: What only the owner of an account, who knows its password, can be told; and what is true for everybody.
 TOLD = {errors.AccountDisabled, errors.AccountNotVerified, errors.ApplicationDisabled}
 #: Causes that Stormpath had no number for; they have that of the nearest.
-UNNUMBERED = {errors.LoginOutdated}
+UNNUMBERED = {errors.LoginOutdated, errors.ChangedMeanwhile, errors.PointedAt}
 
 
 def name(value):
