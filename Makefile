@@ -34,7 +34,7 @@ run: .venv/ready-to-run
 	@exec $(PY) manage.py run --host $(HOST) --port $(PORT)
 
 test: .venv/ready-to-test
-	@$(chromium)
+	@$(servers)
 	@seed=$$($(PY) -c 'import random; print(random.randrange(10**6))'); \
 	$(PY) -m pytest $(if $(findstring randomly,$(ARGS)),,--randomly-seed=$$seed) $(ARGS) || { \
 	    code=$$?; \
@@ -65,7 +65,7 @@ benchmark: .venv/ready-to-test
 	done
 
 screenshots: .venv/ready-to-test
-	@$(chromium)
+	@$(servers)
 	@$(PY) -m docs.screenshots
 
 clean:
@@ -135,22 +135,28 @@ apt_install() { \
 }
 endef
 
-# Chromium, fonts, and a library of Playwright's own driver that a small Debian lacks.
-BROWSER := chromium fonts-dejavu-core libatomic1
+# What the tests start: Chromium (with fonts, and a library of Playwright's own driver that a small Debian lacks),
+# PostgreSQL and MariaDB.
+SERVERS := chromium fonts-dejavu-core libatomic1 postgresql mariadb-server
 
-define chromium
+define servers
 $(disposable); \
-if ! { command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null \
-    || ! .venv/lib/python3*/site-packages/playwright/driver/node --version >/dev/null 2>&1; then \
+missing() { \
+    ! { command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null \
+        || ! .venv/lib/python3*/site-packages/playwright/driver/node --version >/dev/null 2>&1 \
+        || ! { command -v initdb || ls /usr/lib/postgresql/*/bin/initdb; } >/dev/null 2>&1 \
+        || ! PATH="$$PATH:/usr/sbin" command -v mariadbd >/dev/null; \
+}; \
+if missing; then \
     if disposable; then \
-        echo 'Installing Chromium for the tests in a browser: this takes about a minute, once.'; \
-        apt_install $(BROWSER) || { \
-            echo 'Chromium could not be installed.' >&2; \
+        echo 'Installing Chromium, PostgreSQL and MariaDB for the tests: this takes about a minute, once.'; \
+        apt_install $(SERVERS) || { \
+            echo 'They could not be installed.' >&2; \
             case "$$CI" in true|1) exit 1;; esac; \
         }; \
     else \
-        echo 'There is no Chromium here, which the tests in a browser need. To install it:'; \
-        echo "    $${sudo:+sudo }apt-get install --no-install-recommends $(BROWSER)"; \
+        echo 'Some tests will be skipped: they need Chromium, PostgreSQL or MariaDB. To install them:'; \
+        echo "    $${sudo:+sudo }apt-get install --no-install-recommends $(SERVERS)"; \
     fi; \
 fi
 endef

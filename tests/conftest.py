@@ -1,9 +1,10 @@
 """A small host app on an SQLite file of its own, and what tests do to it again and again."""
 
+import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,6 +18,8 @@ from jinja2.bccache import Bucket, BytecodeCache
 from stormpath_app import Account, StormpathManager, clock, login_required, user
 from stormpath_app.database import database
 from stormpath_app.installation import set_up
+
+from .databases import DatabaseServer, Missing, mariadb, postgresql
 
 PASSWORD = "Woot1Loves.Cookies"
 SECRET_KEY = "of these tests alone, and long enough for all of them"
@@ -86,6 +89,28 @@ def app(instance: Path, request: pytest.FixtureRequest) -> Iterator[Flask]:
     yield app
     with app.app_context():
         database.engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[DatabaseServer]:
+    """Start PostgreSQL, once for each process of the tests."""
+    yield from _started(postgresql)
+
+
+@pytest.fixture(scope="session")
+def mariadb_server() -> Iterator[DatabaseServer]:
+    """Start MariaDB, once for each process of the tests."""
+    yield from _started(mariadb)
+
+
+def _started(server: Callable[[], AbstractContextManager[DatabaseServer]]) -> Iterator[DatabaseServer]:
+    try:
+        with server() as found:
+            yield found
+    except Missing as missing:
+        if os.environ.get("CI") in {"true", "1"}:
+            raise
+        pytest.skip(f"{missing}: `make test` says how to get it")
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ class Host:
         class Order(db.Model):
             __tablename__ = "orders"
             id: Mapped[int] = mapped_column(primary_key=True)
-            what: Mapped[str]
+            what: Mapped[str] = mapped_column(sa.String(40))
             account_id: Mapped[str] = mapped_column(sa.ForeignKey(Account.id))
             account: Mapped[Account] = relationship(Account)
 
@@ -68,10 +68,18 @@ def enforce_foreign_keys(host):
     return host
 
 
-@pytest.fixture(params=["file", "foreign keys", "memory", "nothing expires", "manager first"])
+def new_database(request, server):
+    return request.getfixturevalue(f"{server}_server").new_database()
+
+
+@pytest.fixture(
+    params=["file", "foreign keys", "memory", "nothing expires", "manager first", "postgresql", "mariadb"],
+)
 def host(request, tmp_path):
     """Return a shop, in each way that people write one."""
     made = {
+        "postgresql": lambda: Host(tmp_path, new_database(request, "postgresql")),
+        "mariadb": lambda: Host(tmp_path, new_database(request, "mariadb")),
         "file": lambda: Host(tmp_path),
         "foreign keys": lambda: enforce_foreign_keys(Host(tmp_path)),
         "memory": lambda: Host(tmp_path, "sqlite://"),

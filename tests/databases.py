@@ -1,0 +1,122 @@
+"""PostgreSQL and MariaDB as people run them: a server of its own on a free port, gone at the end."""
+
+import contextlib
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from .servers import PATIENCE, _free_port
+
+_NUMBERS = count()
+
+
+class Missing(RuntimeError):
+    """The machine has no such server."""
+
+
+class DatabaseServer:
+    """A server that gives out empty databases. `url`: of its administrator."""
+
+    def __init__(self, url: sa.URL, *, create: str) -> None:
+        self.url = url
+        self._create = create
+        self._engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
+
+    def new_database(self) -> str:
+        """Make an empty database, and return its URL."""
+        name = f"stormpath_{next(_NUMBERS)}"
+        with self._engine.connect() as connection:
+            connection.exec_driver_sql(self._create.format(name=name))
+        return self.url.set(database=name).render_as_string(hide_password=False)
+
+    def wait_until_it_answers(self, process: subprocess.Popen[bytes], log: Path) -> None:
+        """Return when a connection can be made.
+
+        :raises RuntimeError: it ended; the error has what it said.
+        """
+        end = time.monotonic() + PATIENCE
+        while True:
+            try:
+                self._engine.connect().close()
+                return
+            except sa.exc.DBAPIError as error:
+                if process.poll() is not None or time.monotonic() > end:
+                    raise RuntimeError(f"No answer ({error}). The server said:\n{log.read_text()}") from error
+            time.sleep(0.05)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._engine.dispose()
+
+
+@contextlib.contextmanager
+def postgresql() -> Iterator[DatabaseServer]:
+    """Start PostgreSQL. It refuses to run as root: then it runs as the user its package made."""
+    programs = max(Path("/usr/lib/postgresql").glob("*/bin"), default=None, key=lambda path: int(path.parent.name))
+    initdb, server = (_program(name, programs) for name in ("initdb", "postgres"))
+    with tempfile.TemporaryDirectory(prefix="postgresql-") as folder:
+        data, port = f"{folder}/data", _free_port()
+        _as("postgres", folder, [initdb, "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"])
+        command = [server, "-D", data, "-p", str(port), "-k", folder, "-c", "listen_addresses=127.0.0.1"]
+        command += ["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "max_connections=200"]
+        url = sa.URL.create("postgresql+psycopg", "postgres", host="127.0.0.1", port=port, database="postgres")
+        with _running("postgres", folder, command, DatabaseServer(url, create='CREATE DATABASE "{name}"')) as found:
+            yield found
+
+
+@contextlib.contextmanager
+def mariadb() -> Iterator[DatabaseServer]:
+    """Start MariaDB; as root, it runs as the user its package made."""
+    install, server = (_program(name) for name in ("mariadb-install-db", "mariadbd"))
+    with tempfile.TemporaryDirectory(prefix="mariadb-") as folder:
+        data, port = f"{folder}/data", _free_port()
+        quick = ["--no-defaults", f"--datadir={data}", "--skip-name-resolve"]
+        _as("mysql", folder, [install, *quick, "--auth-root-authentication-method=normal", "--skip-test-db"])
+        command = [server, *quick, f"--socket={folder}/socket", f"--port={port}", "--bind-address=127.0.0.1"]
+        command += [f"--pid-file={folder}/pid", "--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=32M"]
+        url = sa.URL.create("mysql+pymysql", "root", host="127.0.0.1", port=port, database="mysql")
+        create = "CREATE DATABASE `{name}` CHARACTER SET utf8mb4"
+        with _running("mysql", folder, command, DatabaseServer(url, create=create)) as found:
+            yield found
+
+
+def _program(name: str, folder: Path | None = None) -> str:
+    found = shutil.which(name, path=f"{folder}:{os.environ['PATH']}:/usr/sbin")
+    if found is None:
+        raise Missing(f"there is no {name} here")
+    return found
+
+
+def _command_as(user: str, folder: str, command: list[str]) -> list[str]:
+    if os.getuid() != 0:
+        return command
+    shutil.chown(folder, user, user)
+    return ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", *command]
+
+
+def _as(user: str, folder: str, command: list[str]) -> None:
+    subprocess.run(_command_as(user, folder, command), check=True, capture_output=True, cwd=folder, timeout=PATIENCE)
+
+
+@contextlib.contextmanager
+def _running(user: str, folder: str, command: list[str], server: DatabaseServer) -> Iterator[DatabaseServer]:
+    log = Path(folder) / "log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(_command_as(user, folder, command), stdout=out, stderr=out, cwd=folder)
+    try:
+        server.wait_until_it_answers(process, log)
+        yield server
+    finally:
+        server.close()
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(5)
+        process.kill()
+        process.wait()
