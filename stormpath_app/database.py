@@ -1,4 +1,4 @@
-"""The database: one private Flask-SQLAlchemy, its transactions, and the column types that behave alike everywhere."""
+"""The database: one private Flask-SQLAlchemy, its transactions, and types and functions that are alike everywhere."""
 
 import os
 import threading
@@ -15,7 +15,9 @@ from flask import Flask, current_app
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import event
 from sqlalchemy.dialects import mysql
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.functions import FunctionElement
 
 FILE = "stormpath.db"
 
@@ -231,3 +233,24 @@ def exact_text(length: int) -> sa.types.TypeEngine[str]:
         .with_variant(sa.String(length, collation="C"), "postgresql")
         .with_variant(mysql.VARCHAR(length, charset="utf8mb4", collation="utf8mb4_bin"), "mysql", "mariadb")
     )
+
+
+# --- Functions ---
+
+
+class JsonArray(FunctionElement[str]):
+    """Gather the texts of all rows into one text, a JSON array; where there is no row: an empty one, or NULL."""
+
+    type = sa.Text()
+    inherit_cache = True
+
+
+def _spell_json_array(spelling: str, *dialects: str) -> None:
+    @compiles(JsonArray, *dialects)
+    def spell(element: JsonArray, compiler: sa.Compiled, **more: Any) -> str:
+        return spelling % compiler.process(element.clauses, **more)
+
+
+_spell_json_array("json_group_array(%s)", "sqlite")
+_spell_json_array("CAST(json_agg(%s) AS TEXT)", "postgresql")
+_spell_json_array("JSON_ARRAYAGG(%s)", "mysql", "mariadb")

@@ -15,6 +15,7 @@ from ..settings import settings
 from . import event, session as sessions
 from .base import DISABLED, ENABLED, UNVERIFIED, Id, Resource, changed, status
 from .login_name import LoginName
+from .member import Member
 
 if TYPE_CHECKING:
     from .directory import Directory
@@ -31,7 +32,7 @@ class Claim(int):
         return repr(bool(self))
 
 
-class Account(Resource):
+class Account(Member):
     """A member of a directory. Set attributes, then `save()`.
 
     `email`, `username`, `given_name`, `middle_name`, `surname`; `status`: ENABLED, DISABLED or UNVERIFIED;
