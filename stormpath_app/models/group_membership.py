@@ -59,12 +59,15 @@ class GroupMembership(Resource):
 
         :raises ResourceNotFound: there is none.
         """
-        with atomic():
-            found = cls.of(account.id, group.id)
-            if found is None:
-                sentence = f"The Account {account.email!r} is not in the Group {group.name!r}."
-                raise ResourceNotFound(developer_message=sentence)
-            found.delete()
+        sentence = f"The Account {account.email!r} is not in the Group {group.name!r}."
+        try:
+            with atomic():
+                found = cls.of(account.id, group.id)
+                if found is None:
+                    raise ResourceNotFound(developer_message=sentence)
+                found.delete()
+        except ChangedMeanwhile as error:  # somebody else was quicker, on a database that let both begin
+            raise ResourceNotFound(developer_message=sentence) from error
 
     @classmethod
     def _make(cls, account: "Member", group: "Group") -> Self:

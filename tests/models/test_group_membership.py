@@ -291,3 +291,13 @@ def test_outside_of_a_block_a_race_that_was_lost_gives_what_the_other_one_made(m
     monkeypatch.setattr(GroupMembership, "of", see_it_late)
     assert han.add_group(admins) is won
     assert count() == len(events("account.group_added")) == 1
+
+
+def test_who_is_taken_out_by_two_at_once_is_taken_out_once(app, monkeypatch, han, admins):
+    membership = han.add_group(admins)
+    with app.app_context():
+        GroupMembership.get(membership.id).delete()
+    monkeypatch.setattr(GroupMembership, "of", lambda *_: membership)  # as one who began before it was gone
+    with pytest.raises(ResourceNotFound):
+        han.remove_group(admins)
+    assert len(events("account.group_removed")) == 1
