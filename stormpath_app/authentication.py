@@ -158,13 +158,13 @@ class Stranger(AnonymousUserMixin):  # type: ignore[misc]
     is_authenticated = is_active = Claim(False)
     is_anonymous = Claim(True)
 
-    def has_group(self, _group: object) -> bool:
+    def has_group(self, group: object) -> bool:
         """False: nobody is in no group."""
         return False
 
     in_group = has_group
 
-    def has_groups(self, _groups: object, all: bool = True) -> bool:  # noqa: A002 - Stormpath's word
+    def has_groups(self, groups: object, all: bool = True) -> bool:  # noqa: A002 - Stormpath's word
         """False: nobody is in no group."""
         return False
 

@@ -1,4 +1,4 @@
-"""Directory: a bucket of accounts with one password policy. It is an account store."""
+"""Directory: a bucket of accounts with one password policy, and their groups. It is an account store."""
 
 import difflib
 from collections.abc import Callable, Mapping
