@@ -1,10 +1,10 @@
 """User accounts for Flask: Stormpath's words, on the app's own database."""
 
 from .authentication import login_user, logout_user, user
-from .authorization import login_required
+from .authorization import groups_required, login_required
 from .errors import StormpathError
 from .manager import StormpathManager
-from .models import Account, Account as User, Application, Directory
+from .models import Account, Account as User, Application, Directory, Group
 
 current_user = user
 
@@ -12,10 +12,12 @@ __all__ = [
     "Account",
     "Application",
     "Directory",
+    "Group",
     "StormpathError",
     "StormpathManager",
     "User",
     "current_user",
+    "groups_required",
     "login_required",
     "login_user",
     "logout_user",

@@ -1,6 +1,7 @@
 """The runnable site: what `manage.py` and gunicorn serve, and an example of a host app."""
 
 import os
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,8 @@ def _refuse_if_not_ready(app: Flask, manager: StormpathManager) -> None:
 def _add_pages(app: Flask) -> None:
     @app.get("/")
     def home() -> str:
-        return _page("home")
+        known = {"facts": _facts(), "status": user.status} if user.is_authenticated else {}
+        return _page("home", links=_links(), **known)
 
     @app.get("/secret")
     @login_required
@@ -68,11 +70,11 @@ def _add_pages(app: Flask) -> None:
         return _page("secret")
 
 
-def _page(name: str) -> str:
-    known = {"facts": _facts(), "status": user.status, "csrf_token": generate_csrf()} if user.is_authenticated else {}
+def _page(name: str, **known: Any) -> str:
+    if user.is_authenticated:
+        known["csrf_token"] = generate_csrf()
     return render(
         f"flask_stormpath/site/{name}.html",
-        links=_links(),
         login_url=link("stormpath.login"),
         register_url=link("stormpath.register"),
         logout_url=link("stormpath.logout"),
@@ -87,11 +89,20 @@ def _facts() -> list[tuple[str, object]]:
         (_("Email"), user.email),
         (_("Username"), user.username if user.username != user.email else None),
         (_("Directory"), user.directory.name),
+        (_("Groups"), ", ".join(group.name for group in user.groups)),
         (_("Created"), f"{user.created_at:%d %B %Y, %H:%M} UTC"),
         (_("Password set"), user.password_modified_at and f"{user.password_modified_at:%d %B %Y, %H:%M} UTC"),
         (_("Href"), user.href),
     ]
     return [(label, value) for label, value in found if value]
+
+
+def _group_command() -> str | None:
+    """Return the command that comes next: a group first, then this person in it; None where that is done."""
+    group = next(iter(user.directory.groups), None)
+    if group is None:
+        return "create-group admins"
+    return None if group.has_account(user) else f"add-to-group {user.email} {shlex.quote(group.name)}"
 
 
 def _links() -> list[dict[str, str | None]]:
@@ -103,6 +114,8 @@ def _links() -> list[dict[str, str | None]]:
     if user.is_authenticated:
         sentence = _("The command asks for it, and logs you out everywhere.")
         rows.append((_("A new password"), sentence, None, f"set-password {user.email}"))
+        if command := _group_command():
+            rows.append((_("A group"), _("A view can be for its members alone: docs/groups.md."), None, command))
     rows += [
         (_("A site for the public"), _("The command lists what is still open here."), None, "check --deploy"),
         (_("Your own app"), _("Eight lines of Flask, and how to change every page: README.md and docs/."), None, None),

@@ -159,6 +159,16 @@ class Stranger(AnonymousUserMixin):  # type: ignore[misc]
     is_authenticated = is_active = Claim(False)
     is_anonymous = Claim(True)
 
+    def has_group(self, group: object) -> bool:
+        """False: nobody is in no group."""
+        return False
+
+    in_group = has_group
+
+    def has_groups(self, groups: object, all: bool = True) -> bool:  # noqa: A002 - Stormpath's word
+        """False: nobody is in no group."""
+        return False
+
 
 class SessionManager(LoginManager):  # type: ignore[misc] # Flask-Login has no types
     """Flask-Login's manager, which finds people by our sessions alone.

@@ -1,12 +1,15 @@
 """May they? What a view asks for before it runs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import ParamSpec
 
 from flask import current_app, g, request
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
+
+from .models import Group
+from .models.group import references
 
 P = ParamSpec("P")
 
@@ -17,20 +20,45 @@ def login_required(view: Callable[P, ResponseReturnValue]) -> Callable[P, Respon
     With TESTING on, or LOGIN_DISABLED, everybody is let in; `LOGIN_DISABLED = False` enforces in tests too. Answers are
     not stored by caches, unless the view says otherwise.
     """
+    return _guard(view, lambda: bool(current_user.is_authenticated))
 
-    @wraps(view)
-    def guarded(*args: P.args, **kwargs: P.kwargs) -> ResponseReturnValue:
-        g.stormpath_private = True
-        if is_enforced() and request.method != "OPTIONS" and not current_user.is_authenticated:
-            refusal: ResponseReturnValue = current_app.login_manager.unauthorized()  # type: ignore[attr-defined]
-            return refusal
-        answer: ResponseReturnValue = current_app.ensure_sync(view)(*args, **kwargs)
-        return answer
 
-    return guarded
+def groups_required(
+    groups: Iterable[Group | str],
+    all: bool = True,  # noqa: A002 - Stormpath's word
+) -> Callable[[Callable[P, ResponseReturnValue]], Callable[P, ResponseReturnValue]]:
+    """Let nobody into the view who is not in the groups; who is logged in is told that it takes another account.
+
+    A DISABLED group lets nobody in. For the rest it is as `login_required`, and costs no statement more.
+
+    :param groups: a list of names, hrefs or Group objects. A name is that of a group of the account's own directory.
+    :param all: False: one of the groups is enough.
+    :raises TypeError, ValueError: it is no list of groups, or an empty one.
+    """
+    wanted = references(groups)
+    if not wanted:
+        raise ValueError("groups_required needs a group, as in groups_required(['admins']); or take login_required.")
+
+    def decorate(view: Callable[P, ResponseReturnValue]) -> Callable[P, ResponseReturnValue]:
+        return _guard(view, lambda: bool(current_user.is_authenticated and current_user.has_groups(wanted, all=all)))
+
+    return decorate
 
 
 def is_enforced() -> bool:
     """Tell whether doors are closed: always, but under TESTING where LOGIN_DISABLED does not say, as in the seed."""
     disabled = current_app.config.get("LOGIN_DISABLED")
     return not (current_app.testing if disabled is None else disabled)
+
+
+def _guard(view: Callable[P, ResponseReturnValue], may_enter: Callable[[], bool]) -> Callable[P, ResponseReturnValue]:
+    @wraps(view)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> ResponseReturnValue:
+        g.stormpath_private = True
+        if is_enforced() and request.method != "OPTIONS" and not may_enter():
+            refusal: ResponseReturnValue = current_app.login_manager.unauthorized()  # type: ignore[attr-defined]
+            return refusal
+        answer: ResponseReturnValue = current_app.ensure_sync(view)(*args, **kwargs)
+        return answer
+
+    return guarded

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable
 from functools import wraps
+from itertools import islice
 from typing import Any
 
 import click
@@ -13,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from . import installation, migrations, origin
 from .errors import PasswordRefused, StormpathError
-from .models import Account, Application
+from .models import ENABLED, Account, Application, Client, Directory
 from .settings import settings
 
 stormpath_commands = AppGroup("stormpath", help="Accounts: set up, check, create, mend.")
@@ -143,6 +144,58 @@ def set_password(login: str, password_stdin: bool) -> None:
     account.password = _ask_password(password_stdin)
     account.save()
     click.echo(f"The password of {account.email} is changed, and it is logged out everywhere.")
+
+
+# --- Groups ---
+
+
+@command(stormpath_commands, "create-group")
+@click.argument("name")
+@click.option("--description", help="What its members may do.")
+@click.option("--directory", "directory_name", help="Where; the default group store of the application if not given.")
+def create_group(name: str, description: str | None, directory_name: str | None) -> None:
+    """Create a group NAME, which accounts of its directory can be in."""
+    place = _find_directory(directory_name) if directory_name else Application.current()
+    group = place.groups.create(name=name, description=description)
+    click.echo(f"Created {group.name} in {group.directory.name}: {group.href}")
+
+
+@command(stormpath_commands, "add-to-group")
+@click.argument("login")
+@click.argument("group_name", metavar="GROUP")
+def add_to_group(login: str, group_name: str) -> None:
+    """Put the account with LOGIN, its e-mail address or username, into GROUP, a group of its directory."""
+    account = _find(login)
+    group = account.directory.get_group(group_name)
+    when = "already" if group.has_account(account) else "now"
+    account.add_group(group)
+    closed = " The group is DISABLED: it opens no door." if group.status != ENABLED else ""
+    click.echo(f"{account.email} is in {group.name} {when}.{closed}")
+
+
+@command(stormpath_commands, "remove-from-group")
+@click.argument("login")
+@click.argument("group_name", metavar="GROUP")
+def remove_from_group(login: str, group_name: str) -> None:
+    """Take the account with LOGIN, its e-mail address or username, out of GROUP."""
+    account = _find(login)
+    group = account.directory.get_group(group_name)
+    if not group.has_account(account):
+        mine = ", ".join(other.name for other in account.groups) or "no group"
+        raise click.ClickException(f"{account.email} is not in {group.name}. It is in: {mine}.")
+    account.remove_group(group)
+    click.echo(f"{account.email} is not in {group.name} any more.")
+
+
+# --- Who and where ---
+
+
+def _find_directory(name: str) -> Directory:
+    directory = Directory.named(name)
+    if directory is None:
+        there_are = ", ".join(repr(other.name) for other in islice(Client().directories, 20))
+        raise click.ClickException(f"There is no directory {name!r}; there are: {there_are}.")
+    return directory
 
 
 def _find(login: str) -> Account:

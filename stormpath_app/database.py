@@ -1,4 +1,4 @@
-"""The database: one private Flask-SQLAlchemy, or the host's, and the column types that behave alike everywhere."""
+"""The database: one private Flask-SQLAlchemy, or the host's, and types and functions that are alike everywhere."""
 
 import os
 import threading
@@ -13,7 +13,9 @@ from flask import Flask, current_app
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import event
 from sqlalchemy.dialects import mysql
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session, scoped_session
+from sqlalchemy.sql.functions import FunctionElement
 from werkzeug.local import LocalProxy
 
 FILE = "stormpath.db"
@@ -198,3 +200,24 @@ def exact_text(length: int) -> sa.types.TypeEngine[str]:
         .with_variant(sa.String(length, collation="C"), "postgresql")
         .with_variant(mysql.VARCHAR(length, charset="utf8mb4", collation="utf8mb4_bin"), "mysql", "mariadb")
     )
+
+
+# --- Functions ---
+
+
+class JsonArray(FunctionElement[str]):
+    """Gather the texts of all rows into one text, a JSON array; where there is no row: an empty one, or NULL."""
+
+    type = sa.Text()
+    inherit_cache = True
+
+
+def _spell_json_array(spelling: str, *dialects: str) -> None:
+    @compiles(JsonArray, *dialects)
+    def spell(element: JsonArray, compiler: sa.Compiled, **more: Any) -> str:
+        return spelling % compiler.process(element.clauses, **more)
+
+
+_spell_json_array("json_group_array(%s)", "sqlite")
+_spell_json_array("CAST(json_agg(%s) AS TEXT)", "postgresql")
+_spell_json_array("JSON_ARRAYAGG(%s)", "mysql", "mariadb")

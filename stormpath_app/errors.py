@@ -188,6 +188,25 @@ class DefaultAccountStoreDisabled(StormpathError):
     cause = "The application's default account store is disabled."
 
 
+class NoDefaultGroupStore(StormpathError):
+    """The application has no place for new groups."""
+
+    code = 5102
+    message = "New groups cannot be created at the moment."
+    cause = (
+        "No account store assigned to this application has been configured as the default storage location"
+        " for newly created groups."
+    )
+
+
+class DefaultGroupStoreDisabled(StormpathError):
+    """The place for new groups is disabled."""
+
+    code = 5103
+    message = "New groups cannot be created at the moment."
+    cause = "The account store that is the application's default storage location for newly created groups is disabled."
+
+
 class AccountStoreAlreadyMapped(StormpathError):
     """The application has this account store already."""
 
@@ -201,6 +220,15 @@ class DirectoryNameTaken(StormpathError):
 
     code = 5010
     message = "Sorry, that Directory name is not available. Please choose another."
+
+
+# --- Groups ---
+
+
+class DirectoriesDiffer(StormpathError):
+    """The account and the group are in different directories."""
+
+    message = "An Account can only be in Groups of its own Directory."
 
 
 # --- Logging in ---

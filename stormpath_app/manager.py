@@ -242,18 +242,31 @@ class StormpathManager:
     # --- Who must log in ---
 
     def _send_to_login(self) -> Response:
-        """Send a person to the login page, which leads back, unless a form was sent: no link repeats that."""
-        here = _here() if request.method in {"GET", "HEAD"} else None
-        try:
-            where = login_url(current_app.login_manager.login_view or "", next_url=here)  # type: ignore[attr-defined]
-        except BuildError:
-            abort(401)
+        """Send a person to the login page, which leads back, unless a form was sent: no link repeats that.
+
+        Who is logged in comes here too, with an account that may not enter. The login page then asks for another one;
+        after a form it sends them on, so the sentence is flashed, for whichever page they see next.
+        """
+        is_known, is_look = bool(user.is_authenticated), request.method in {"GET", "HEAD"}
+        status, reason = (403, _("Your account may not do this.")) if is_known else (401, _("Log in first."))
         if prefers_json():
-            return answer_json(401, _("Log in first."))
-        sentence = _("Log in to open this page.")
-        if sentence not in [text for _category, text in browser_session.get("_flashes", [])]:  # once is enough
-            flash(sentence)
+            return answer_json(status, reason)
+        try:
+            login_view = current_app.login_manager.login_view or ""  # type: ignore[attr-defined]
+            where = login_url(login_view, next_url=_here() if is_look else None)
+        except BuildError:
+            abort(status)
+        if not is_known:
+            _flash_once(_("Log in to open this page."))
+        elif not is_look:
+            _flash_once(reason, "warning")
         return redirect(where)
+
+
+def _flash_once(sentence: str, category: str = "message") -> None:
+    """Flash a sentence, unless it waits to be shown already."""
+    if sentence not in [text for _category, text in browser_session.get("_flashes", [])]:
+        flash(sentence, category)
 
 
 def _tell_the_rest(_error: BaseException | None) -> None:

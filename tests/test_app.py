@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from bs4 import BeautifulSoup
 
-from stormpath_app import Account
+from stormpath_app import Account, Application
 from stormpath_app.app import create_app
 from stormpath_app.database import database
 from stormpath_app.errors import NotReady
@@ -66,6 +66,25 @@ def test_a_member_sees_the_account_and_a_way_out(client, account, log_in):
     data = {"csrf_token": way_out.select_one("[name=csrf_token]")["value"]}
     assert client.post("/logout", data=data).location == "/"
     assert texts(client.get("/"), "h1") == ["Welcome to My Application"]
+
+
+def test_a_member_sees_the_groups_and_the_command_that_comes_next(app, client, account, log_in):
+    def groups(work):
+        with app.app_context():
+            work(Application.current().default_group_store())
+        page = client.get("/")
+        facts = dict(zip(texts(page, "dt"), texts(page, "dd"), strict=True))
+        commands = [text for text in texts(page, "code") if "group" in text]
+        return facts.get("Groups"), commands
+
+    log_in(client)
+    assert groups(lambda _: None) == (None, ["python manage.py create-group admins"])
+    add = "python manage.py add-to-group han@falcon.example 'free users'"
+    assert groups(lambda directory: directory.groups.create(name="free users")) == (None, [add])
+    assert groups(lambda directory: directory.get_account("solo").add_group("free users")) == ("free users", [])
+    both = groups(lambda directory: directory.groups.create(name="<crew>").add_account("solo"))
+    assert both == ("free users, <crew>", [])
+    assert not [text for text in texts(app.test_client().get("/"), "code") if "group" in text]
 
 
 def test_a_member_without_names_or_username_is_greeted_all_the_same(app, client, log_in):

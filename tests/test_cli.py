@@ -14,6 +14,8 @@ from stormpath_app.cli import stormpath_commands
 from stormpath_app.database import database, session
 from stormpath_app.errors import LoginFailed
 from stormpath_app.installation import SECRET_FILE
+from stormpath_app.migrations import newest
+from stormpath_app.models import Client
 
 from .conftest import PASSWORD, make_app
 from .models.test_event import events
@@ -80,7 +82,7 @@ def test_init_makes_what_is_missing_and_again_changes_nothing(new_app, tmp_path)
     assert (code, complained) == (0, "")
     assert said.splitlines() == [
         f"Secret key: {tmp_path}/new/{SECRET_FILE}",
-        f"Database: {tmp_path}/new/stormpath.db, at revision 0001",
+        f"Database: {tmp_path}/new/stormpath.db, at revision {newest()}",
         "Application: My Application",
     ]
     secret = new_app.secret_key
@@ -108,6 +110,10 @@ def test_what_is_made_is_for_its_owner_alone(new_app, tmp_path, first):
         ("db", "downgrade", "--yes"),
         ("create-account", HAN, "--password-stdin"),
         ("set-password", HAN, "--password-stdin"),
+        ("create-group", "admins"),
+        ("create-group", "admins", "--directory", "Rebels"),
+        ("add-to-group", HAN, "admins"),
+        ("remove-from-group", HAN, "admins"),
     ],
     ids=lambda command: command[0],
 )
@@ -120,10 +126,10 @@ def test_before_the_set_up_each_command_says_how_to_set_up_and_makes_nothing(new
 
 
 def test_the_tables_can_be_taken_back_and_brought_again(app):
-    assert run(app, "db", "current") == (0, "0001 (this version needs 0001)\n", "")
+    assert run(app, "db", "current") == (0, f"{newest()} (this version needs {newest()})\n", "")
     assert run(app, "db", "downgrade", "base", "--yes") == (0, "The tables are at revision none.\n", "")
-    assert run(app, "db", "current") == (0, "none (this version needs 0001)\n", "")
-    assert run(app, "db", "upgrade") == (0, "The tables are at revision 0001.\n", "")
+    assert run(app, "db", "current") == (0, f"none (this version needs {newest()})\n", "")
+    assert run(app, "db", "upgrade") == (0, f"The tables are at revision {newest()}.\n", "")
 
 
 def test_tables_are_only_dropped_by_somebody_who_says_so(app, account):
@@ -244,6 +250,89 @@ def test_a_password_that_cannot_be_set_changes_nothing(app, account, login, type
         session.rollback()
 
 
+# --- Groups ---
+
+PLACE = "My Application Directory"
+
+
+def test_a_group_is_created_joined_and_left(app, account):
+    code, said, complained = run(app, "create-group", "free users", "--description", "Who pays nothing")
+    with app.app_context():
+        (group,) = Application.current().groups
+        href = group.href
+        assert said == f"Created free users in {PLACE}: {href}\n"
+        assert (code, complained, group.description) == (0, "", "Who pays nothing")
+        assert events("group.created")[0].interface == "cli"
+    assert run(app, "add-to-group", "SOLO", "Free Users") == (0, f"{HAN} is in free users now.\n", "")
+    assert run(app, "add-to-group", HAN, "free users") == (0, f"{HAN} is in free users already.\n", "")
+    with app.app_context():
+        assert Application.current().find_account("solo").has_group("free users")
+        assert [event.interface for event in events("account.group_added")] == ["cli"]
+    assert run(app, "remove-from-group", HAN, href) == (0, f"{HAN} is not in free users any more.\n", "")
+    with app.app_context():
+        assert not Application.current().find_account("solo").has_group("free users")
+
+
+def test_a_group_can_be_created_in_another_directory(app):
+    with app.app_context():
+        Client().directories.create(name="Rebels")
+    code, said, _ = run(app, "create-group", "pilots", "--directory", "REBELS")
+    assert (code, said.startswith("Created pilots in Rebels: /v1/groups/")) == (0, True)
+
+
+def test_who_joins_a_disabled_group_is_told_that_it_opens_no_door(app, account):
+    with app.app_context():
+        Application.current().groups.create(name="admins", status="disabled")
+    code, said, _ = run(app, "add-to-group", HAN, "admins")
+    assert (code, said) == (0, f"{HAN} is in admins now. The group is DISABLED: it opens no door.\n")
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        (("create-group", "ADMINS"), "Group with that name already exists.  Please choose another name."),
+        (("create-group", " "), "Group name is required; it cannot be null, empty, or blank."),
+        (("create-group", "x", "--directory", "Rebel"), f"There is no directory 'Rebel'; there are: {PLACE!r}."),
+        (
+            ("add-to-group", HAN, "admin"),
+            f"The Directory {PLACE!r} has no Group 'admin'. Did you mean 'admins'? It has: 'admins', 'crew'.",
+        ),
+        (("add-to-group", HAN, "x"), f"The Directory {PLACE!r} has no Group 'x'. It has: 'admins', 'crew'."),
+        (("remove-from-group", HAN, "x"), f"The Directory {PLACE!r} has no Group 'x'. It has: 'admins', 'crew'."),
+        (("remove-from-group", HAN, "admins"), f"{HAN} is not in admins. It is in: crew."),
+        (
+            ("add-to-group", "nobody", "admins"),
+            "No account of 'My Application' has the e-mail address or username 'nobody'.",
+        ),
+        (
+            ("remove-from-group", "nobody", "admins"),
+            "No account of 'My Application' has the e-mail address or username 'nobody'.",
+        ),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_what_cannot_be_done_with_a_group_is_told_in_one_line_with_what_can(app, account, command, told):
+    with app.app_context():
+        for name in ("admins", "crew"):
+            group = Application.current().groups.create(name=name)
+        group.add_account("solo")
+    assert run(app, *command) == (1, "", f"Error: {told}\n")
+    with app.app_context():
+        assert len(Client().groups) == len(events("account.group_added")) + 1 == 2
+
+
+def test_where_there_is_no_group_yet_the_command_to_make_one_is_told(app, account):
+    code, _, complained = run(app, "add-to-group", HAN, "admins")
+    assert (code, "`flask stormpath create-group` makes one" in complained) == (1, True)
+
+
+def test_without_a_group_store_the_error_says_so(app):
+    with app.app_context():
+        Application.current().default_group_store_mapping.delete()
+    code, _, complained = run(app, "create-group", "admins")
+    assert (code, "default storage location for newly created groups" in complained) == (1, True)
+
+
 # --- manage.py ---
 
 
@@ -287,6 +376,7 @@ def test_the_menu_shows_each_command():
     menu = {line.split()[0] for line in said.partition("Commands:")[2].splitlines() if line.strip()}
     assert code == 0
     assert menu >= {"init", "check", "db", "create-account", "set-password", "run", "shell"}
+    assert menu >= {"create-group", "add-to-group", "remove-from-group"}
 
 
 def test_a_port_that_is_taken_is_told_with_one_that_is_free(tmp_path):

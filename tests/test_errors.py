@@ -81,7 +81,13 @@ def test_an_error_has_stormpaths_number_and_text(error, status, code, message, d
 
 @pytest.mark.parametrize(
     ("error", "code"),
-    [(errors.NoDefaultAccountStore, 5100), (errors.DefaultAccountStoreDisabled, 5101), (errors.NoAccountStores, 5105)],
+    [
+        (errors.NoDefaultAccountStore, 5100),
+        (errors.DefaultAccountStoreDisabled, 5101),
+        (errors.NoDefaultGroupStore, 5102),
+        (errors.DefaultGroupStoreDisabled, 5103),
+        (errors.NoAccountStores, 5105),
+    ],
     ids=name,
 )
 def test_what_is_wrong_with_the_site_is_told_to_its_makers_alone(error, code):

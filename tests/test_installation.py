@@ -133,7 +133,8 @@ def test_an_empty_database_and_one_of_an_older_version_are_told(app):
     with app.app_context():
         with database.engine.begin() as connection:
             connection.exec_driver_sql("UPDATE stormpath_alembic_version SET version_num = '0000'")
-        older = "The database is at revision 0000, this version needs 0001. Run `flask stormpath db upgrade`."
+        needed = f"this version needs {migrations.newest()}"
+        older = f"The database is at revision 0000, {needed}. Run `flask stormpath db upgrade`."
         assert problems(app)[-1] == ("error", older)
         Base.metadata.drop_all(database.engine)
         with database.engine.begin() as connection:

@@ -9,6 +9,8 @@ from .client import Client
 from .collection import Collection
 from .directory import Directory
 from .event import AuditEvent
+from .group import Group
+from .group_membership import GroupMembership
 from .login_name import LoginName
 from .password_policy import PasswordPolicy, PasswordStrength
 from .session import AccountSession
@@ -30,6 +32,8 @@ __all__ = [
     "Client",
     "Collection",
     "Directory",
+    "Group",
+    "GroupMembership",
     "LoginName",
     "PasswordPolicy",
     "PasswordStrength",

@@ -16,6 +16,7 @@ from ..transactions import announce, release
 from . import event, session as sessions
 from .base import DISABLED, ENABLED, UNVERIFIED, Id, Resource, changed, status
 from .login_name import LoginName
+from .member import Member
 
 if TYPE_CHECKING:
     from .directory import Directory
@@ -32,7 +33,7 @@ class Claim(int):
         return repr(bool(self))
 
 
-class Account(Resource):
+class Account(Member):
     """A member of a directory. Set attributes, then `save()`.
 
     `email`, `username`, `given_name`, `middle_name`, `surname`; `status`: ENABLED, DISABLED or UNVERIFIED;

@@ -17,6 +17,8 @@ from .account_store_mapping import AccountStoreMapping
 from .application import Application
 from .base import ENABLED
 from .directory import Directory
+from .group_membership import told
+from .member import enabled_groups
 from .session import AccountSession, is_same, split
 
 
@@ -42,6 +44,7 @@ _FIND = (
         _LOGIN.remembered,
         _LOGIN.last_seen_at,
         _LOGIN.expires_at,
+        enabled_groups(Account.id).scalar_subquery(),
         *(_MAPPER.attrs[key].columns[0] for key in _LOADED),
     )
     .join_from(AccountSession, Account, Account.id == AccountSession.account_id)
@@ -107,11 +110,12 @@ def find(token: str) -> ActiveSession | None:
     row = _first({"session_id": session_id, "application": names.key(settings.APPLICATION)})
     if row is None:
         return None
-    token_hash, remembered, last_seen_at, expires_at, *values = row
+    token_hash, remembered, last_seen_at, expires_at, groups, *values = row
     now = clock.now()
     if not is_same(digest, token_hash) or now >= expires_at or now - last_seen_at >= settings.COOKIE_DURATION:
         return None
     account = _account(dict(zip(_LOADED, values, strict=True)))
+    told()[account.id] = groups
     return ActiveSession(account, session_id, remembered, last_seen_at)
 
 

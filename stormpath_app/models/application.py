@@ -17,11 +17,14 @@ from ..errors import (
     AlreadyExists,
     ApplicationDisabled,
     DefaultAccountStoreDisabled,
+    DefaultGroupStoreDisabled,
     DirectoryNameTaken,
     LoginFailed,
     NoAccountStores,
     NoDefaultAccountStore,
+    NoDefaultGroupStore,
     NotReady,
+    StormpathError,
 )
 from ..settings import settings
 from ..transactions import atomic, is_atomic, release
@@ -31,6 +34,7 @@ from .account_store_mapping import AccountStoreMapping
 from .base import DISABLED, ENABLED, UNVERIFIED, Id, Key, Resource, changed, merge, status
 from .collection import Collection
 from .directory import Directory
+from .group import Group
 from .login_name import LoginName
 from .tenant import Tenant
 
@@ -172,20 +176,21 @@ class Application(Resource):
 
         :raises NoDefaultAccountStore, DefaultAccountStoreDisabled: there is none, or it is closed.
         """
-        mapping = self.default_account_store_mapping
-        if mapping is None:
-            raise NoDefaultAccountStore
-        if mapping.account_store.status != ENABLED:
-            raise DefaultAccountStoreDisabled
-        return mapping.account_store
+        return _open(self.default_account_store_mapping, NoDefaultAccountStore, DefaultAccountStoreDisabled)
 
-    # --- Accounts ---
+    def default_group_store(self) -> Directory:
+        """Return the place for new groups.
+
+        :raises NoDefaultGroupStore, DefaultGroupStoreDisabled: there is none, or it is closed.
+        """
+        return _open(self.default_group_store_mapping, NoDefaultGroupStore, DefaultGroupStoreDisabled)
+
+    # --- Accounts and groups ---
 
     @property
     def accounts(self) -> Collection[Account]:
         """The accounts of all its stores; new ones go to the default store."""
-        stores = sa.select(AccountStoreMapping.directory_id).where(AccountStoreMapping.application_id == self.id)
-        return Collection(Account, Account.directory_id.in_(stores), create=self.create_account)
+        return Collection(Account, Account.directory_id.in_(self._stores()), create=self.create_account)
 
     def create_account(self, properties: Mapping[str, Any] | None = None, **more: Any) -> Account:
         """Create an account in the default account store, and commit.
@@ -193,6 +198,21 @@ class Application(Resource):
         :raises StormpathError: it cannot be; nothing is written.
         """
         return self.default_account_store().create_account(properties, application=self, **more)
+
+    @property
+    def groups(self) -> Collection[Group]:
+        """The groups of all its stores; new ones go to the default group store."""
+        return Collection(Group, Group.directory_id.in_(self._stores()), create=self.create_group)
+
+    def create_group(self, properties: Mapping[str, Any] | None = None, **more: Any) -> Group:
+        """Create a group in the default group store, and commit.
+
+        :raises StormpathError: it cannot be; nothing is written.
+        """
+        return self.default_group_store().create_group(properties, application=self, **more)
+
+    def _stores(self) -> sa.Select[Any]:
+        return sa.select(AccountStoreMapping.directory_id).where(AccountStoreMapping.application_id == self.id)
 
     def find_account(self, login: str, *, account_store: Directory | None = None) -> Account | None:
         """Return the account with this e-mail address or username; the first store that knows it decides.
@@ -288,20 +308,25 @@ class Application(Resource):
         return AlreadyExists(self.thing, "name") if session.scalar(other) else None
 
 
+def _open(mapping: AccountStoreMapping | None, none: type[StormpathError], closed: type[StormpathError]) -> Directory:
+    """Return the account store of a mapping, or raise the error for why it takes nothing new."""
+    if mapping is None:
+        raise none
+    if mapping.account_store.status != ENABLED:
+        raise closed
+    return mapping.account_store
+
+
 def _new_directory(application: Application, name: bool | str) -> Directory:
     """Make the directory of a new application: with the name asked for, or one after the application's that is free."""
     if isinstance(name, str):
-        if _is_taken(name):
+        if Directory.named(name):
             raise DirectoryNameTaken
         return Directory.create(name=name)
     wanted, number = f"{application.name} Directory"[: names.LONGEST - 4], 1
-    while _is_taken(free := wanted if number == 1 else f"{wanted} {number}"):
+    while Directory.named(free := wanted if number == 1 else f"{wanted} {number}"):
         number += 1
     return Directory.create(name=free)
-
-
-def _is_taken(name: str) -> bool:
-    return session.scalar(sa.select(Directory.id).where(Directory.name_key == names.key(name))) is not None
 
 
 _CURRENT = "stormpath_application"  # in session.info

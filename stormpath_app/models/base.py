@@ -99,10 +99,14 @@ class Resource(Base):
     @classmethod
     def find(cls, href: str) -> Self | None:
         """Return the resource with this href or id; None where there is none."""
-        wanted = href.rpartition("/")[2]
-        if wanted != href and not href.endswith(f"/v1/{cls.collection}/{wanted}"):
-            return None
+        wanted = cls.id_in(href) or href
         return session.get(cls, wanted) if names.can_be_stored(wanted) else None
+
+    @classmethod
+    def id_in(cls, href: str) -> str | None:
+        """Return the id at the end of a href of such a resource, on whatever host; None in any other text."""
+        before, _slash, wanted = href.rpartition("/")
+        return wanted if wanted and before.endswith(f"/v1/{cls.collection}") else None
 
     @classmethod
     def get(cls, href: str) -> Self:

@@ -4,6 +4,7 @@ from .account import Account
 from .application import Application
 from .collection import Collection
 from .directory import Directory
+from .group import Group
 from .tenant import Tenant
 
 
@@ -32,3 +33,8 @@ class Client:
     def accounts(self) -> Collection[Account]:
         """All accounts of all directories; a new one is created in an application or a directory."""
         return Collection(Account)
+
+    @property
+    def groups(self) -> Collection[Group]:
+        """All groups of all directories; a new one is created in an application or a directory."""
+        return Collection(Group)

@@ -43,6 +43,10 @@ class Collection(Generic[R]):
             raise ResourceNotFound(developer_message=f"This collection has no {self._model.thing} {href!r}.")
         return found
 
+    def among(self, ids: sa.Select[Any]) -> "Collection[R]":
+        """Return those whose id the statement selects; none can be created among them."""
+        return Collection(self._model, *self._conditions, self._model.id.in_(ids))
+
     def __iter__(self) -> Iterator[R]:
         after = ""
         while page := session.scalars(

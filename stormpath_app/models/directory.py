@@ -1,18 +1,21 @@
-"""Directory: a bucket of accounts with one password policy. It is an account store."""
+"""Directory: a bucket of accounts with one password policy, and their groups. It is an account store."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Self
+import difflib
+from collections.abc import Callable, Mapping
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from .. import names
 from ..database import session
-from ..errors import AlreadyExists, PropertyRequired
+from ..errors import AlreadyExists, DirectoriesDiffer, PropertyRequired, ResourceNotFound
 from . import event, session as sessions
 from .account import Account
 from .base import ENABLED, Id, Key, Resource, changed, merge, status
 from .collection import Collection
+from .group import Group
 from .login_name import LoginName
 from .password_policy import PasswordPolicy
 from .tenant import Tenant
@@ -20,6 +23,7 @@ from .tenant import Tenant
 if TYPE_CHECKING:
     from .account_store_mapping import AccountStoreMapping
 
+R = TypeVar("R", Account, Group)
 
 # Built once, as a login should cost little beside its hash.
 _KNOWN_AS = (
@@ -55,6 +59,13 @@ class Directory(Resource):
         created.save()
         return created
 
+    @classmethod
+    def named(cls, name: str) -> Self | None:
+        """Return the directory with this name, whatever its case; None where there is none."""
+        if not names.can_be_stored(name):
+            return None
+        return session.scalar(sa.select(cls).where(cls.name_key == names.key(name)))
+
     @validates("name")
     def _check_name(self, _key: str, value: object) -> str:
         self.name_key = names.key(name := names.text(self.thing, "name", value, required=True) or "")
@@ -67,6 +78,8 @@ class Directory(Resource):
     @validates("status")
     def _check_status(self, _key: str, value: object) -> str:
         return status(self.thing, value)
+
+    # --- Accounts ---
 
     @property
     def accounts(self) -> Collection[Account]:
@@ -82,6 +95,17 @@ class Directory(Resource):
         if not names.can_be_stored(login):
             return None
         return session.scalar(_KNOWN_AS, {"directory_id": self.id, "name_key": names.key(login)})
+
+    def get_account(self, account: Account | str) -> Account:
+        """Return the account of this directory that is meant: by itself, its href, its e-mail address or its username.
+
+        :raises ResourceNotFound: there is none.
+        :raises DirectoriesDiffer: it is in another directory.
+        """
+        found = _meant(Account, account, self.find_account)
+        if found is None:
+            raise ResourceNotFound(developer_message=f"The Directory {self.name!r} has no Account {account!r}.")
+        return self._own(found)
 
     def create_account(
         self, properties: Mapping[str, Any] | None = None, *, application: Resource | None = None, **more: Any
@@ -100,6 +124,61 @@ class Directory(Resource):
         account.came_through = application
         account.save()
         return account
+
+    # --- Groups ---
+
+    @property
+    def groups(self) -> Collection[Group]:
+        """The groups of the directory."""
+        return Collection(Group, Group.directory_id == self.id, create=self.create_group)
+
+    def find_group(self, name: str) -> Group | None:
+        """Return the group with this name, whatever its case; None where there is none."""
+        if not names.can_be_stored(name):
+            return None
+        return session.scalar(sa.select(Group).where(Group.directory_id == self.id, Group.name_key == names.key(name)))
+
+    def get_group(self, group: Group | str) -> Group:
+        """Return the group of this directory that is meant: by itself, its href or its name.
+
+        :raises ResourceNotFound: there is none; its developer message tells those there are.
+        :raises DirectoriesDiffer: it is in another directory.
+        """
+        found = _meant(Group, group, self.find_group)
+        if found is None:
+            raise ResourceNotFound(developer_message=self._no_group(str(group)))
+        return self._own(found)
+
+    def create_group(
+        self, properties: Mapping[str, Any] | None = None, *, application: Resource | None = None, **more: Any
+    ) -> Group:
+        """Create a group, and commit.
+
+        :param application: through which it comes, for the log.
+        :raises AlreadyExists, PropertyError: it cannot be; nothing is written.
+        """
+        given = merge(Group.thing, Group.writable, properties, more)
+        group = Group(directory_id=self.id, name=given.pop("name", None), **given)
+        group.came_through = application
+        group.save()
+        return group
+
+    def _own(self, resource: R) -> R:
+        if resource.directory_id != self.id:
+            other = f"The {resource.thing} {resource.id!r} is not in the Directory {self.name!r}."
+            raise DirectoriesDiffer(developer_message=other)
+        return resource
+
+    def _no_group(self, name: str) -> str:
+        known = {group.name_key: group.name for group in islice(self.groups, 100)}
+        sentence = f"The Directory {self.name!r} has no Group {name!r}"
+        if not known:
+            return f"{sentence}, nor any other yet. `flask stormpath create-group` makes one."
+        nearest = difflib.get_close_matches(names.key(name), known, 1)
+        meant = f" Did you mean {known[nearest[0]]!r}?" if nearest else ""
+        return f"{sentence}.{meant} It has: {', '.join(map(repr, islice(known.values(), 20)))}."
+
+    # --- Saving ---
 
     def _before_save(self) -> None:
         what = changed(self)
@@ -128,3 +207,12 @@ class Directory(Resource):
         """Return the error for a name that another directory has; None where it is free."""
         other = sa.select(Directory.id).where(Directory.name_key == self.name_key, Directory.id != self.id)
         return AlreadyExists(self.thing, "name") if session.scalar(other) else None
+
+
+def _meant(model: type[R], given: R | str, find: Callable[[str], R | None]) -> R | None:
+    """Return what is meant by a resource, its href or its name; None where nothing is."""
+    if isinstance(given, str):
+        return model.find(given) if model.id_in(given) else find(given)
+    if not isinstance(given, model):
+        raise TypeError(f"This takes the {model.thing} itself, its name or its href; {given!r} is none of these.")
+    return given

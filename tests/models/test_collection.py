@@ -1,6 +1,7 @@
 """Collections: the resources that belong to something."""
 
 import pytest
+import sqlalchemy as sa
 
 from stormpath_app import Account, Application
 from stormpath_app.errors import PropertyRequired, ResourceNotFound
@@ -85,6 +86,15 @@ def test_a_member_is_created_from_a_dictionary_keywords_or_both(context, given):
         *given, email="han@falcon.example", password=PASSWORD, given_name="Han"
     )
     assert account.full_name == "Han"
+
+
+def test_a_part_of_a_collection_is_one_that_creates_nothing(accounts):
+    some = accounts.among(sa.select(Account.id).where(Account.email > "2"))
+    assert (emails(some), len(some)) == (list("234"), 3)
+    with pytest.raises(ResourceNotFound):
+        some.get(next(iter(accounts)).href)
+    with pytest.raises(TypeError, match="created elsewhere"):
+        some.create(email="han@falcon.example", password=PASSWORD)
 
 
 def test_nothing_creates_nothing(context):

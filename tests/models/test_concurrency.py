@@ -13,9 +13,9 @@ import sqlalchemy as sa
 
 from stormpath_app import Account, Application, User
 from stormpath_app.database import database, session
-from stormpath_app.errors import ChangedMeanwhile
-from stormpath_app.models import AccountSession, Client, LoginName
-from stormpath_app.transactions import atomic
+from stormpath_app.errors import ChangedMeanwhile, ResourceNotFound
+from stormpath_app.models import AccountSession, Client, GroupMembership, LoginName
+from stormpath_app.transactions import atomic, release
 
 from ..conftest import PASSWORD, make_app
 from .test_event import events
@@ -47,7 +47,8 @@ def at_once(app, work, *each):
     def run(argument):
         with app.app_context():
             Application.current()
-            barrier.wait()
+            release()  # there are fewer connections than threads
+            barrier.wait(60)
             return outcome(work, argument)
 
     with ThreadPoolExecutor(len(each)) as pool:
@@ -105,6 +106,22 @@ def test_of_processes_that_want_one_address_one_gets_it(app, instance):
     assert has_one_account(app)
 
 
+def _make_and_join_in_process(instance):
+    app = make_app(Path(instance))
+    with app.app_context():
+        _barrier.wait(60)
+        made = outcome(Application.current().groups.create, {"name": "crew"})
+        return made, outcome(join, "crew")
+
+
+def test_processes_that_make_one_group_and_join_it_make_one_group_and_one_membership(app, leia, instance):
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(4, spawn, _enter, (spawn.Barrier(4),)) as pool:
+        outcomes = sorted(pool.map(_make_and_join_in_process, [str(instance)] * 4))
+    assert outcomes == [("AlreadyExists", "done")] * 3 + [("done", "done")]
+    assert is_in_once(app)
+
+
 def test_of_threads_that_change_to_one_address_one_gets_it(app):
     with app.app_context():
         ids = [Account.create(f"{number}@alderaan.example", PASSWORD).id for number in range(8)]
@@ -119,10 +136,75 @@ def test_of_threads_that_change_to_one_address_one_gets_it(app):
         assert session.scalar(sa.select(sa.func.count()).select_from(LoginName)) == 8
 
 
-@pytest.mark.parametrize("kind", ["applications", "directories"])
+NAMED = {
+    "applications": lambda: Client().applications,
+    "directories": lambda: Client().directories,
+    "groups": lambda: Application.current().groups,
+}
+
+
+@pytest.mark.parametrize("kind", NAMED)
 def test_of_threads_that_want_one_name_for_a_resource_one_gets_it(app, kind):
-    outcomes = at_once(app, lambda name: getattr(Client(), kind).create(name=name), *["Shop", "SHOP"] * 4)
+    outcomes = at_once(app, lambda name: NAMED[kind]().create(name=name), *["Shop", "SHOP"] * 4)
     assert outcomes == ["AlreadyExists"] * 7 + ["done"]
+
+
+def join(group):
+    Application.current().find_account(EMAIL).add_group(group)
+
+
+def is_in_once(app):
+    with app.app_context():
+        assert session.scalar(sa.select(sa.func.count()).select_from(GroupMembership)) == 1
+        assert len(events("account.group_added")) == 1
+        assert Application.current().find_account(EMAIL).has_group("crew")
+    return True
+
+
+def test_threads_that_put_one_account_into_one_group_make_one_membership(app, leia):
+    with app.app_context():
+        href = Application.current().groups.create(name="crew").href
+    assert at_once(app, join, *["crew", "CREW", href] * 10) == ["done"] * 30
+    assert is_in_once(app)
+
+
+def test_of_threads_that_take_one_account_out_of_a_group_one_does(app, leia):
+    with app.app_context():
+        Application.current().groups.create(name="crew").add_account(EMAIL)
+    outcomes = at_once(app, lambda _: Account.get(leia).remove_group("crew"), *range(8))
+    assert outcomes == ["ResourceNotFound"] * 7 + ["done"]
+    with app.app_context():
+        assert len(events("account.group_removed")) == 1
+
+
+def test_threads_that_come_and_go_leave_no_half_of_it(app, leia):
+    def come_and_go(_):
+        account = Account.get(leia)
+        account.add_group("crew")
+        with contextlib.suppress(ResourceNotFound):
+            account.remove_group("crew")
+
+    with app.app_context():
+        Application.current().groups.create(name="crew")
+    assert at_once(app, come_and_go, *range(8)) == ["done"] * 8
+    with app.app_context():
+        there = len(Account.get(leia).group_memberships)
+        assert len(events("account.group_added")) - len(events("account.group_removed")) == there == 0
+
+
+def test_who_is_added_while_the_group_is_deleted_is_in_no_group(app, leia):
+    with app.app_context():
+        Application.current().groups.create(name="crew")
+
+    def delete_or_join(number):
+        if number == 0:
+            Application.current().default_group_store().get_group("crew").delete()
+        else:
+            join("crew")
+
+    assert set(at_once(app, delete_or_join, *range(8))) <= {"done", "ResourceNotFound"}
+    with app.app_context():
+        assert session.scalar(sa.select(sa.func.count()).select_from(GroupMembership)) == 0
 
 
 def test_threads_that_want_different_things_all_get_them(app):

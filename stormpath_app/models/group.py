@@ -1,0 +1,164 @@
+"""Group: a named set of accounts of a directory, which views can ask for."""
+
+import builtins
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
+
+from .. import names
+from ..database import session
+from ..errors import AlreadyExists, DirectoriesDiffer, ResourceNotFound
+from . import event
+from .base import ENABLED, Id, Key, Resource, changed, status
+from .collection import Collection
+from .group_membership import GroupMembership, told
+
+if TYPE_CHECKING:
+    from .account import Account
+    from .directory import Directory
+
+
+class Group(Resource):
+    """A set of accounts of one directory, and what they may do. A DISABLED one opens no door."""
+
+    __tablename__ = "stormpath_groups"
+    __table_args__ = (sa.UniqueConstraint("directory_id", "name_key"),)
+    __allow_unmapped__ = True  # for the attribute below that is no column
+    thing, collection = "Group", "groups"
+    writable = frozenset({"name", "description", "status"})
+
+    directory_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("stormpath_directories.id", ondelete="CASCADE"))
+    name: Mapped[str] = mapped_column(sa.String(names.LONGEST))
+    name_key: Mapped[str] = mapped_column(Key)
+    description: Mapped[str | None] = mapped_column(sa.String(1000))
+    status: Mapped[str] = mapped_column(sa.String(16), default=ENABLED)
+
+    directory: Mapped["Directory"] = relationship()
+
+    #: The application that a new group is created through; None: its directory alone.
+    came_through: Resource | None = None
+
+    @validates("name")
+    def _check_name(self, _key: str, value: object) -> str:
+        self.name_key = names.key(name := names.text(self.thing, "name", value, required=True) or "")
+        return name
+
+    @validates("description")
+    def _check_description(self, _key: str, value: object) -> str | None:
+        return names.text(self.thing, "description", value, longest=1000, lines=True)
+
+    @validates("status")
+    def _check_status(self, _key: str, value: object) -> str:
+        return status(self.thing, value)
+
+    # --- Who is in it. An account is given by itself, its href, its e-mail address or its username. ---
+
+    @property
+    def accounts(self) -> "Collection[Account]":
+        """The accounts in the group."""
+        members = sa.select(GroupMembership.account_id).where(GroupMembership.group_id == self.id)
+        return self.directory.accounts.among(members)
+
+    @property
+    def account_memberships(self) -> Collection[GroupMembership]:
+        """The memberships of the accounts in the group."""
+        return Collection(GroupMembership, GroupMembership.group_id == self.id)
+
+    def add_account(self, account: "Account | str") -> GroupMembership:
+        """Put an account into the group, and commit. Where it is in already, nothing happens.
+
+        :raises ResourceNotFound: there is no such account in the directory.
+        :raises DirectoriesDiffer: it is in another directory.
+        """
+        return GroupMembership.join(self.directory.get_account(account), self)
+
+    def remove_account(self, account: "Account | str") -> None:
+        """Take an account out of the group, and commit.
+
+        :raises ResourceNotFound: it is not in the group, or not in the directory.
+        """
+        GroupMembership.leave(self.directory.get_account(account), self)
+
+    def has_account(self, account: "Account | str") -> bool:
+        """Tell whether an account is in the group, be the group DISABLED or not."""
+        try:
+            return GroupMembership.of(self.directory.get_account(account).id, self.id) is not None
+        except (ResourceNotFound, DirectoriesDiffer):
+            return False
+
+    def has_accounts(self, accounts: "Iterable[Account | str]", all: bool = True) -> bool:  # noqa: A002 - Stormpath's
+        """Tell whether all of these accounts are in the group; `all=False`: whether one of them is."""
+        found = (self.has_account(account) for account in listed(accounts))
+        return builtins.all(found) if all else any(found)
+
+    # --- Saving ---
+
+    def _before_save(self) -> None:
+        what = changed(self)
+        if self.is_new:
+            self._record("group.created", application_id=self.came_through and self.came_through.id)
+        elif what:
+            self._record("group.updated", changed={name: what[name] for name in sorted(what.keys() & self.writable)})
+
+    def _after_save(self, _what: object) -> None:
+        told().clear()
+
+    def _before_delete(self) -> None:
+        self._record("group.deleted")
+
+    def _after_delete(self) -> None:
+        told().clear()
+
+    def _record(self, kind: str, **details: Any) -> None:
+        event.record(kind, directory_id=self.directory_id, group_id=self.id, name=self.name, **details)
+
+    def taken(self) -> AlreadyExists | None:
+        """Return the error for a name that another group of the directory has; None where it is free."""
+        cls = Group
+        same = (cls.directory_id == self.directory_id, cls.name_key == self.name_key, cls.id != self.id)
+        return AlreadyExists(self.thing, "name") if session.scalar(sa.select(cls.id).where(*same)) else None
+
+
+# --- Which group is meant ---
+
+
+class Reference(NamedTuple):
+    """A group as it is asked for: by its `id`, or by the `key` of its name. The other one is None."""
+
+    id: str | None
+    key: str | None
+
+
+def reference(group: "Group | str | Reference") -> Reference:
+    """Return what a group is asked for by: a Group and an href by the id, any other text as a name.
+
+    :raises TypeError: it is none of these.
+    """
+    if isinstance(group, Reference):
+        return group
+    if isinstance(group, Group):
+        return Reference(group.id, None)
+    if isinstance(group, str):
+        found = Group.id_in(group)
+        return Reference(found, None if found else names.key(group))
+    raise TypeError(f"A group is a Group, its name or its href; {group!r} is none of these.")
+
+
+def references(groups: "Iterable[Group | str | Reference]") -> frozenset[Reference]:
+    """Return what several groups are asked for by.
+
+    :raises TypeError: it is a single one, or one of them is no group.
+    """
+    return frozenset(map(reference, listed(groups)))
+
+
+def listed(several: Iterable[Any]) -> Iterable[Any]:
+    """Return what was given.
+
+    :raises TypeError: it is a single one, or a text, whose letters would be taken for names.
+    """
+    if isinstance(several, str) or not isinstance(several, Iterable):
+        raise TypeError(f"This takes a list, such as ['admins']; {several!r} is none.")
+    return several

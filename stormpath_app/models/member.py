@@ -1,0 +1,95 @@
+"""Member: what an account is to groups."""
+
+import json
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped
+
+from ..database import JsonArray, session
+from .base import ENABLED, Resource
+from .collection import Collection
+from .group import Group, Reference, references
+from .group_membership import GroupMembership, told
+
+if TYPE_CHECKING:
+    from .directory import Directory
+
+
+class Member(Resource):
+    """The part of an account that knows its groups. A group is given by itself, its name or its href."""
+
+    __abstract__ = True
+
+    if TYPE_CHECKING:
+        directory_id: Mapped[str]
+        directory: Mapped["Directory"]
+        email: Mapped[str]
+
+    @property
+    def groups(self) -> Collection[Group]:
+        """The groups that the account is in, DISABLED ones too."""
+        mine = sa.select(GroupMembership.group_id).where(GroupMembership.account_id == self.id)
+        return Collection(Group, Group.id.in_(mine))
+
+    @property
+    def group_memberships(self) -> Collection[GroupMembership]:
+        """The memberships of the account."""
+        return Collection(GroupMembership, GroupMembership.account_id == self.id)
+
+    def add_group(self, group: Group | str) -> GroupMembership:
+        """Put the account into a group, and commit. Where it is in already, nothing happens.
+
+        :raises ResourceNotFound: there is no such group in the account's directory.
+        :raises DirectoriesDiffer: it is in another directory.
+        """
+        return GroupMembership.join(self, self.directory.get_group(group))
+
+    def remove_group(self, group: Group | str) -> None:
+        """Take the account out of a group, and commit.
+
+        :raises ResourceNotFound: it is not in the group, or there is none.
+        """
+        GroupMembership.leave(self, self.directory.get_group(group))
+
+    def has_group(self, group: Group | str | Reference) -> bool:
+        """Tell whether the account is in this group, and the group is ENABLED."""
+        return self.has_groups([group])
+
+    in_group = has_group  # both are Stormpath's words
+
+    def has_groups(self, groups: Iterable[Group | str | Reference], all: bool = True) -> bool:  # noqa: A002 - Stormpath's
+        """Tell whether the account is in all of these groups, counting ENABLED ones alone; `all=False`: in one of them.
+
+        Somebody who is logged in is asked about without a statement: the one that found them told it.
+        """
+        wanted, mine = references(groups), self._enabled()
+        return wanted <= mine if all else not wanted.isdisjoint(mine)
+
+    def refresh(self) -> None:
+        """Read it again from the database, and its groups; unsaved changes are gone."""
+        told().clear()
+        super().refresh()
+
+    def _enabled(self) -> set[Reference]:
+        """Return all that the account's enabled groups can be asked for by."""
+        known = told()
+        text: str | None = known[self.id] if self.id in known else session.scalar(_ENABLED, {"account_id": self.id})
+        found = set()
+        for line in json.loads(text or "[]"):
+            group_id, _blank, key = line.partition(" ")
+            found |= {Reference(group_id, None), Reference(None, key)}
+        return found
+
+
+def enabled_groups(account_id: Any) -> sa.Select[Any]:
+    """Return a statement for an account's ENABLED groups as one text: a JSON array of "<id> <key of the name>"."""
+    return (
+        sa.select(JsonArray(Group.id + " " + Group.name_key))
+        .join_from(GroupMembership, Group, Group.id == GroupMembership.group_id)
+        .where(GroupMembership.account_id == account_id, Group.status == ENABLED)
+    )
+
+
+_ENABLED = enabled_groups(sa.bindparam("account_id"))
