@@ -14,7 +14,7 @@ from alembic.runtime.migration import MigrationContext
 from stormpath_app import Account, Application, installation, migrations
 from stormpath_app.database import database, session
 from stormpath_app.installation import SECRET_FILE, set_up
-from stormpath_app.models import Base, Client, Tenant
+from stormpath_app.models import AccountSession, Base, Client, Tenant
 
 from .conftest import PASSWORD, SECRET_KEY, make_app
 from .servers import ROOT
@@ -133,7 +133,8 @@ def test_an_empty_database_and_one_of_an_older_version_are_told(app):
     with app.app_context():
         with database.engine.begin() as connection:
             connection.exec_driver_sql("UPDATE stormpath_alembic_version SET version_num = '0000'")
-        older = "The database is at revision 0000, this version needs 0001. Run `flask stormpath db upgrade`."
+        newest = migrations.newest()
+        older = f"The database is at revision 0000, this version needs {newest}. Run `flask stormpath db upgrade`."
         assert problems(app)[-1] == ("error", older)
         Base.metadata.drop_all(database.engine)
         with database.engine.begin() as connection:
@@ -271,10 +272,27 @@ def context(app):
         yield app
 
 
-def test_the_tables_are_what_the_models_say(context):
+def differences():
+    """Return what the tables have and the models do not say, and the other way round."""
     options = {"version_table": migrations.VERSION_TABLE, "compare_type": True, "compare_server_default": True}
     with database.engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection, opts=options), Base.metadata) == []
+        return compare_metadata(MigrationContext.configure(connection, opts=options), Base.metadata)
+
+
+def test_the_tables_are_what_the_models_say(context):
+    assert differences() == []
+
+
+def test_logins_survive_the_way_back_to_the_first_tables_and_up_again(app, client, account, log_in):
+    log_in(client)
+    with app.app_context():
+        installation.downgrade_schema("0001")
+        installation.upgrade_schema()
+        assert differences() == []
+        assert [(row.rotations, row.authenticated_at) for row in session.scalars(sa.select(AccountSession))] == [
+            (0, None)
+        ]
+    assert client.get("/secret").status_code == 200
 
 
 def test_the_way_back_leaves_no_table_of_ours_and_all_of_others(context):
