@@ -50,6 +50,7 @@ def load_user(asking: Request) -> Account | None:
     g.stormpath_asked = True
     for login in _logins(asking):
         g.stormpath_session = login
+        g.stormpath_fresh_since = None if login.is_restored else login.found.authenticated_at
         return login.found.account
     return None
 
@@ -74,6 +75,15 @@ def signed_in_id() -> str | None:
     """Return the id of the account that this request is known to come from; it does not look for one."""
     login: _Login | None = g.get("stormpath_session")
     return login.found.account.id if login else None
+
+
+def login_fresh() -> bool:
+    """Tell whether the password was given on this device in the last STORMPATH_FRESH_FOR.
+
+    A login that its remembered cookie restored is not fresh, nor is one that began without a password.
+    """
+    since: datetime | None = g.get("stormpath_fresh_since") if current_user.is_authenticated else None
+    return since is not None and clock.now() - since < settings.FRESH_FOR
 
 
 def is_secure() -> bool:
@@ -111,6 +121,7 @@ def login_user(account: Account, remember: bool = True, *, fresh: bool = True) -
     with atomic():
         _end_logins()  # the value this browser had before is worth nothing after
         token = active_session.start(account, application, remembered=remember, fresh=fresh)
+    g.stormpath_fresh_since = clock.now() if fresh else None
     g.stormpath_cookies = token, _age(settings.SESSION_LIFETIME) if remember else None
     _forget_form_tokens()
     current_app.login_manager._update_request_context_with_user(account)  # type: ignore[attr-defined]

@@ -22,7 +22,7 @@ from werkzeug.routing import BuildError
 from werkzeug.wrappers import Response
 
 from . import installation, origin, settings
-from .authentication import SessionManager, Stranger, finish_response, signed_in_id, user
+from .authentication import SessionManager, Stranger, finish_response, login_fresh, signed_in_id, user
 from .cli import stormpath_commands
 from .database import database
 from .errors import NotReady
@@ -30,6 +30,7 @@ from .models import Account, Application, Client
 from .settings import Problem
 from .translation import gettext as _
 from .views import ADDRESSES, answer_not_ready, create_blueprint, is_static
+from .views.login import AGAIN
 from .views.pages import answer_json, prefers_json
 
 # The database stands below what sets it up.
@@ -125,6 +126,7 @@ class StormpathManager:
         self.login_manager.login_view = "stormpath.login"
         self.login_manager.anonymous_user = Stranger
         self.login_manager.unauthorized_handler(self._send_to_login)
+        self.login_manager.needs_refresh_handler(self._ask_for_the_password)
         if app is not None:
             self.init_app(app)
 
@@ -192,17 +194,29 @@ class StormpathManager:
 
     def _send_to_login(self) -> Response:
         """Send a person to the login page, which leads back, unless a form was sent: no link repeats that."""
+        return self._refuse(_("Log in first."), _("Log in to open this page."))
+
+    def _ask_for_the_password(self) -> Response:
+        """Send a person whose login is not fresh there, where the password is asked for again."""
+        if login_fresh():
+            raise RuntimeError(
+                "Flask-Login's `fresh_login_required` looks for a mark in the browser's session that our logins do not"
+                " leave: use stormpath_app's `fresh_login_required` and `login_fresh`."
+            )
+        sentence = _("Enter your password again to open this page.")
+        return self._refuse(sentence, sentence, AGAIN)
+
+    def _refuse(self, for_programs: str, sentence: str, mark: str | None = None) -> Response:
         here = _here() if request.method in {"GET", "HEAD"} else None
         try:
             where = login_url(self.login_view or "", next_url=here)
         except BuildError:
             abort(401)
         if prefers_json():
-            return answer_json(401, _("Log in first."))
-        sentence = _("Log in to open this page.")
+            return answer_json(401, for_programs)
         if sentence not in [text for _category, text in browser_session.get("_flashes", [])]:  # once is enough
             flash(sentence)
-        return redirect(where)
+        return redirect(f"{where}{'&' if '?' in where else '?'}{mark}=1" if mark else where)
 
 
 class _FirstRequest:
