@@ -1,7 +1,7 @@
 """User accounts for Flask: Stormpath's words, on the app's own database."""
 
-from .authentication import login_user, logout_user, user
-from .authorization import groups_required, login_required
+from .authentication import login_fresh, login_user, logout_user, user
+from .authorization import fresh_login_required, groups_required, login_required
 from .errors import StormpathError
 from .manager import StormpathManager
 from .models import Account, Account as User, Application, Directory, Group
@@ -17,7 +17,9 @@ __all__ = [
     "StormpathManager",
     "User",
     "current_user",
+    "fresh_login_required",
     "groups_required",
+    "login_fresh",
     "login_required",
     "login_user",
     "logout_user",

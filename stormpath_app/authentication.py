@@ -1,8 +1,8 @@
 """Who asks? Session cookies to session records and back, over Flask-Login."""
 
 from collections.abc import Iterator
-from datetime import timedelta
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from flask import Flask, Request, Response, current_app, g, request, session as browser_session
@@ -18,6 +18,7 @@ from .models import (
     ActiveSession,
     Application,
     Claim,
+    Replay,
     active_session,
     event,
     session as sessions,
@@ -37,27 +38,53 @@ user: Any = current_user
 # --- Cookies to account ---
 
 
+class _Login(NamedTuple):
+    """How this request came in. `is_restored`: by a remembered token alone, as the browser was closed since."""
+
+    found: ActiveSession
+    shown: str
+    is_restored: bool
+
+
 def load_user(asking: Request) -> Account | None:
     """Return the account behind the request's cookies; None where they stand for none. One statement."""
     g.stormpath_asked = True
-    for found, token in _logins(asking):
-        g.stormpath_session = found, token
-        return found.account
+    for login in _logins(asking):
+        g.stormpath_session = login
+        g.stormpath_fresh_since = None if login.is_restored else login.found.authenticated_at
+        return login.found.account
     return None
 
 
-def _logins(asking: Request) -> Iterator[tuple[ActiveSession, str]]:
-    """Yield the logins that the request's cookies stand for, with their tokens: one, unless somebody mixed them."""
+def _logins(asking: Request) -> Iterator[_Login]:
+    """Yield the logins that the request's cookies stand for: one, unless somebody mixed them."""
     prefix = _prefix()
-    for token in dict.fromkeys(asking.cookies.get(prefix + cookie) for cookie in (SESSION_COOKIE, TOKEN_COOKIE)):
-        if token and (found := active_session.find(token)):
-            yield found, token
+    values = (asking.cookies.get(prefix + cookie) for cookie in (SESSION_COOKIE, TOKEN_COOKIE))
+    looked_at = set()
+    for shown, is_sealed in (sessions.unseal(value) for value in values if value):
+        if shown in looked_at:
+            continue
+        looked_at.add(shown)
+        found = active_session.find(shown)
+        if isinstance(found, Replay):
+            g.setdefault("stormpath_replays", []).append(found)
+        elif found:
+            yield _Login(found, shown, is_restored=not is_sealed)
 
 
 def signed_in_id() -> str | None:
     """Return the id of the account that this request is known to come from; it does not look for one."""
-    found: ActiveSession | None = g.get("stormpath_session", (None, None))[0]
-    return found.account.id if found else None
+    login: _Login | None = g.get("stormpath_session")
+    return login.found.account.id if login else None
+
+
+def login_fresh() -> bool:
+    """Tell whether the password was given on this device in the last STORMPATH_FRESH_FOR.
+
+    A login that its remembered cookie restored is not fresh, nor is one that began without a password.
+    """
+    since: datetime | None = g.get("stormpath_fresh_since") if current_user.is_authenticated else None
+    return since is not None and clock.now() - since < settings.FRESH_FOR
 
 
 def is_secure() -> bool:
@@ -80,10 +107,11 @@ def _prefix() -> str:
 # --- Logging in and out ---
 
 
-def login_user(account: Account, remember: bool = True) -> bool:
+def login_user(account: Account, remember: bool = True, *, fresh: bool = True) -> bool:
     """Log an account in on the browser that is asking, and commit. Return True; False for one that is not ENABLED.
 
     :param remember: whether the login survives the browser's closing, for STORMPATH_COOKIE_DURATION of inactivity.
+    :param fresh: whether the person gave their password just now; False for a link in a mail, say.
     :raises LoginOutdated: the account is not one of this application's, or its password was changed since it was read.
     """
     if isinstance(account, LocalProxy):
@@ -93,8 +121,9 @@ def login_user(account: Account, remember: bool = True) -> bool:
     application = Application.current()
     with atomic():
         _end_logins()  # the value this browser had before is worth nothing after
-        token = active_session.start(account, application, remembered=remember)
-    g.stormpath_cookies = token, remember
+        token = active_session.start(account, application, remembered=remember, fresh=fresh)
+    g.stormpath_fresh_since = clock.now() if fresh else None
+    g.stormpath_cookies = token, _age(settings.SESSION_LIFETIME) if remember else None
     _forget_form_tokens()
     current_app.login_manager._update_request_context_with_user(account)  # type: ignore[attr-defined]
     user_logged_in.send(current_app._get_current_object(), user=account)  # type: ignore[attr-defined]
@@ -108,7 +137,7 @@ def logout_user() -> bool:
         with atomic():
             _end_logins()
             event.record("logout", account_id=account.id, directory_id=account.directory_id)
-    g.stormpath_cookies = None, False
+    g.stormpath_cookies = None, None
     _forget_form_tokens()
     current_app.login_manager._update_request_context_with_user()  # type: ignore[attr-defined]
     user_logged_out.send(current_app._get_current_object(), user=account)  # type: ignore[attr-defined]
@@ -117,8 +146,8 @@ def logout_user() -> bool:
 
 def _end_logins() -> None:
     """End every login that the cookies of this browser stand for."""
-    for found, _token in _logins(request):
-        sessions.end(AccountSession.id == found.id)
+    for login in _logins(request):
+        sessions.end(AccountSession.id == login.found.id)
     g.pop("stormpath_session", None)
 
 
@@ -136,9 +165,10 @@ def _forget_form_tokens() -> None:
 def _notice_login(app: Flask, user: Any, **_more: Any) -> None:
     """Give a login that was made with Flask-Login's own `login_user` a session of ours."""
     if "stormpath" in app.extensions and isinstance(user, Account) and "stormpath_cookies" not in g:
-        remember = browser_session.pop("_remember", None) == "set"
+        remember = browser_session.get("_remember") == "set"
+        fresh = bool(browser_session.get("_fresh"))
         _forget_flask_login()
-        login_user(user, remember=remember)
+        login_user(user, remember=remember, fresh=fresh)
 
 
 @user_logged_out.connect  # type: ignore[untyped-decorator]
@@ -189,11 +219,15 @@ class SessionManager(LoginManager):  # type: ignore[misc] # Flask-Login has no t
 
 
 def finish_response(response: Response) -> Response:
-    """Set the cookies that this request changed, and keep an active login alive."""
+    """Set the cookies that this request changed, keep an active login alive, and end one that was copied."""
+    login: _Login | None = g.get("stormpath_session")
+    for replay in g.pop("stormpath_replays", ()):
+        if not login or replay.id != login.found.id:  # an old cookie beside the newest is nobody's copy
+            active_session.end(replay)
     if "stormpath_cookies" in g:
         _send_cookies(response, *g.pop("stormpath_cookies"))
-    elif "stormpath_session" in g:
-        _keep_alive(response, *g.stormpath_session)
+    elif login:
+        _go_on(response, login)
     if g.pop("stormpath_private", False):
         response.headers.setdefault("Cache-Control", "no-store")
     if g.pop("stormpath_asked", False):
@@ -204,13 +238,38 @@ def finish_response(response: Response) -> Response:
     return response
 
 
-def _send_cookies(response: Response, token: str | None, remember: bool) -> None:
-    for cookie, value in ((SESSION_COOKIE, token), (TOKEN_COOKIE, token if remember else None)):
-        if value is None:
-            response.delete_cookie(_name(cookie), **_flags())
-        else:
-            age = settings.COOKIE_DURATION if cookie == TOKEN_COOKIE else None
-            response.set_cookie(_name(cookie), value, max_age=age, **_flags())
+def _go_on(response: Response, login: _Login) -> None:
+    """Hand a restored login the token that it goes on with, and keep any alive."""
+    found, is_newest = login.found, login.shown == login.found.token
+    now = clock.now()
+    age = _age(found.expires_at - now) if found.remembered else None
+    if login.is_restored and is_newest and found.may_rotate(now):
+        if token := sessions.rotate(found.token, now):
+            _send_cookies(response, token, age)
+        return  # what could not be written is at the next request, which comes with the same cookie
+    if login.is_restored or not is_newest:
+        _send_cookies(response, found.token, age)
+    if is_newest:
+        _keep_alive(response, found, now, age)
+
+
+def _send_cookies(response: Response, token: str | None, age: timedelta | None) -> None:
+    """Send both login cookies, or take them back. `age`: of the remembered one; None: there is to be none."""
+    _send(response, SESSION_COOKIE, token and sessions.seal(token))
+    _send(response, TOKEN_COOKIE, token if age else None, age)
+
+
+def _send(response: Response, cookie: str, token: str | None, age: timedelta | None = None) -> None:
+    if token is None:
+        response.delete_cookie(_name(cookie), **_flags())
+    else:
+        response.set_cookie(_name(cookie), token, max_age=age, **_flags())
+
+
+def _age(left: timedelta) -> timedelta:
+    """Return how long a browser keeps a login that lasts so long at most."""
+    cookie_duration: timedelta = settings.COOKIE_DURATION
+    return min(cookie_duration, left)
 
 
 def _flags() -> dict[str, Any]:
@@ -223,13 +282,15 @@ def _flags() -> dict[str, Any]:
     }
 
 
-def _keep_alive(response: Response, found: ActiveSession, token: str) -> None:
+def _keep_alive(response: Response, found: ActiveSession, now: datetime, age: timedelta | None) -> None:
     """Move `last_seen_at` and the remembered cookie on, once a minute at most and after the response is out."""
-    now = clock.now()
+    if rotated_at := found.unconfirmed_since:
+        sessions.confirm(found.id, rotated_at)
+        return
     interval = min(timedelta(seconds=sessions.SEEN_EVERY), settings.COOKIE_DURATION / 15)
     if now - found.last_seen_at < interval:
         return
-    if found.remembered:
-        response.set_cookie(_name(TOKEN_COOKIE), token, max_age=settings.COOKIE_DURATION, **_flags())
+    if age:
+        _send(response, TOKEN_COOKIE, found.token, age)
     engine = database.engine
     response.call_on_close(lambda: sessions.seen(engine, found.id, now, now - interval))

@@ -8,6 +8,7 @@ from flask import current_app, g, request
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
+from .authentication import login_fresh
 from .models import Group
 from .models.group import references
 
@@ -20,7 +21,15 @@ def login_required(view: Callable[P, ResponseReturnValue]) -> Callable[P, Respon
     With TESTING on, or LOGIN_DISABLED, everybody is let in; `LOGIN_DISABLED = False` enforces in tests too. Answers are
     not stored by caches, unless the view says otherwise.
     """
-    return _guard(view, lambda: bool(current_user.is_authenticated))
+    return _guarded(view, _refuse_strangers)
+
+
+def fresh_login_required(view: Callable[P, ResponseReturnValue]) -> Callable[P, ResponseReturnValue]:
+    """Let nobody into the view whose password was not given on this device in the last STORMPATH_FRESH_FOR.
+
+    Who is logged in is asked for it again, then led back; all else is as with `login_required`.
+    """
+    return _guarded(view, _refuse_stale)
 
 
 def groups_required(
@@ -39,10 +48,11 @@ def groups_required(
     if not wanted:
         raise ValueError("groups_required needs a group, as in groups_required(['admins']); or take login_required.")
 
-    def decorate(view: Callable[P, ResponseReturnValue]) -> Callable[P, ResponseReturnValue]:
-        return _guard(view, lambda: bool(current_user.is_authenticated and current_user.has_groups(wanted, all=all)))
+    def refuse_others() -> ResponseReturnValue | None:
+        may_enter = current_user.is_authenticated and current_user.has_groups(wanted, all=all)
+        return None if may_enter else _unauthorized()
 
-    return decorate
+    return lambda view: _guarded(view, refuse_others)
 
 
 def is_enforced() -> bool:
@@ -51,14 +61,32 @@ def is_enforced() -> bool:
     return not (current_app.testing if disabled is None else disabled)
 
 
-def _guard(view: Callable[P, ResponseReturnValue], may_enter: Callable[[], bool]) -> Callable[P, ResponseReturnValue]:
+def _guarded(
+    view: Callable[P, ResponseReturnValue], refuse: Callable[[], ResponseReturnValue | None]
+) -> Callable[P, ResponseReturnValue]:
+    """Ask `refuse` before the view: what it returns is the answer, None lets in."""
+
     @wraps(view)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> ResponseReturnValue:
         g.stormpath_private = True
-        if is_enforced() and request.method != "OPTIONS" and not may_enter():
-            refusal: ResponseReturnValue = current_app.login_manager.unauthorized()  # type: ignore[attr-defined]
+        if is_enforced() and request.method != "OPTIONS" and (refusal := refuse()) is not None:
             return refusal
         answer: ResponseReturnValue = current_app.ensure_sync(view)(*args, **kwargs)
         return answer
 
     return guarded
+
+
+def _refuse_strangers() -> ResponseReturnValue | None:
+    return None if current_user.is_authenticated else _unauthorized()
+
+
+def _refuse_stale() -> ResponseReturnValue | None:
+    if not current_user.is_authenticated:
+        return _unauthorized()
+    return None if login_fresh() else current_app.login_manager.needs_refresh()  # type: ignore[attr-defined]
+
+
+def _unauthorized() -> ResponseReturnValue:
+    refusal: ResponseReturnValue = current_app.login_manager.unauthorized()  # type: ignore[attr-defined]
+    return refusal

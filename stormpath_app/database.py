@@ -1,7 +1,10 @@
 """The database: one private Flask-SQLAlchemy, or the host's, and types and functions that are alike everywhere."""
 
+import contextlib
 import os
+import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -160,9 +163,19 @@ def _set_pragmas(connection: Any, _record: object) -> None:
     cursor = connection.cursor()
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.execute("PRAGMA synchronous = NORMAL")
-    if cursor.execute("PRAGMA journal_mode").fetchone()[0] not in {"wal", "memory"}:
-        cursor.execute("PRAGMA journal_mode = WAL")
+    _write_ahead(cursor)
     cursor.close()
+
+
+def _write_ahead(cursor: Any) -> None:
+    """Let readers pass writers. SQLite does not wait for the lock of this one switch: so it is tried again."""
+    for _attempt in range(100):
+        if cursor.execute("PRAGMA journal_mode").fetchone()[0] in {"wal", "memory"}:
+            return
+        with contextlib.suppress(sqlite3.OperationalError):  # two processes make the file at the same moment
+            cursor.execute("PRAGMA journal_mode = WAL")
+            return
+        time.sleep(0.05)
 
 
 # --- Column types ---

@@ -29,7 +29,7 @@ from werkzeug.routing import BuildError
 from werkzeug.wrappers import Response
 
 from . import installation, origin, settings
-from .authentication import SessionManager, Stranger, finish_response, signed_in_id, user
+from .authentication import SessionManager, Stranger, finish_response, login_fresh, signed_in_id, user
 from .cli import stormpath_commands
 from .database import database, session
 from .errors import NotReady
@@ -38,6 +38,7 @@ from .settings import Problem
 from .transactions import atomic, tell
 from .translation import gettext as _
 from .views import ADDRESSES, VIEWS, answer_not_ready, create_blueprint, is_static
+from .views.login import AGAIN
 from .views.pages import answer_json, prefers_json
 
 # The database stands below what sets it up.
@@ -123,6 +124,7 @@ class State:
         theirs._load_user = partial(SessionManager._load_user, theirs)
         theirs.login_view = theirs.login_view or ours.login_view
         theirs.unauthorized_callback = theirs.unauthorized_callback or ours.unauthorized_callback
+        theirs.needs_refresh_callback = theirs.needs_refresh_callback or ours.needs_refresh_callback
         if theirs.anonymous_user is AnonymousUserMixin:
             theirs.anonymous_user = ours.anonymous_user
 
@@ -154,6 +156,7 @@ class StormpathManager:
         self.login_manager.login_view = "stormpath.login"
         self.login_manager.anonymous_user = Stranger
         self.login_manager.unauthorized_handler(self._send_to_login)
+        self.login_manager.needs_refresh_handler(self._ask_for_the_password)
         if app is not None:
             self.init_app(app)
 
@@ -242,25 +245,45 @@ class StormpathManager:
     # --- Who must log in ---
 
     def _send_to_login(self) -> Response:
-        """Send a person to the login page, which leads back, unless a form was sent: no link repeats that.
+        """Send a person to the login page, which leads back.
 
         Who is logged in comes here too, with an account that may not enter. The login page then asks for another one;
         after a form it sends them on, so the sentence is flashed, for whichever page they see next.
         """
-        is_known, is_look = bool(user.is_authenticated), request.method in {"GET", "HEAD"}
-        status, reason = (403, _("Your account may not do this.")) if is_known else (401, _("Log in first."))
+        if not user.is_authenticated:
+            return self._refuse(401, _("Log in first."), _("Log in to open this page."))
+        reason = _("Your account may not do this.")
+        return self._refuse(403, reason, None if _is_look() else reason, "warning")
+
+    def _ask_for_the_password(self) -> Response:
+        """Send a person whose login is not fresh there, where the password is asked for again."""
+        if login_fresh():
+            raise RuntimeError(
+                "Flask-Login's `fresh_login_required` looks for a mark in the browser's session that our logins do not"
+                " leave: use stormpath_app's `fresh_login_required` and `login_fresh`."
+            )
+        sentence = _("Enter your password again to open this page.")
+        return self._refuse(401, sentence, sentence, mark=AGAIN)
+
+    @staticmethod
+    def _refuse(
+        status: int, for_programs: str, sentence: str | None, category: str = "message", *, mark: str | None = None
+    ) -> Response:
+        """Answer with a redirect to the login page, which leads back, unless a form was sent: no link repeats that."""
         if prefers_json():
-            return answer_json(status, reason)
+            return answer_json(status, for_programs)
         try:
             login_view = current_app.login_manager.login_view or ""  # type: ignore[attr-defined]
-            where = login_url(login_view, next_url=_here() if is_look else None)
+            where = login_url(login_view, next_url=_here() if _is_look() else None)
         except BuildError:
             abort(status)
-        if not is_known:
-            _flash_once(_("Log in to open this page."))
-        elif not is_look:
-            _flash_once(reason, "warning")
-        return redirect(where)
+        if sentence:
+            _flash_once(sentence, category)
+        return redirect(f"{where}{'&' if '?' in where else '?'}{mark}=1" if mark else where)
+
+
+def _is_look() -> bool:
+    return request.method in {"GET", "HEAD"}
 
 
 def _flash_once(sentence: str, category: str = "message") -> None:

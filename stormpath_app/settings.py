@@ -61,6 +61,12 @@ SETTINGS = (
     ),
     Setting("COOKIE_DURATION", timedelta(days=365), "duration", "How long a login lasts without activity."),
     Setting("SESSION_LIFETIME", timedelta(days=365), "duration", "How long a login lasts at most."),
+    Setting(
+        "FRESH_FOR",
+        timedelta(minutes=15),
+        "duration",
+        "How long after giving the password a person may do what needs it fresh.",
+    ),
     Setting("COOKIE_DOMAIN", None, "text or None", "The domain of the login cookies; None: this host alone."),
     Setting(
         "COOKIE_SECURE",

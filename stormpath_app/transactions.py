@@ -12,9 +12,10 @@ import sqlalchemy as sa
 from blinker import Signal
 from flask import Flask, current_app, g
 from sqlalchemy import event
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, SessionTransaction, SessionTransactionOrigin
 
-from .database import session
+from .database import database, session
 
 # In session.info: whether a block of ours is open; what to call after the commit, each with its transactions.
 _OPEN, _WAITING = "stormpath_open", "stormpath_waiting"
@@ -72,6 +73,54 @@ def release() -> None:
     current = session()
     if not (current.new or current.dirty or current.deleted or is_atomic()):
         current.commit()
+
+
+# --- A short write beside the session's transaction ---
+
+
+class LockedByUs(SQLAlchemyError):
+    """The request's own session holds SQLite's one write lock: no other connection can have it now."""
+
+
+#: How long a write beside the session waits for SQLite's lock, in milliseconds.
+BESIDE_WAITS = 500
+
+
+@contextmanager
+def beside() -> Iterator[sa.Connection]:
+    """Give a transaction of its own, beside that of the session, for one short write that can be left out.
+
+    What a host has in the session is not committed by it. It does not wait for long, as it may wait for this very
+    request: a host's own connection to the same SQLite file may hold the lock.
+
+    :raises SQLAlchemyError: it cannot be written now.
+    """
+    if _holds_lock(session()):
+        raise LockedByUs
+    with database.engine.connect() as connection, _short_of_patience(connection), connection.begin():
+        yield connection
+
+
+def _holds_lock(current: Session) -> bool:
+    if not current.in_transaction():
+        return False
+    connection = current.connection()
+    driver: Any = connection.connection.dbapi_connection
+    return connection.dialect.name == "sqlite" and bool(driver.in_transaction)
+
+
+@contextmanager
+def _short_of_patience(connection: sa.Connection) -> Iterator[None]:
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    driver: Any = connection.connection.dbapi_connection
+    (before,) = driver.execute("PRAGMA busy_timeout").fetchone()
+    driver.execute(f"PRAGMA busy_timeout = {BESIDE_WAITS}")
+    try:
+        yield
+    finally:
+        driver.execute(f"PRAGMA busy_timeout = {before}")
 
 
 # --- What is told after the commit ---

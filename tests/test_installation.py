@@ -14,7 +14,7 @@ from alembic.runtime.migration import MigrationContext
 from stormpath_app import Account, Application, installation, migrations
 from stormpath_app.database import database, session
 from stormpath_app.installation import SECRET_FILE, set_up
-from stormpath_app.models import Base, Client, Tenant
+from stormpath_app.models import AccountSession, Base, Client, Tenant
 
 from .conftest import PASSWORD, SECRET_KEY, make_app
 from .servers import ROOT
@@ -272,10 +272,27 @@ def context(app):
         yield app
 
 
-def test_the_tables_are_what_the_models_say(context):
+def differences():
+    """Return what the tables have and the models do not say, and the other way round."""
     options = {"version_table": migrations.VERSION_TABLE, "compare_type": True, "compare_server_default": True}
     with database.engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection, opts=options), Base.metadata) == []
+        return compare_metadata(MigrationContext.configure(connection, opts=options), Base.metadata)
+
+
+def test_the_tables_are_what_the_models_say(context):
+    assert differences() == []
+
+
+def test_logins_survive_the_way_back_to_the_first_tables_and_up_again(app, client, account, log_in):
+    log_in(client)
+    with app.app_context():
+        installation.downgrade_schema("0001")
+        installation.upgrade_schema()
+        assert differences() == []
+        assert [(row.rotations, row.authenticated_at) for row in session.scalars(sa.select(AccountSession))] == [
+            (0, None)
+        ]
+    assert client.get("/secret").status_code == 200
 
 
 def test_the_way_back_leaves_no_table_of_ours_and_all_of_others(context):

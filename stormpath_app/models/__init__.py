@@ -2,7 +2,7 @@
 
 from .account import Account, Claim
 from .account_store_mapping import AccountStoreMapping
-from .active_session import ActiveSession
+from .active_session import ActiveSession, Replay
 from .application import Application, AuthenticationResult
 from .base import DISABLED, ENABLED, UNVERIFIED, Base, Resource
 from .client import Client
@@ -37,6 +37,7 @@ __all__ = [
     "LoginName",
     "PasswordPolicy",
     "PasswordStrength",
+    "Replay",
     "Resource",
     "Tenant",
 ]

@@ -1,10 +1,12 @@
 """Who is asking: the one statement of a signed-in page."""
 
+import contextlib
 from datetime import datetime
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import make_transient_to_detached
 from sqlalchemy.orm.util import identity_key
 
@@ -12,6 +14,8 @@ from .. import clock, names
 from ..database import database, session
 from ..errors import LoginOutdated
 from ..settings import settings
+from ..transactions import beside
+from . import event, session as sessions
 from .account import Account
 from .account_store_mapping import AccountStoreMapping
 from .application import Application
@@ -19,16 +23,43 @@ from .base import ENABLED
 from .directory import Directory
 from .group_membership import told
 from .member import enabled_groups
-from .session import AccountSession, is_same, split
+from .session import GRACE, MOST_ROTATIONS, AccountSession
 
 
 class ActiveSession(NamedTuple):
-    """A login that is alive: its account, and what is needed to keep and end it."""
+    """A login that is alive: its account, and what is needed to keep and end it.
+
+    `token`: what its cookies hold from now on; another one than was shown, where that one was replaced.
+    """
 
     account: Account
     id: str
+    token: str
     remembered: bool
     last_seen_at: datetime
+    expires_at: datetime
+    authenticated_at: datetime | None
+    rotations: int
+    rotated_at: datetime | None
+
+    @property
+    def unconfirmed_since(self) -> datetime | None:
+        """When the token was made, while nobody has come with it: the answer that brought it may have been lost."""
+        return self.rotated_at if self.rotated_at and self.last_seen_at <= self.rotated_at else None
+
+    def may_rotate(self, now: datetime) -> bool:
+        """Tell whether the token may be replaced now: not while its predecessor is still good, and not without end."""
+        if self.rotated_at is not None and now - self.rotated_at < GRACE:
+            return False
+        return self.remembered and self.rotations < MOST_ROTATIONS
+
+
+class Replay(NamedTuple):
+    """A token that was replaced, shown again although its successor is in use: somebody has a copy."""
+
+    id: str
+    account_id: str
+    directory_id: str
 
 
 _MAPPER = sa.inspect(Account)
@@ -44,6 +75,9 @@ _FIND = (
         _LOGIN.remembered,
         _LOGIN.last_seen_at,
         _LOGIN.expires_at,
+        _LOGIN.authenticated_at,
+        _LOGIN.rotations,
+        _LOGIN.rotated_at,
         enabled_groups(Account.id).scalar_subquery(),
         *(_MAPPER.attrs[key].columns[0] for key in _LOADED),
     )
@@ -83,9 +117,10 @@ _ADMITS = (
 )
 
 
-def start(account: Account, application: Application, *, remembered: bool) -> str:
+def start(account: Account, application: Application, *, remembered: bool, fresh: bool = True) -> str:
     """Add a login of the account to the transaction that is open, and return its token, which is told this once.
 
+    :param fresh: whether the password was given just now.
     :raises LoginOutdated: the account was changed or closed since it was read, or is not one of the application's.
     """
     known = {
@@ -95,28 +130,48 @@ def start(account: Account, application: Application, *, remembered: bool) -> st
     }
     if session.scalar(_ADMITS, known) is None:
         raise LoginOutdated
-    return AccountSession.start(account.id, application.id, remembered=remembered)
+    return AccountSession.start(account.id, application.id, remembered=remembered, fresh=fresh)
 
 
-def find(token: str) -> ActiveSession | None:
+def find(token: str) -> ActiveSession | Replay | None:
     """Return the login that a token stands for; None where it is none, or any more.
 
     Session, account, directory, mapping and application must all be alive, at this very moment.
     """
-    parts = split(token)
+    parts = sessions.split(token)
     if parts is None:
         return None
-    session_id, digest = parts
-    row = _first({"session_id": session_id, "application": names.key(settings.APPLICATION)})
-    if row is None:
-        return None
-    token_hash, remembered, last_seen_at, expires_at, groups, *values = row
+    row = _first({"session_id": parts[0], "application": names.key(settings.APPLICATION)})
+    return None if row is None else _judge(*parts, row)
+
+
+def _judge(session_id: str, secret: str, row: Any) -> ActiveSession | Replay | None:
+    token_hash, remembered, last_seen_at, expires_at, authenticated_at, rotations, rotated_at, groups, *columns = row
     now = clock.now()
-    if not is_same(digest, token_hash) or now >= expires_at or now - last_seen_at >= settings.COOKIE_DURATION:
+    if now >= expires_at or now - last_seen_at >= settings.COOKIE_DURATION:
         return None
-    account = _account(dict(zip(_LOADED, values, strict=True)))
-    told()[account.id] = groups
-    return ActiveSession(account, session_id, remembered, last_seen_at)
+    newest = sessions.newest(secret, token_hash, rotations)
+    if newest is None:
+        return None  # who learns an id can guess, and ends nothing by it
+    times, in_force = newest
+    values = dict(zip(_LOADED, columns, strict=True))
+    if times > 1 or (times and now - rotated_at >= GRACE and last_seen_at > rotated_at):
+        return Replay(session_id, values["id"], values["directory_id"])
+    told()[values["id"]] = groups
+    token = f"{session_id}.{in_force}"
+    known = (token, remembered, last_seen_at, expires_at, authenticated_at, rotations, rotated_at)
+    return ActiveSession(_account(values), session_id, *known)
+
+
+def end(replay: Replay) -> None:
+    """End the login that somebody has a copy of, and record it: now, in a transaction of its own."""
+    with contextlib.suppress(SQLAlchemyError), beside() as connection:
+        if connection.execute(_END, {"session_id": replay.id}).rowcount:
+            who = {"account_id": replay.account_id, "directory_id": replay.directory_id}
+            event.record("login.replayed", connection, **who)
+
+
+_END = sa.delete(AccountSession.__table__).where(_LOGIN.id == bindparam("session_id"))  # type: ignore[arg-type]
 
 
 def _first(wanted: dict[str, str]) -> Any:

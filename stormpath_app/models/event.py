@@ -42,13 +42,15 @@ class AuditEvent(Base):
 
 def record(
     kind: str,
+    connection: sa.Connection | None = None,
+    /,
     *,
     account_id: str | None = None,
     directory_id: str | None = None,
     application_id: str | None = None,
     **details: Any,
 ) -> None:
-    """Add an event to the transaction that is open. No secret may be among the details."""
+    """Add an event to the transaction that is open, or to that of `connection`. No secret may be among the details."""
     who = origin.current()
     event = {
         "id": new_id(),
@@ -63,7 +65,7 @@ def record(
         "user_agent": printable(who.user_agent, 255),
         "details": json.dumps(details),
     }
-    session.connection().execute(_RECORD, event)
+    (connection or session.connection()).execute(_RECORD, event)
 
 
 _EVENTS: Any = AuditEvent.__table__

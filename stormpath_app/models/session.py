@@ -1,28 +1,38 @@
 """AccountSession: one login of one account on one device."""
 
+import base64
 import contextlib
 import hashlib
 import hmac
 import secrets
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Mapped, mapped_column
 
-from .. import clock, origin
+from .. import clock, origin, tokens
 from ..database import UTCDateTime, exact_text, session
 from ..settings import settings
+from ..transactions import beside
 from . import event
 from .base import Base, Id, new_id
 
 #: A login is told to have been active at most this often, in seconds.
 SEEN_EVERY = 60
+#: A secret that was replaced stays good for so long: other tabs of its browser are asking with it too.
+GRACE = timedelta(seconds=30)
+#: A login's secret is replaced so often at most, so that any older one is recognised in milliseconds.
+MOST_ROTATIONS = 10_000
 
 
 class AccountSession(Base):
-    """A login that lasts. Its token is `<id>.<secret>`; the database keeps only the secret's SHA-256."""
+    """A login that lasts. Its token is `<id>.<secret>`; the database keeps only the secret's SHA-256.
+
+    The secret of a remembered login is replaced when the browser comes back after it was closed. Its successor is
+    computed (HMAC-SHA256 of the old one): whoever has an old secret can be given the newest, and be recognised by it.
+    """
 
     __tablename__ = "stormpath_account_sessions"
 
@@ -37,11 +47,16 @@ class AccountSession(Base):
     expires_at: Mapped[datetime] = mapped_column(UTCDateTime)
     #: Whether the browser keeps the login when it closes.
     remembered: Mapped[bool]
+    #: How often the secret was replaced, and when last.
+    rotations: Mapped[int] = mapped_column(server_default="0")
+    rotated_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    #: When the password was given on this device; None: the login was restored since, or began without one.
+    authenticated_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     address: Mapped[str | None] = mapped_column(sa.String(45))
     user_agent: Mapped[str | None] = mapped_column(sa.String(255))
 
     @classmethod
-    def start(cls, account_id: str, application_id: str, *, remembered: bool) -> str:
+    def start(cls, account_id: str, application_id: str, *, remembered: bool, fresh: bool = True) -> str:
         """Add a session to the transaction that is open; return its token, which is told this once."""
         now, who, secret = clock.now(), origin.current(), secrets.token_urlsafe(32)
         connection, session_id = session.connection(), new_id()
@@ -55,6 +70,8 @@ class AccountSession(Base):
             "last_seen_at": now,
             "expires_at": now + settings.SESSION_LIFETIME,
             "remembered": remembered,
+            "rotations": 0,
+            "authenticated_at": now if fresh else None,
             "address": event.printable(who.address, 45),
             "user_agent": event.printable(who.user_agent, 255),
         }
@@ -68,19 +85,79 @@ _START = sa.insert(_LOGINS)
 _END_EXPIRED = sa.delete(_LOGINS).where(
     _LOGINS.c.account_id == sa.bindparam("whose"), _LOGINS.c.expires_at < sa.bindparam("now")
 )
+_ROTATE = (
+    sa.update(_LOGINS)
+    .where(_LOGINS.c.id == sa.bindparam("session_id"), _LOGINS.c.token_hash == sa.bindparam("old"))
+    .values(
+        token_hash=sa.bindparam("new"),
+        rotations=_LOGINS.c.rotations + 1,
+        rotated_at=sa.bindparam("now"),
+        last_seen_at=sa.bindparam("now"),
+        authenticated_at=None,
+    )
+)
+_TOKEN_HASH = sa.select(_LOGINS.c.token_hash).where(_LOGINS.c.id == sa.bindparam("session_id"))
 
 
 def split(token: str) -> tuple[str, str] | None:
-    """Return the id and the secret's digest of a token; None for what was never one."""
+    """Return the id and the secret of a token; None for what was never one."""
     session_id, dot, secret = token.partition(".")
     if not dot or len(session_id) != 22 or len(secret) > 64 or not token.isascii() or "\0" in token:
         return None
-    return session_id, _digest(secret)
+    return session_id, secret
 
 
-def is_same(digest: str, token_hash: str) -> bool:
-    """Compare two digests in constant time."""
-    return hmac.compare_digest(digest, token_hash)
+def seal(token: str) -> str:
+    """Return what the session cookie holds: the token and a seal, so that no copy of the remembered cookie is one."""
+    return token + _computed(token, tokens.keys(_SEAL)[0])
+
+
+def unseal(value: str) -> tuple[str, bool]:
+    """Return the token that a cookie holds, and whether it is sealed."""
+    token, found = value[:-_COMPUTED], value[-_COMPUTED:]
+    if len(token) != _TOKEN or not value.isascii():
+        return value, False
+    is_sealed = any(hmac.compare_digest(found, _computed(token, key)) for key in tokens.keys(_SEAL))
+    return (token, True) if is_sealed else (value, False)
+
+
+def newest(secret: str, token_hash: str, rotations: int) -> tuple[int, str] | None:
+    """Return how often a secret was replaced, and the one that is in force; None for one that never was the login's.
+
+    :param rotations: how far back to look. (Beyond a change of SECRET_KEY only the last predecessor is recognised.)
+    """
+    if _is_digest(token_hash, secret):
+        return 0, secret
+    for key in tokens.keys(_SUCCESSOR):
+        found = secret
+        for times in range(1, rotations + 1):
+            found = _computed(found, key)
+            if _is_digest(token_hash, found):
+                return times, found
+    return None
+
+
+def rotate(token: str, now: datetime) -> str | None:
+    """Replace a token by its successor, in a transaction of its own; return the one that is in force then.
+
+    Of requests that come with one token at once, one writes, and all get what it wrote. None: it could not be written
+    now, and the token is as good as before; or the login was ended meanwhile.
+    """
+    session_id, _dot, secret = token.partition(".")
+    wanted = {
+        "session_id": session_id,
+        "old": _digest(secret),
+        "new": _digest(_computed(secret, tokens.keys(_SUCCESSOR)[0])),
+        "now": now,
+    }
+    try:
+        with beside() as connection:
+            connection.execute(_ROTATE, wanted)
+            token_hash = connection.scalar(_TOKEN_HASH, {"session_id": session_id})
+    except SQLAlchemyError:
+        return None
+    found = token_hash and newest(secret, token_hash, rotations=1)
+    return f"{session_id}.{found[1]}" if found else None
 
 
 def end(*conditions: sa.ColumnElement[bool]) -> None:
@@ -97,6 +174,41 @@ def seen(engine: sa.Engine, session_id: str, now: datetime, unless_since: dateti
     )
     with contextlib.suppress(SQLAlchemyError), engine.begin() as connection:
         connection.execute(statement)
+
+
+def confirm(session_id: str, rotated_at: datetime) -> None:
+    """Write that a successor has come back: from now on, who comes with its predecessor has a copy.
+
+    It is not left until the response is out, which the client can delay. What cannot be written now is at its next
+    request.
+    """
+    # Later than the rotation, whatever the clock of this machine says.
+    seen_at = max(clock.now(), rotated_at + timedelta.resolution)
+    with contextlib.suppress(SQLAlchemyError), beside() as connection:
+        connection.execute(_CONFIRM, {"session_id": session_id, "rotated": rotated_at, "seen": seen_at})
+
+
+_CONFIRM = (
+    sa.update(_LOGINS)
+    .where(
+        _LOGINS.c.id == sa.bindparam("session_id"),
+        _LOGINS.c.rotated_at == sa.bindparam("rotated"),
+        _LOGINS.c.last_seen_at <= sa.bindparam("rotated"),
+    )
+    .values(last_seen_at=sa.bindparam("seen"))
+)
+
+_SUCCESSOR, _SEAL = "remembered device: successor", "remembered device: seal"  # what our keys are for
+_COMPUTED = 43  # letters: as many as a secret that was drawn has
+_TOKEN = 22 + len(".") + _COMPUTED
+
+
+def _computed(value: str, key: bytes) -> str:
+    return base64.urlsafe_b64encode(hmac.digest(key, value.encode("ascii"), "sha256")).rstrip(b"=").decode("ascii")
+
+
+def _is_digest(token_hash: str, secret: str) -> bool:
+    return hmac.compare_digest(token_hash, _digest(secret))
 
 
 def _digest(secret: str) -> str:

@@ -4,12 +4,15 @@ from flask import redirect, request
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from ..authentication import login_user, logout_user
+from ..authentication import login_fresh, login_user, logout_user
 from ..errors import LoginFailed
 from ..models import Application
 from ..settings import settings
 from .forms import Form, LoginForm
 from .pages import link, next_url, render, site_url, tell, tell_errors
+
+#: The argument of a login page that asks somebody who is logged in for the password again.
+AGAIN = "again"
 
 
 def login() -> ResponseReturnValue:
@@ -26,15 +29,38 @@ def login() -> ResponseReturnValue:
                 tell(form, None, error.message)
             else:
                 return redirect(target or site_url(settings.REDIRECT_URL))
-    elif current_user.is_authenticated and target is None:
-        return redirect(site_url(settings.REDIRECT_URL))
-    page = render(
+    elif onward := _onward(target):
+        return redirect(onward)
+    return _page(form, target), status
+
+
+def _onward(target: str | None) -> str | None:
+    """Return where somebody is led who is logged in and need not be asked; None for all others."""
+    if not current_user.is_authenticated or _is_asked_again():
+        return None
+    if target is not None and AGAIN not in request.args:
+        return None  # the page that sent them wants another account
+    return target or site_url(settings.REDIRECT_URL)
+
+
+def _page(form: LoginForm, target: str | None) -> str:
+    again = _is_asked_again()
+    if again and not form.is_submitted():
+        form.login.data = current_user.email
+    return render(
         settings.LOGIN_TEMPLATE,
         form,
-        other_account=target is not None and bool(current_user.is_authenticated),
-        register_url=link("stormpath.register", target),
+        other_account=target is not None and not again and bool(current_user.is_authenticated),
+        register_url=None if again else link("stormpath.register", target),
     )
-    return page, status
+
+
+def _is_asked_again() -> bool:
+    """Tell whether a door sent somebody here whose login is not fresh.
+
+    The address alone is not believed, and decides on no words: those are flashed by the door.
+    """
+    return AGAIN in request.args and bool(current_user.is_authenticated) and not login_fresh()
 
 
 def logout() -> ResponseReturnValue:

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from stormpath_app import Account, Application
+from stormpath_app import Account, Application, clock
 from stormpath_app.database import database, session
 from stormpath_app.errors import LoginOutdated
 from stormpath_app.models import AccountSession, Client, active_session, session as sessions
@@ -117,6 +117,117 @@ def test_a_login_ends_at_its_lifetime_however_active_it_was(han, held_clock):
         held_clock.forward(hours=1)
         sessions.seen(database.engine, token.split(".")[0], held_clock.at, held_clock.at)
     assert not opens(token)
+
+
+# --- What replaces a token ---
+
+
+def rotate(token, times=1):
+    """Replace a token so many times; return the last one."""
+    for _ in range(times):
+        token = sessions.rotate(token, clock.now())
+    return token
+
+
+def row(token):
+    session.expire_all()
+    return session.get(AccountSession, token.split(".")[0])
+
+
+def lineage(token, rotations=10):
+    """Return how often a token was replaced, as its secret alone tells; None: it never was the login's."""
+    found = sessions.newest(token.split(".")[1], row(token).token_hash, rotations)
+    return found and found[0]
+
+
+def test_a_successor_is_computed_and_looks_like_any_other_token(han):
+    token = start(han)
+    after = rotate(token)
+    assert sessions.rotate(token, clock.now()) == after  # who comes late gets the same
+    assert (after.split(".")[0], len(after)) == (token.split(".")[0], len(token))
+    assert after.split(".")[1] != token.split(".")[1]
+    assert row(token).token_hash == hashlib.sha256(after.split(".")[1].encode()).hexdigest()
+    assert row(token).rotations == 1
+
+
+def test_the_successors_of_two_logins_have_nothing_in_common(han):
+    assert len({rotate(start(han)).split(".")[1] for _ in range(5)}) == 5
+
+
+def test_without_the_secret_key_nobody_can_compute_a_successor(context, han):
+    token = start(han)
+    before = rotate(token)
+    context.config["SECRET_KEY"] = "of somebody else, who knows the token and all of this code"
+    session.execute(sa.update(AccountSession).values(token_hash=hashlib.sha256(token[23:].encode()).hexdigest()))
+    session.commit()
+    assert rotate(token) != before
+
+
+def test_every_token_that_was_ever_replaced_is_recognised_and_none_that_was_not(han):
+    tokens = [start(han)]
+    for _ in range(5):
+        tokens.append(rotate(tokens[-1]))
+    assert [lineage(token) for token in tokens] == [5, 4, 3, 2, 1, 0]
+    name = tokens[0].split(".")[0]
+    for never in (f"{name}.", f"{name}.{'A' * 43}", f"{name}.{start(han).split('.')[1]}", f"{tokens[0][:-1]}~"):
+        assert lineage(never) is None
+    assert lineage(tokens[0], rotations=4) is None  # it is not looked for further than there can be one
+
+
+def test_a_seal_is_made_by_the_server_alone_and_for_one_token(context, han):
+    token, other = start(han), start(han)
+    sealed = sessions.seal(token)
+    assert sessions.unseal(sealed) == (token, True)
+    context.config.update(SECRET_KEY="another one, for these tests", SECRET_KEY_FALLBACKS=[context.secret_key])
+    assert sessions.unseal(sealed) == (token, True)
+    context.config["SECRET_KEY_FALLBACKS"] = []
+    for no_seal in (sealed, token, "", sealed[len(token) :], other + sealed[len(token) :], token + "é" * 43):
+        assert sessions.unseal(no_seal) == (no_seal, False)
+
+
+def test_a_login_that_was_ended_is_not_rotated(han):
+    token = start(han)
+    set_and_save(han, password=OTHER)
+    assert rotate(token) is None
+    assert count() == 0
+
+
+def test_a_login_is_rotated_so_often_that_old_tokens_are_still_found_quickly(han, held_clock):
+    token = start(han)
+    session.execute(sa.update(AccountSession).values(rotations=sessions.MOST_ROTATIONS - 1))
+    session.commit()
+    assert active_session.find(token).may_rotate(held_clock.at)
+    session.execute(sa.update(AccountSession).values(rotations=sessions.MOST_ROTATIONS))
+    session.commit()
+    assert not active_session.find(token).may_rotate(held_clock.at)
+    assert active_session.find(token).token == token
+
+
+def test_a_successor_is_confirmed_by_a_machine_whose_clock_is_behind_too(han, held_clock):
+    token = rotate(start(han))
+    rotated_at = active_session.find(token).unconfirmed_since
+    assert rotated_at == held_clock.at
+    held_clock.forward(seconds=-5)
+    sessions.confirm(token.split(".")[0], rotated_at)
+    session.expire_all()
+    assert active_session.find(token).unconfirmed_since is None
+
+
+def test_an_old_confirmation_does_not_confirm_the_next_successor(han, held_clock):
+    token = rotate(start(han))
+    earlier = held_clock.at
+    held_clock.forward(minutes=1)
+    newest = rotate(token)
+    sessions.confirm(token.split(".")[0], earlier)
+    assert active_session.find(newest).unconfirmed_since == held_clock.at
+
+
+@pytest.mark.parametrize("fresh", [True, False])
+def test_a_login_knows_when_the_password_was_given_until_it_is_restored(han, held_clock, fresh):
+    with atomic():
+        token = active_session.start(han, Application.current(), remembered=True, fresh=fresh)
+    assert active_session.find(token).authenticated_at == (held_clock.at if fresh else None)
+    assert active_session.find(rotate(token)).authenticated_at is None
 
 
 # --- What ends it ---

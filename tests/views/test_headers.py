@@ -91,7 +91,7 @@ def test_the_remembered_cookie_lasts_as_the_setting_says_and_the_other_until_the
 
 
 def test_a_login_is_named_by_a_long_random_value_that_differs_each_time(app, account, log_in):
-    values = {cookies(log_in(app.test_client()))["__Host-stormpath_session"][1] for _ in range(5)}
+    values = {cookies(log_in(app.test_client()))["__Host-stormpath_token"][1] for _ in range(5)}
     assert len(values) == 5
     assert {len(value.partition(".")[2]) for value in values} == {43}  # 256 bits in base 64
 
