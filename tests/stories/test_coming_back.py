@@ -1,8 +1,13 @@
 """A member comes back: to log in, to a page for members, and after logging out."""
 
+import contextlib
+import sqlite3
+from datetime import datetime, timedelta
+
 import pytest
 from playwright.sync_api import Page, expect
 
+from ..servers import Server
 from .conftest import PATIENCE
 from .people import Person
 
@@ -58,6 +63,68 @@ def test_a_login_survives_the_closing_of_the_browser(open_page, member):
     again = open_page(storage_state={"cookies": kept, "origins": []})
     again.goto("/secret")
     expect(again.get_by_role("main")).to_contain_text(member.email)
+
+
+def kept(page: Page) -> dict:
+    """Return what the browser still has after it was closed: what a copy of its disk has, too."""
+    return {"cookies": [cookie for cookie in page.context.cookies() if cookie["expires"] > 0], "origins": []}
+
+
+def is_logged_in(page: Page) -> bool:
+    page.goto("/secret")
+    return page.get_by_role("heading", level=1).inner_text() != "Log In"
+
+
+def test_five_tabs_that_open_again_at_once_all_stay_logged_in(site, open_page, member):
+    page = open_page()
+    page.goto("/login")
+    log_in(page, member)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Hello Leia")
+    before = kept(page)
+
+    context = open_page(storage_state=before).context
+    tabs = [context.pages[0], *(context.new_page() for _ in range(4))]
+    for tab in tabs:
+        tab.evaluate("url => setTimeout(() => { location.href = url }, 100)", f"{site.url}/secret")
+    for tab in tabs:
+        expect(tab.get_by_role("main")).to_contain_text(f"You are logged in as {member.email}.")
+    for tab in tabs:
+        assert is_logged_in(tab)
+    named = {cookie["name"]: cookie["value"] for cookie in context.cookies()}
+    assert named["stormpath_session"].startswith(named["stormpath_token"])
+    assert named["stormpath_token"] != before["cookies"][0]["value"]
+
+
+def test_a_cookie_that_was_stolen_and_is_shown_later_ends_the_login_of_thief_and_owner(site, open_page, member):
+    page = open_page()
+    page.goto("/login")
+    log_in(page, member)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Hello Leia")
+    stolen = kept(page)
+
+    owner = open_page(storage_state=stolen)
+    assert is_logged_in(owner)
+    assert is_logged_in(owner)
+    let_pass(site, seconds=31)
+    thief = open_page(storage_state=stolen)
+    assert not is_logged_in(thief)
+    assert not is_logged_in(owner)
+    log_in(owner, member)
+    expect(owner.get_by_role("main")).to_contain_text(f"You are logged in as {member.email}.")
+    assert not is_logged_in(thief)
+
+
+def let_pass(site: Server, seconds: int) -> None:
+    """Let all rotations have been so many seconds earlier."""
+    with contextlib.closing(sqlite3.connect(site.instance / "stormpath.db", timeout=10)) as connection, connection:
+        for row_id, moment in connection.execute(
+            "SELECT id, rotated_at FROM stormpath_account_sessions WHERE rotated_at IS NOT NULL"
+        ).fetchall():
+            earlier = datetime.fromisoformat(moment) - timedelta(seconds=seconds)
+            connection.execute(
+                "UPDATE stormpath_account_sessions SET rotated_at = ? WHERE id = ?",
+                (earlier.isoformat(" ", "microseconds"), row_id),
+            )
 
 
 def test_the_cookies_of_a_login_are_for_the_site_alone(page, member):

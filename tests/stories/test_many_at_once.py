@@ -97,6 +97,26 @@ def test_a_login_on_one_worker_holds_on_all_and_so_does_its_logout(site, somebod
     assert not elsewhere.is_logged_in()
 
 
+def test_five_tabs_that_open_again_at_once_get_one_token_from_all_workers(site, somebody):
+    for _ in range(5):
+        somebody.cookies.clear("127.0.0.1", "/", "stormpath_session")
+        before = login_cookies(somebody)
+        tabs = [somebody.twin() for _ in range(5)]
+        assert [answer.status for answer in at_once([partial(tab.get, "/secret") for tab in tabs])] == [200] * 5
+        assert len({tuple(login_cookies(tab).items()) for tab in tabs}) == 1
+        after = login_cookies(tabs[0])
+        assert after["stormpath_session"].startswith(after["stormpath_token"])
+        assert after["stormpath_token"] != before["stormpath_token"]
+        assert ask_every_worker(site, tabs[0]) == {200}
+        somebody = Visitor(site.url)
+        somebody.register(Person())
+
+
+def login_cookies(visitor: Visitor) -> dict[str, str]:
+    found = {cookie.name: cookie.value or "" for cookie in visitor.cookies}
+    return {name: value for name, value in sorted(found.items()) if name.startswith("stormpath_")}
+
+
 def test_a_logout_ends_the_login_of_that_browser_alone(site, visitor, somebody):
     person = Person()
     for browser in (visitor, other := Visitor(site.url)):
