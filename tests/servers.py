@@ -19,6 +19,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 MANAGE = str(ROOT / "manage.py")
 
+SITE = "stormpath_app.app:create_app()"
+
 #: How long a server may take to answer for the first time, in seconds; on a busy machine Python alone takes some.
 PATIENCE = 60
 
@@ -32,6 +34,7 @@ class Server:
     settings: dict[str, str]
     log_file: Path
     process: subprocess.Popen[bytes]
+    database: str = "stormpath.db"
 
     @property
     def log(self) -> str:
@@ -48,7 +51,7 @@ class Server:
 
     def rows(self, query: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
         """Read the database's file, past the server."""
-        with contextlib.closing(sqlite3.connect(self.instance / "stormpath.db")) as connection:
+        with contextlib.closing(sqlite3.connect(self.instance / self.database)) as connection:
             return connection.execute(query, values).fetchall()
 
 
@@ -81,13 +84,21 @@ def manage_run(instance: Path, **settings: str) -> Iterator[Server]:
 
 @contextlib.contextmanager
 def gunicorn(
-    instance: Path, *, workers: int = 4, threads: int = 4, preload: bool = False, **settings: str
+    instance: Path,
+    *,
+    workers: int = 4,
+    threads: int = 4,
+    preload: bool = False,
+    program: str = SITE,
+    database: str = "stormpath.db",
+    **settings: str,
 ) -> Iterator[Server]:
     """Serve with gunicorn, as `docs/deploying.md` tells, but over plain http and for this machine alone.
 
     Each line of the access log begins with "answered by" and the worker's process id.
 
     :param preload: whether the workers are forks of one process that has the site already.
+    :param program: another app than the site, which sets itself up; `database`: its file in the instance folder.
     """
     port = _free_port()
     settings = {"FLASK_STORMPATH_BASE_URL": f"http://127.0.0.1:{port}", **settings}
@@ -96,10 +107,12 @@ def gunicorn(
         *("--workers", str(workers), "--threads", str(threads), "--graceful-timeout", "1"),
         *("--access-logfile", "-", "--access-logformat", "answered by %(p)s: %(r)s %(s)s"),
         *(["--preload"] if preload else []),
-        "stormpath_app.app:create_app()",
+        program,
     ]
-    manage(instance, "init", **settings)
+    if program == SITE:
+        manage(instance, "init", **settings)
     with _running(command, port, instance, settings) as server:
+        server.database = database
         yield server
 
 

@@ -14,6 +14,7 @@ from ..servers import PATIENCE, Server, gunicorn
 from .people import Answer, Person, Visitor
 
 PEOPLE, KILLS = 40, 3
+MEMBERS = 200
 
 _WHOLE = """
     SELECT
@@ -88,3 +89,59 @@ def test_an_account_is_wholly_there_or_not_at_all(site):
         else:
             assert visitor.log_in(person).status == 302
         assert visitor.is_logged_in()
+
+
+# --- A host's rows, accounts and groups in one transaction ---
+
+_MEMBER = """
+    SELECT
+        (SELECT count(*) FROM stormpath_accounts WHERE email = :email),
+        (SELECT count(*) FROM stormpath_login_names WHERE name_key = :email),
+        (SELECT group_concat(name) FROM stormpath_groups g JOIN stormpath_group_memberships m ON m.group_id = g.id
+            JOIN stormpath_accounts a ON a.id = m.account_id WHERE email = :email),
+        (SELECT group_concat(color) FROM cards JOIN stormpath_accounts a ON a.id = account_id WHERE email = :email),
+        (SELECT group_concat(kind) FROM (SELECT kind FROM stormpath_audit_events e
+            JOIN stormpath_accounts a ON a.id = e.account_id WHERE email = :email ORDER BY e.id))
+"""
+_JOINED = "account.created,account.group_added"
+_STATES = [
+    (0, 0, None, None, None),
+    (1, 1, "silver", "silver", _JOINED),
+    (1, 1, "gold", "gold", f"{_JOINED},account.group_removed,account.group_added"),
+]
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Server]:
+    """Return a shop as gunicorn serves it."""
+    program = "tests.stories.shop:create_app()"
+    with gunicorn(tmp_path / "instance", preload=True, program=program, database="shop.db") as server:
+        yield server
+
+
+def become_gold(shop: Server, person: Person) -> Answer | None:
+    """Join the shop, then move up; return the last answer, None where the connection broke."""
+    try:
+        visitor = Visitor(shop.url)
+        joined = visitor.post("/join", email=person.email, password=person.password)
+        return visitor.post("/upgrade", email=person.email) if joined.text == "Welcome" else joined
+    except (OSError, HTTPException):
+        return None
+
+
+def test_members_their_groups_and_the_hosts_own_rows_are_wholly_there_or_not_at_all(shop):
+    people = [Person() for _ in range(MEMBERS)]
+    killed: set[int] = set()
+    with ThreadPoolExecutor(16) as pool:
+        futures = [pool.submit(become_gold, shop, person) for person in people]
+        for number in range(KILLS):
+            kill_a_worker_after(20 + 50 * number, futures, shop, killed)
+    answers = [future.result() for future in futures]
+    assert None in answers, "nobody was cut off, so this tested nothing"
+    found = [shop.rows(_MEMBER, {"email": person.email})[0] for person in people]
+    for answer, state in zip(answers, found, strict=True):
+        assert state in _STATES
+        if answer is not None:
+            assert (answer.text, state) == ("Upgraded", _STATES[2])
+    assert shop.rows("PRAGMA integrity_check") == [("ok",)]
+    assert shop.rows("PRAGMA foreign_key_check") == []
