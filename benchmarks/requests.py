@@ -1,12 +1,15 @@
 """What a request costs: this package against the same pages written by hand. It measures; it does not judge.
 
-Two apps take turns in short rounds of one run, in process over WSGI, on one core and one SQLite file (WAL):
+Three apps (`_apps.py`) take turns in short rounds of one run, in process over WSGI, on one core and SQLite files (WAL):
 
-* ours: a `StormpathManager`, a view behind `@login_required` that greets `user.given_name`, a public view, `/login`;
+* ours: a `StormpathManager`, a view behind `@login_required` that greets `user.given_name`, one behind
+  `@groups_required`, a public view, `/login`;
 * by hand: Flask-Login with its session cookie, a `user_loader` with one `db.session.get` by primary key
-  (Flask-SQLAlchemy) on a table with the same columns and rows, the same two views, a login with `bcrypt.checkpw`.
+  (Flask-SQLAlchemy) on a table with the same columns and rows, the same views, a login with `bcrypt.checkpw`;
+* Flask-Security 5.9, as its quick start has it, with the same people and the same work: an extra,
+  `pip install -e '.[benchmark]'`; without it those rows are left out.
 
-Each is asked with the cookies that a real login of its own left; CSRF is off in both. A login is also held against one
+Each is asked with the cookies that a real login of its own left; CSRF is off in all. A login is also held against one
 bare `bcrypt.checkpw` of the same cost, and against the bcrypt call inside it: that ratio is the steadier one.
 
 How to read it: `ratio` is our CPU time by the other's, the median over the rounds; `spread` is where the middle half of
@@ -27,102 +30,33 @@ import time
 from collections.abc import Callable
 from importlib.metadata import version
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import bcrypt
-import flask_login
 import sqlalchemy as sa
-from flask import Flask, abort, redirect, request
-from flask_sqlalchemy import SQLAlchemy
+from _apps import COST, HAS_FLASK_SECURITY, PASSWORD, make_apps
+from flask import Flask
 from werkzeug.test import EnvironBuilder
 
-from stormpath_app import Account, StormpathManager, hashers, login_required, user
-from stormpath_app.database import FILE, database
-from stormpath_app.installation import set_up
-from stormpath_app.models import LoginName
-from stormpath_app.models.base import new_id
-
-COST = 12
-EMAIL, PASSWORD = "han@falcon.example", "Woot1Loves.Cookies"
-SECRET_KEY = "of this benchmark alone, and long enough for both of its apps"
 FORM = "application/x-www-form-urlencoded"
 #: A page's turn has so many requests, and so many rounds for one round of logins.
 REQUESTS, PAGE_ROUNDS = 10, 20
 #: What is compared: its name, ours, the other; the goals for their ratio and for our statements: at most.
 ROWS = (
     ("signed-in page / by hand", "our private", "private by hand", 0.9, 1),
+    ("groups_required / by hand", "our group", "group by hand", 0.6, 1),
     ("public page / by hand", "our public", "public by hand", None, 0),
     ("login / bare bcrypt check", "our login", "bare check", 1.02, None),
     ("login / bcrypt in it", "our login", "our login, bcrypt", 1.02, None),
     ("login / by hand", "our login", "login by hand", None, None),
+    ("signed-in page / Flask-Security", "our private", "private of Flask-Security", None, 1),
+    ("groups_required / Flask-Security", "our group", "group of Flask-Security", None, 1),
+    ("public page / Flask-Security", "our public", "public of Flask-Security", None, 0),
+    ("login / Flask-Security", "our login", "login of Flask-Security", None, None),
 )
-
-
-# --- The two apps, and the people in their tables ---
-
-
-def make_ours(instance: str) -> Flask:
-    app = Flask("ours", instance_path=instance)
-    app.config.update(SECRET_KEY=SECRET_KEY, WTF_CSRF_ENABLED=False, STORMPATH_BCRYPT_COST=COST)
-    StormpathManager(app)
-    app.add_url_rule("/public", "public", lambda: "Hello")
-    app.add_url_rule("/private", "private", login_required(lambda: f"Hello {user.given_name}"))
-    return app
-
-
-def make_by_hand(instance: str) -> tuple[Flask, SQLAlchemy, Any]:
-    app = Flask("by hand", instance_path=instance)
-    app.config.update(SECRET_KEY=SECRET_KEY, SQLALCHEMY_DATABASE_URI=f"sqlite:///{Path(instance) / FILE}")
-    db, manager = SQLAlchemy(app), flask_login.LoginManager(app)
-
-    class User(flask_login.UserMixin, db.Model):
-        __tablename__ = "by_hand_users"
-        id = sa.Column(sa.String(22), primary_key=True)
-        email = sa.Column(sa.String(255), unique=True)
-        directory_id, username, given_name, middle_name, surname = (sa.Column(sa.String(255)) for _ in range(5))
-        status, password_hash, version = sa.Column(sa.String(16)), sa.Column(sa.String(128)), sa.Column(sa.Integer)
-        password_modified_at, created_at, modified_at = (sa.Column(sa.DateTime) for _ in range(3))
-
-    @manager.user_loader
-    def load(user_id: str) -> User | None:
-        return db.session.get(User, user_id)
-
-    @app.post("/login")
-    def login() -> Any:
-        found = db.session.scalar(sa.select(User).where(User.email == request.form["login"].casefold()))
-        if found is None or not bcrypt.checkpw(request.form["password"].encode(), found.password_hash.encode()):
-            abort(403)
-        flask_login.login_user(found)
-        return redirect("/")
-
-    greet = flask_login.login_required(lambda: f"Hello {flask_login.current_user.given_name}")
-    app.add_url_rule("/public", "public", lambda: "Hello")
-    app.add_url_rule("/private", "private", greet)
-    return app, db, User
-
-
-def fill(ours: Flask, by_hand: Flask, db: SQLAlchemy, model: Any, accounts: int, known: bytes) -> None:
-    """Give both tables the same people. One of them logs in; the others have a cheap hash and are written in bulk."""
-    table = sa.inspect(Account).local_table
-    with ours.app_context():
-        set_up(ours)
-        person, cheap = Account.create(EMAIL, PASSWORD, "Han", "Solo"), hashers.hash(PASSWORD, 4)
-        with database.engine.begin() as connection:
-            row = dict(connection.execute(sa.select(table).where(table.c.id == person.id)).mappings().one())
-            where = {"directory_id": row["directory_id"]}
-            for first in range(1, accounts, 10_000):
-                some = range(first, min(first + 10_000, accounts))
-                crowd = [row | {"id": new_id(), "email": f"{n}@b.example", "password_hash": cheap} for n in some]
-                keys = [{**where, "name_key": each["email"], "account_id": each["id"]} for each in crowd]
-                connection.execute(sa.insert(table), crowd)
-                connection.execute(sa.insert(LoginName), keys)
-    with by_hand.app_context():
-        db.create_all()
-        db.session.execute(sa.insert(model).from_select([column.name for column in table.columns], sa.select(table)))
-        db.session.execute(sa.update(model).where(model.email == EMAIL).values(password_hash=known.decode()))
-        db.session.commit()
+#: The pages, and what they say.
+PAGES = {"private": "Hello Han", "group": "Hello Han", "public": "Hello"}
 
 
 # --- Asking ---
@@ -147,14 +81,12 @@ def asking(app: Flask, path: str, expected: str, cookies: str = "", **form: str)
     return send
 
 
-def count_statements(app: Flask, db: SQLAlchemy, send: Callable[[], object]) -> int:
+def count_statements(engine: sa.Engine, send: Callable[[], object]) -> int:
     seen: list[object] = []
 
     def note(*sent: object) -> None:
         seen.append(sent)
 
-    with app.app_context():
-        engine = db.engine
     sa.event.listen(engine, "before_cursor_execute", note)
     send()
     sa.event.remove(engine, "before_cursor_execute", note)
@@ -204,27 +136,26 @@ def run(accounts: int, rounds: int) -> dict[str, Any]:
     pages, logins, counted = {}, {}, {}
     with tempfile.TemporaryDirectory() as folder:
         known = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(COST))
-        ours, (by_hand, db, model) = make_ours(folder), make_by_hand(folder)
-        fill(ours, by_hand, db, model, accounts, known)
+        apps = make_apps(folder, accounts, known)
         hashes = watch_bcrypt()
-        for app, its, name in ((ours, database, "our {}"), (by_hand, db, "{} by hand")):
-            log_in = logins[name.format("login")] = asking(app, "/login", "302", login=EMAIL, password=PASSWORD)
+        for app, engine, name, who in apps:
+            log_in = logins[name.format("login")] = asking(app, "/login", "302", **who, password=PASSWORD)
             cookies = "; ".join(log_in())
-            for path, text in (("private", "Hello Han"), ("public", "Hello")):
-                pages[name.format(path)] = asking(app, f"/{path}", text, cookies)
-            for what in ("private", "public", "login"):
+            pages |= {name.format(path): asking(app, f"/{path}", text, cookies) for path, text in PAGES.items()}
+            for what in (*PAGES, "login"):
                 call = (pages | logins)[name.format(what)]
                 hashes.clear()
-                counted[name.format(what)] = {"statements": count_statements(app, its, call), "hashes": len(hashes)}
+                counted[name.format(what)] = {"statements": count_statements(engine, call), "hashes": len(hashes)}
         logins["bare check"] = lambda: bcrypt.checkpw(PASSWORD.encode(), known)
         gc.collect()
         gc.freeze()  # the collector need not look through the modules in the middle of a turn
         spent = take_turns(pages, REQUESTS, rounds * PAGE_ROUNDS, hashes) | take_turns(logins, 1, rounds, hashes)
-        for app, its in ((ours, database), (by_hand, db)):
-            with app.app_context():
-                its.engine.dispose()
+        for _app, engine, *_rest in apps:
+            engine.dispose()
     rows = []
     for title, one, other, goal, most in ROWS:
+        if other not in spent:
+            continue
         ratios = [a / b for a, b in zip(spent[one], spent[other], strict=True)]
         low, middle, high = statistics.quantiles(ratios, n=4, method="inclusive")
         row: dict[str, Any] = {"name": title, "ratio": middle, "spread": [low, high], "goal": goal}
@@ -232,7 +163,8 @@ def run(accounts: int, rounds: int) -> dict[str, Any]:
         for side, name in (("ours", one), ("other", other)):
             row[side] = {"what": name, "microseconds": statistics.median(spent[name]) * 1e6, **counted.get(name, {})}
         rows.append(row)
-    packages = {name: version(name) for name in ("Flask", "Flask-Login", "SQLAlchemy", "bcrypt")}
+    names = ["Flask", "Flask-Login", "SQLAlchemy", "bcrypt", *(["Flask-Security"] if HAS_FLASK_SECURITY else [])]
+    packages = {name: version(name) for name in names}
     versions = {"Python": platform.python_version(), "SQLite": sqlite3.sqlite_version, **packages}
     return {"accounts": accounts, "rounds": rounds, "rows": rows, "versions": versions}
 
@@ -240,7 +172,7 @@ def run(accounts: int, rounds: int) -> dict[str, Any]:
 def show(found: dict[str, Any]) -> None:
     muted, plain = ("\033[2m", "\033[0m") if sys.stdout.isatty() else ("", "")
     print(
-        f"{'CPU time, ours / the other':27}{'ratio':>6}  {'spread':12}  goal  statements, goal {muted}{'µs':>18}{plain}"
+        f"{'CPU time, ours / the other':33}{'ratio':>6}  {'spread':12}  goal  statements, goal {muted}{'µs':>18}{plain}"
     )
     for row in found["rows"]:
         ours, other = row["ours"], row["other"]
@@ -249,7 +181,7 @@ def show(found: dict[str, Any]) -> None:
         times = f"{ours['microseconds']:,.0f} / {other['microseconds']:,.0f}"
         spread = "{:.3f}-{:.3f}".format(*row["spread"])
         print(
-            f"{row['name']:27}{row['ratio']:6.3f}  {spread:12}  {goal:>4}  {sent:10}{most:>6} {muted}{times:>18}{plain}"
+            f"{row['name']:33}{row['ratio']:6.3f}  {spread:12}  {goal:>4}  {sent:10}{most:>6} {muted}{times:>18}{plain}"
         )
     used = ", ".join(f"{name} {number}" for name, number in found["versions"].items())
     print(f"\n{found['accounts']:,} accounts, {found['rounds']} rounds. {used}.")

@@ -74,6 +74,7 @@ _FIND = (
         _LOGIN.token_hash,
         _LOGIN.remembered,
         _LOGIN.last_seen_at,
+        _LOGIN.created_at,
         _LOGIN.expires_at,
         _LOGIN.authenticated_at,
         _LOGIN.rotations,
@@ -83,11 +84,10 @@ _FIND = (
     )
     .join_from(AccountSession, Account, Account.id == AccountSession.account_id)
     .join(Directory, Directory.id == Account.directory_id)
-    .join(Application, Application.id == AccountSession.application_id)
+    .join(AccountStoreMapping, AccountStoreMapping.directory_id == Directory.id)
     .join(
-        AccountStoreMapping,
-        (AccountStoreMapping.application_id == Application.id) & (AccountStoreMapping.directory_id == Directory.id),
-    )
+        Application, Application.id == AccountStoreMapping.application_id
+    )  # the one that is asked: any may have begun it
     .where(
         AccountSession.id == bindparam("session_id"),
         Account.status == ENABLED,
@@ -136,7 +136,8 @@ def start(account: Account, application: Application, *, remembered: bool, fresh
 def find(token: str) -> ActiveSession | Replay | None:
     """Return the login that a token stands for; None where it is none, or any more.
 
-    Session, account, directory, mapping and application must all be alive, at this very moment.
+    Session, account, directory, mapping and application must all be alive, at this very moment. A login that began at
+    one application is good at each that has the account's directory.
     """
     parts = sessions.split(token)
     if parts is None:
@@ -146,8 +147,9 @@ def find(token: str) -> ActiveSession | Replay | None:
 
 
 def _judge(session_id: str, secret: str, row: Any) -> ActiveSession | Replay | None:
-    token_hash, remembered, last_seen_at, expires_at, authenticated_at, rotations, rotated_at, groups, *columns = row
-    now = clock.now()
+    token_hash, remembered, last_seen_at, created_at, expires_at, *row = row
+    authenticated_at, rotations, rotated_at, groups, *columns = row
+    now, expires_at = clock.now(), min(expires_at, created_at + settings.SESSION_LIFETIME)
     if now >= expires_at or now - last_seen_at >= settings.COOKIE_DURATION:
         return None
     newest = sessions.newest(secret, token_hash, rotations)

@@ -316,13 +316,26 @@ def test_a_login_goes_on_whatever_else_is_changed(han, change):
     assert opens(token)
 
 
-def test_a_login_at_one_application_opens_no_other(context, han):
+def test_a_login_at_one_application_opens_those_that_have_the_directory_and_no_other(context, han):
     other = Client().applications.create(name="Shop")
-    other.add_account_store(han.directory)
     token = start(han)
     context.config["STORMPATH_APPLICATION"] = "Shop"
     assert not opens(token)
-    assert opens(start(han, other))
+    other.add_account_store(han.directory)
+    assert opens(token)
+    other.status = "disabled"
+    other.save()
+    assert not opens(token)
+    context.config["STORMPATH_APPLICATION"] = "My Application"
+    assert opens(token)
+
+
+def test_a_shorter_lifetime_counts_for_the_logins_there_are(context, han, held_clock):
+    token = start(han)
+    held_clock.forward(hours=2)
+    assert opens(token)
+    context.config["STORMPATH_SESSION_LIFETIME"] = timedelta(hours=1)
+    assert not opens(token)
 
 
 def test_taking_a_directory_from_one_application_leaves_logins_at_another(context, han):
