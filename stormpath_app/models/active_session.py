@@ -85,9 +85,8 @@ _FIND = (
     .join_from(AccountSession, Account, Account.id == AccountSession.account_id)
     .join(Directory, Directory.id == Account.directory_id)
     .join(AccountStoreMapping, AccountStoreMapping.directory_id == Directory.id)
-    .join(
-        Application, Application.id == AccountStoreMapping.application_id
-    )  # the one that is asked: any may have begun it
+    # The application that is asked; the login may have begun at another.
+    .join(Application, Application.id == AccountStoreMapping.application_id)
     .where(
         AccountSession.id == bindparam("session_id"),
         Account.status == ENABLED,
