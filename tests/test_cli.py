@@ -9,7 +9,7 @@ import sys
 import click
 import pytest
 
-from stormpath_app import Account, Application
+from stormpath_app import Account, Application, migrations
 from stormpath_app.cli import stormpath_commands
 from stormpath_app.database import database, session
 from stormpath_app.errors import LoginFailed
@@ -80,7 +80,7 @@ def test_init_makes_what_is_missing_and_again_changes_nothing(new_app, tmp_path)
     assert (code, complained) == (0, "")
     assert said.splitlines() == [
         f"Secret key: {tmp_path}/new/{SECRET_FILE}",
-        f"Database: {tmp_path}/new/stormpath.db, at revision 0001",
+        f"Database: {tmp_path}/new/stormpath.db, at revision {migrations.newest()}",
         "Application: My Application",
     ]
     secret = new_app.secret_key
@@ -120,10 +120,11 @@ def test_before_the_set_up_each_command_says_how_to_set_up_and_makes_nothing(new
 
 
 def test_the_tables_can_be_taken_back_and_brought_again(app):
-    assert run(app, "db", "current") == (0, "0001 (this version needs 0001)\n", "")
+    newest = migrations.newest()
+    assert run(app, "db", "current") == (0, f"{newest} (this version needs {newest})\n", "")
     assert run(app, "db", "downgrade", "base", "--yes") == (0, "The tables are at revision none.\n", "")
-    assert run(app, "db", "current") == (0, "none (this version needs 0001)\n", "")
-    assert run(app, "db", "upgrade") == (0, "The tables are at revision 0001.\n", "")
+    assert run(app, "db", "current") == (0, f"none (this version needs {newest})\n", "")
+    assert run(app, "db", "upgrade") == (0, f"The tables are at revision {newest}.\n", "")
 
 
 def test_tables_are_only_dropped_by_somebody_who_says_so(app, account):

@@ -13,7 +13,7 @@ ALL = [error for error in vars(errors).values() if isinstance(error, type) and i
 #: Made with nothing but their name.
 PLAIN = [error for error in ALL if not issubclass(error, (PropertyError, PasswordRefused, NotReady))]
 #: What only the owner of an account, who knows its password, can be told; and what is true for everybody.
-TOLD = {errors.AccountDisabled, errors.AccountNotVerified, errors.ApplicationDisabled}
+TOLD = {errors.AccountDisabled, errors.AccountNotVerified, errors.ApplicationDisabled, errors.TooManyAttempts}
 #: Causes that Stormpath had no number for; they have that of the nearest.
 UNNUMBERED = {errors.LoginOutdated}
 

@@ -106,6 +106,7 @@ def test_any_secret_is_good_enough_for_a_developer(app, switch, told):
         ({"SESSION_COOKIE_SECURE": False}, [("deploy", "SESSION_COOKIE_SECURE")]),
         ({"STORMPATH_BASE_URL": None}, [("deploy", "STORMPATH_BASE_URL")]),
         ({"WTF_CSRF_ENABLED": False}, [("deploy", "WTF_CSRF_ENABLED")]),
+        ({"STORMPATH_THROTTLE": False}, [("deploy", "STORMPATH_THROTTLE")]),
     ],
     ids=str,
 )
@@ -133,7 +134,8 @@ def test_an_empty_database_and_one_of_an_older_version_are_told(app):
     with app.app_context():
         with database.engine.begin() as connection:
             connection.exec_driver_sql("UPDATE stormpath_alembic_version SET version_num = '0000'")
-        older = "The database is at revision 0000, this version needs 0001. Run `flask stormpath db upgrade`."
+        newest = migrations.newest()
+        older = f"The database is at revision 0000, this version needs {newest}. Run `flask stormpath db upgrade`."
         assert problems(app)[-1] == ("error", older)
         Base.metadata.drop_all(database.engine)
         with database.engine.begin() as connection:

@@ -9,12 +9,13 @@ from ..errors import LoginFailed
 from ..models import Application
 from ..settings import settings
 from .forms import Form, LoginForm
-from .pages import link, next_url, render, site_url, tell, tell_errors
+from .pages import link, next_url, refuse, render, site_url, tell, tell_errors
 
 
 def login() -> ResponseReturnValue:
     """Log a person in, then lead to the page they came for."""
     form, target, status = LoginForm(), next_url(), 200
+    headers: dict[str, str] = {}
     if request.method == "POST":
         if not form.validate():
             status = tell_errors(form)
@@ -23,6 +24,7 @@ def login() -> ResponseReturnValue:
                 result = Application.current().authenticate_account(form.login.data, form.password.data)
                 login_user(result.account)
             except LoginFailed as error:
+                status, headers = refuse(error)
                 tell(form, None, error.message)
             else:
                 return redirect(target or site_url(settings.REDIRECT_URL))
@@ -34,7 +36,7 @@ def login() -> ResponseReturnValue:
         other_account=target is not None and bool(current_user.is_authenticated),
         register_url=link("stormpath.register", target),
     )
-    return page, status
+    return page, status, headers
 
 
 def logout() -> ResponseReturnValue:
