@@ -181,7 +181,12 @@ def atomic() -> Iterator[Session]:
 def announce(signal: Signal, payload: Callable[[], dict[str, Any]]) -> None:
     """Send a signal after the commit of the atomic block that is open, and never if it is rolled back."""
     app = current_app._get_current_object()  # type: ignore[attr-defined]
-    session().info[_WAITING].append(lambda: signal.send(app, **payload()))
+    after_commit(lambda: signal.send(app, **payload()))
+
+
+def after_commit(call: Callable[[], object]) -> None:
+    """Call something after the commit of the atomic block that is open, and never if it is rolled back."""
+    session().info[_WAITING].append(call)
 
 
 def is_atomic() -> bool:

@@ -7,6 +7,7 @@ one moment, no more than are free get as far as a hash. Each counter is one row,
 import hashlib
 import ipaddress
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -15,9 +16,10 @@ from typing import Any, Self
 import sqlalchemy as sa
 from sqlalchemy import bindparam
 from sqlalchemy.dialects import mysql, postgresql, sqlite
+from sqlalchemy.exc import OperationalError
 
 from . import clock, names, origin
-from .database import UTCDateTime, atomic, exact_text, is_atomic, metadata, session
+from .database import UTCDateTime, after_commit, atomic, exact_text, is_atomic, metadata, session
 from .errors import TooManyAttempts
 from .settings import THROTTLE, duration, settings
 
@@ -87,10 +89,11 @@ class Attempt:
     def refund(self) -> None:
         """Clear the counter: who tried knew the password."""
         if self.counter is not None:
-            session.connection().execute(_CLEAR, {"counter": self.counter})
+            now = clock.now()
+            session.connection().execute(_CLEAR, {"counter": self.counter, "now": now, "then": now + _REMEMBERED})
 
     def count(self) -> None:
-        """Count the failure for the network too, and forget some of what is old."""
+        """Count the failure for the network too; some of what is old is forgotten afterwards."""
         limits = Limits.current()
         if limits is None or self == Attempt():
             return
@@ -98,8 +101,7 @@ class Attempt:
         if self.network is not None:
             counted = {"network": self.network, "now": now, "end": now + limits.network_window}
             connection.execute(_one_more(connection.dialect.name), counted)
-        if old := connection.scalars(_OLD, {"now": now}).all():
-            connection.execute(_FORGET, {"old": old})
+        after_commit(_sweep)
 
 
 def reserve(whose: str) -> Attempt:
@@ -181,15 +183,21 @@ _NEXT = sa.update(attempts).where(
     attempts.c.failures == bindparam("seen_failures"),
     attempts.c.forget_at == bindparam("seen_forget_at"),
 )
-_CLEAR = sa.delete(attempts).where(attempts.c.key == bindparam("counter"))
+# It stays: on MySQL, one of two fails who insert a row that was deleted a moment ago.
+_CLEAR = (
+    sa.update(attempts)
+    .where(attempts.c.key == bindparam("counter"))
+    .values(failures=0, blocked_until=bindparam("now"), forget_at=bindparam("then"))
+)
 _OLD = (
     sa.select(attempts.c.key)
     .where(attempts.c.forget_at <= bindparam("now"))
     .order_by(attempts.c.forget_at)
     .limit(_SWEPT)
-    .with_for_update(skip_locked=True)  # two who sweep at once do not wait for each other
 )
-_FORGET = sa.delete(attempts).where(attempts.c.key.in_(bindparam("old", expanding=True)))
+_FORGET = sa.delete(attempts).where(
+    attempts.c.key.in_(bindparam("old", expanding=True)), attempts.c.forget_at <= bindparam("now")
+)
 
 
 def _look(attempt: Attempt) -> Mapping[str | None, Any]:
@@ -219,6 +227,14 @@ def _take(seen: Any, attempt: Attempt, limits: Limits, now: datetime) -> bool:
             known = {"counter": seen.key, "seen_failures": seen.failures, "seen_forget_at": seen.forget_at}
             written = connection.execute(_NEXT, {**known, **values})
     return written.rowcount == 1
+
+
+def _sweep() -> None:
+    """Forget some of what is old, and commit. Best effort: the next failure does it again."""
+    now = clock.now()
+    if old := session.connection().scalars(_OLD, {"now": now}).all():
+        with suppress(OperationalError), atomic() as writing:  # two who sweep at once may be in each other's way
+            writing.connection().execute(_FORGET, {"old": old, "now": now})
 
 
 @cache

@@ -1,6 +1,7 @@
 """Errors: one class per cause, Stormpath's numbers, and sentences that are safe on a page."""
 
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -129,6 +130,26 @@ def test_a_refused_password_tells_all_that_is_wrong_and_shows_the_first():
     error = PasswordRefused(["Too short.", "No digit."], code=2007)
     assert (error.status, error.code, error.violations) == (400, 2007, ["Too short.", "No digit."])
     assert (str(error), error.developer_message) == ("Too short.", "Too short. No digit.")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told", "retry_after"),
+    [
+        (0.001, "one second", 1),
+        (1, "one second", 1),
+        (1.001, "2 seconds", 2),
+        (30, "30 seconds", 30),
+        (89, "89 seconds", 89),
+        (89.5, "2 minutes", 90),
+        (120, "2 minutes", 120),
+        (121, "3 minutes", 121),
+        (900, "15 minutes", 900),
+    ],
+)
+def test_too_many_attempts_tell_when_to_come_again(seconds, told, retry_after):
+    error = errors.TooManyAttempts(wait=timedelta(seconds=seconds))
+    assert str(error) == f"Too many attempts. Try again in {told}."
+    assert (error.status, error.code, error.retry_after) == (429, 429, retry_after)
 
 
 def test_a_site_that_is_not_ready_tells_strangers_nothing_of_why():

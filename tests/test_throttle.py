@@ -50,8 +50,8 @@ def wait(whose=HAN, who=HOME):
 
 
 def rows():
-    """Return the counters: key -> failures."""
-    return {row.key: row.failures for row in session.execute(sa.select(throttle.attempts))}
+    """Return the counters that have failures: key -> how many."""
+    return {row.key: row.failures for row in session.execute(sa.select(throttle.attempts)) if row.failures}
 
 
 # --- An account ---
@@ -283,7 +283,9 @@ def test_an_account_that_is_unlocked_has_no_failures_on_any_device_and_others_ke
 # --- A login that nobody has ---
 
 
-@pytest.mark.parametrize("login", ["nobody", " NoBody ", "no\u200dbody", "ｎｏｂｏｄｙ"], ids=ascii)
+@pytest.mark.parametrize(
+    "login", ["nobody", " NoBody ", "no\u200dbody", "\uff2e\uff2f\uff22\uff2f\uff24\uff39"], ids=ascii
+)
 def test_each_spelling_of_a_login_that_nobody_has_is_one(login):
     assert throttle.nobody("shop", login) == throttle.nobody("shop", "nobody")
 
@@ -309,10 +311,24 @@ def test_each_failure_sweeps_some_of_what_is_old_away_and_nothing_else(held_cloc
     assert rows() == {f"account:{LEIA}": 5, "network:192.0.2.1": 5}
 
 
-def test_successes_leave_nothing_behind():
+def test_what_successes_leave_is_swept_away_after_a_month_too(held_clock):
     for who in (HOME, Origin(), known()):
         succeed(HAN, who)
     assert rows() == {}
+    for days, left in ((29, 4), (2, 2)):
+        held_clock.forward(days=days)
+        fail(LEIA)
+        assert len(session.execute(sa.select(throttle.attempts)).all()) == left
+
+
+def test_a_sweep_that_another_one_stands_in_the_way_of_harms_nobody(held_clock, monkeypatch):
+    fail_often(3)
+    held_clock.forward(days=31)
+    broken = sa.text("DELETE FROM stormpath_nowhere WHERE :old = :now")
+    monkeypatch.setattr(throttle, "_FORGET", broken.bindparams(sa.bindparam("old", expanding=True)))
+    fail(LEIA)
+    assert rows()[f"account:{LEIA}"] == 1
+    monkeypatch.undo()
 
 
 # --- Settings ---
