@@ -147,9 +147,10 @@ def device() -> Device | None:
 
 
 def _read_device(cookie: str) -> Device | None:
-    match tokens.read("device", cookie, _KNOWN_FOR) if len(cookie) < 1000 else None:
-        case [str(device_id), *accounts]:
-            return Device(device_id, tuple(accounts))
+    if 0 < len(cookie) < 1000:  # ours never are longer
+        match tokens.read("device", cookie, _KNOWN_FOR):
+            case [str(device_id), *accounts]:
+                return Device(device_id, tuple(accounts))
     return None
 
 

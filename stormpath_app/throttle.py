@@ -34,7 +34,7 @@ attempts = sa.Table(
     metadata,
     sa.Column("key", exact_text(80), primary_key=True),
     sa.Column("failures", sa.Integer, nullable=False),
-    #: Until when the next try is refused; for a network, which may have some, the end of its window.
+    #: Until when the next try is refused, if there are more failures than are free; of a network, its window's end.
     sa.Column("blocked_until", UTCDateTime, nullable=False),
     sa.Column("forget_at", UTCDateTime, nullable=False, index=True),
 )
@@ -206,10 +206,8 @@ def _look(attempt: Attempt) -> Mapping[str | None, Any]:
 
 
 def _refuse_blocked(attempt: Attempt, seen: Mapping[str | None, Any], limits: Limits, now: datetime) -> None:
-    counter, network = seen.get(attempt.counter), seen.get(attempt.network)
-    ends = [counter.blocked_until] if counter else []
-    if network and network.failures >= limits.network_failures:
-        ends.append(network.blocked_until)
+    free = {attempt.counter: limits.free_failures, attempt.network: limits.network_failures}
+    ends = [row.blocked_until for key, row in seen.items() if row.failures >= free[key]]
     if ends and (end := max(ends)) > now:
         raise TooManyAttempts(wait=end - now)
 

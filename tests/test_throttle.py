@@ -98,6 +98,13 @@ def test_a_try_that_is_never_settled_was_a_failure():
     assert rows() == {f"account:{HAN}": 5}
 
 
+def test_a_clock_that_is_a_little_behind_anothers_refuses_nothing_that_is_free(held_clock):
+    fail()
+    succeed(LEIA)
+    held_clock.forward(seconds=-5)
+    assert wait(HAN) == wait(LEIA) == 0
+
+
 def test_after_a_wait_the_next_failure_waits_again_and_longer(held_clock):
     for _ in range(5):
         fail()

@@ -419,8 +419,10 @@ def test_who_asks_for_taken_names_is_refused_after_some_and_others_are_not(appli
     with pytest.raises(TooManyAttempts):
         create()
     assert told(application, "nobody") == "TooManyAttempts"
-    with atomic():
-        create(email="ben@tatooine.example")  # part of something greater
+    with atomic():  # part of something greater
+        create(email="ben@tatooine.example")
+        with pytest.raises(AccountAlreadyExists):
+            create(email=LOGIN)
     create(origin.Origin())
     with pytest.raises(AccountAlreadyExists):
         create(origin.Origin(address="198.51.100.1"))
