@@ -1,5 +1,6 @@
 """Who asks? Session cookies to session records and back, over Flask-Login."""
 
+import secrets
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -9,7 +10,7 @@ from flask import Flask, Request, Response, current_app, g, request, session as 
 from flask_login import AnonymousUserMixin, LoginManager, current_user, user_logged_in, user_logged_out
 from werkzeug.local import LocalProxy
 
-from . import clock
+from . import clock, tokens
 from .database import database
 from .models import (
     ENABLED,
@@ -23,11 +24,14 @@ from .models import (
     event,
     session as sessions,
 )
+from .origin import Device
 from .settings import settings
 from .transactions import atomic
 
 #: Ends when the browser closes; and the remembered one, which does not.
 SESSION_COOKIE, TOKEN_COOKIE = "stormpath_session", "stormpath_token"
+#: Tells that a browser is one that somebody logged in on before. It opens nothing, and stays when they log out.
+DEVICE_COOKIE = "stormpath_device"
 
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -124,6 +128,7 @@ def login_user(account: Account, remember: bool = True, *, fresh: bool = True) -
         token = active_session.start(account, application, remembered=remember, fresh=fresh)
     g.stormpath_fresh_since = clock.now() if fresh else None
     g.stormpath_cookies = token, _age(settings.SESSION_LIFETIME) if remember else None
+    _know_device(account)
     _forget_form_tokens()
     current_app.login_manager._update_request_context_with_user(account)  # type: ignore[attr-defined]
     user_logged_in.send(current_app._get_current_object(), user=account)  # type: ignore[attr-defined]
@@ -156,6 +161,37 @@ def _forget_form_tokens() -> None:
     field = current_app.config.get("WTF_CSRF_FIELD_NAME", "csrf_token")
     browser_session.pop(field, None)
     g.pop(field, None)
+
+
+# --- Devices ---
+
+_KNOWN_FOR, _ACCOUNTS = timedelta(days=365), 5
+
+
+def device() -> Device | None:
+    """Return what the request's device cookie tells; None where there is none of ours."""
+    if "stormpath_device" not in g:
+        g.stormpath_device = _read_device(request.cookies.get(_name(DEVICE_COOKIE), ""))
+    found: Device | None = g.stormpath_device
+    return found
+
+
+def _read_device(cookie: str) -> Device | None:
+    if 0 < len(cookie) < 1000:  # ours never are longer
+        match tokens.read("device", cookie, _KNOWN_FOR):
+            case [str(device_id), *accounts]:
+                return Device(device_id, tuple(accounts))
+    return None
+
+
+def _know_device(account: Account) -> None:
+    """Let the browser that is asking be known as one of this account's from now on, and of the last few others'."""
+    if settings.THROTTLE is False:
+        return
+    known = device() or Device(secrets.token_urlsafe(16), ())
+    others = [other for other in known.accounts if other != account.id]
+    g.stormpath_device = Device(known.id, (account.id, *others)[:_ACCOUNTS])
+    g.stormpath_device_cookie = tokens.sign("device", [g.stormpath_device.id, *g.stormpath_device.accounts])
 
 
 # --- Flask-Login's own verbs do what ours do ---
@@ -228,6 +264,9 @@ def finish_response(response: Response) -> Response:
         _send_cookies(response, *g.pop("stormpath_cookies"))
     elif login:
         _go_on(response, login)
+    if value := g.pop("stormpath_device_cookie", None):
+        response.set_cookie(_name(DEVICE_COOKIE), value, max_age=_KNOWN_FOR, **_flags())
+    g.pop("stormpath_device", None)
     if g.pop("stormpath_private", False):
         response.headers.setdefault("Cache-Control", "no-store")
     if g.pop("stormpath_asked", False):

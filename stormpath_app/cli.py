@@ -146,6 +146,15 @@ def set_password(login: str, password_stdin: bool) -> None:
     click.echo(f"The password of {account.email} is changed, and it is logged out everywhere.")
 
 
+@command(stormpath_commands, "unlock")
+@click.argument("login")
+def unlock(login: str) -> None:
+    """Forget the wrong passwords of the account with LOGIN, so that it can be logged in to at once."""
+    account = _find(login)
+    account.unlock()
+    click.echo(f"{account.email} is unlocked.")
+
+
 # --- Groups ---
 
 

@@ -106,6 +106,16 @@ session = cast(
     LocalProxy(lambda: database.of(current_app._get_current_object()).session),  # type: ignore[attr-defined]
 )
 
+#: Our tables, all with the prefix `stormpath_`. Constraints have names, as a migration must be able to name them.
+metadata = sa.MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
 
 def _engine(database: Database, app: Flask) -> sa.Engine:
     options: dict[str, Any] = {"url": url(app), "hide_parameters": True}  # an error must not log a hash

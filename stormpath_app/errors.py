@@ -3,7 +3,9 @@
 `message` (also `str(error)` and `user_message`) is safe on a page; only `developer_message` names the cause.
 """
 
+import math
 from collections.abc import Sequence
+from datetime import timedelta
 
 from .translation import gettext as _
 
@@ -281,6 +283,30 @@ class AccountNotVerified(LoginFailed):
 
     code = 7102
     message = "Login attempt failed because the Account is not verified."
+
+
+class TooManyAttempts(LoginFailed):
+    """There were too many attempts. `retry_after`: the seconds until the next one is looked at."""
+
+    status = code = 429
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        wait: timedelta = timedelta(seconds=1),
+        developer_message: str | None = None,
+    ) -> None:
+        self.retry_after = max(1, math.ceil(wait.total_seconds()))
+        super().__init__(message or _try_again(self.retry_after), developer_message=developer_message)
+
+
+def _try_again(seconds: int) -> str:
+    if seconds == 1:
+        return _("Too many attempts. Try again in one second.")
+    if seconds < 90:
+        return _("Too many attempts. Try again in %(count)s seconds.", count=seconds)
+    return _("Too many attempts. Try again in %(count)s minutes.", count=math.ceil(seconds / 60))
 
 
 class LoginOutdated(LoginFailed):

@@ -227,6 +227,8 @@ def _check_switches(app: Flask) -> Iterator[Problem]:
         yield Problem("SESSION_COOKIE_SECURE is False: Flask's own session travels over plain http.", "deploy")
     if settings.COOKIE_SECURE is False:
         yield Problem("STORMPATH_COOKIE_SECURE is False: login cookies travel over plain http.", "deploy")
+    if settings.THROTTLE is False:
+        yield Problem("STORMPATH_THROTTLE is False: passwords can be guessed without end.", "deploy")
     if not app.config.get("WTF_CSRF_ENABLED", True):
         yield Problem("WTF_CSRF_ENABLED is False: other sites can send our forms.", "deploy")
 

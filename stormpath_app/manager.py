@@ -29,7 +29,7 @@ from werkzeug.routing import BuildError
 from werkzeug.wrappers import Response
 
 from . import installation, origin, settings
-from .authentication import SessionManager, Stranger, finish_response, login_fresh, signed_in_id, user
+from .authentication import SessionManager, Stranger, device, finish_response, login_fresh, signed_in_id, user
 from .cli import stormpath_commands
 from .database import database, session
 from .errors import NotReady
@@ -335,5 +335,6 @@ def _origin_of_request() -> origin.Origin | None:
         actor=signed_in_id(),
         address=request.remote_addr,
         user_agent=request.user_agent.string,
+        device=device(),
         interface="web",
     )

@@ -7,16 +7,25 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
+class Device:
+    """A browser that somebody logged in on before. `accounts`: the ids of the last few who did, newest first."""
+
+    id: str
+    accounts: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Origin:
     """Where a change comes from.
 
     `actor`: the id of the account that acts, or None; `address`: the network address; `user_agent`: as the client
-    tells it; `interface`: "web", "cli" or "python".
+    tells it; `device`: the browser, if it is known; `interface`: "web", "cli" or "python".
     """
 
     actor: str | None = None
     address: str | None = None
     user_agent: str | None = None
+    device: Device | None = None
     interface: str = "python"
 
 

@@ -5,7 +5,8 @@ registered, all others when they are used.
 """
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from copy import copy
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
@@ -15,6 +16,16 @@ from flask import current_app
 
 PREFIX = "STORMPATH_"
 _CENTURY = timedelta(days=36525).total_seconds()  # what is longer can run past the end of the calendar
+
+
+#: What THROTTLE holds where it names nothing else; `throttle.Limits` says what each is.
+THROTTLE = {
+    "free_failures": 5,
+    "longest_wait": timedelta(minutes=15),
+    "hard_stop": 100,
+    "network_failures": 100,
+    "network_window": timedelta(minutes=15),
+}
 
 
 @dataclass(frozen=True)
@@ -84,6 +95,12 @@ SETTINGS = (
     Setting(
         "BCRYPT_COST", 12, "cost", "The cost of a password hash, 10 to 14; each step doubles it (4 to 9 in tests)."
     ),
+    Setting(
+        "THROTTLE",
+        THROTTLE,
+        "throttle",
+        "How many wrong passwords are too many; a dictionary changes what it names, False is no limit.",
+    ),
     Setting("PROXY_COUNT", 0, "count", "How many proxies stand before the runnable site (`create_app`)."),
 )
 
@@ -142,10 +159,15 @@ class _Settings:
             value = current_app.config[PREFIX + name]
         except KeyError:
             raise AttributeError(f"no setting {PREFIX}{name}") from None
-        return timedelta(seconds=value) if name in _DURATIONS and isinstance(value, int | float) else value
+        return duration(value) if name in _DURATIONS else value
 
 
 settings = _Settings()
+
+
+def duration(value: Any) -> Any:
+    """Return a duration as a timedelta; it may be written as a number of seconds."""
+    return timedelta(seconds=value) if isinstance(value, int | float) else value
 
 
 Level = Literal["error", "warning", "deploy", "note"]
@@ -166,7 +188,7 @@ class Problem:
 def set_defaults(config: dict[str, Any]) -> None:
     """Write the default of each setting that is not there into `config`, where templates read them too."""
     for row in SETTINGS:
-        config.setdefault(PREFIX + row.name, row.default)
+        config.setdefault(PREFIX + row.name, copy(row.default))  # a dictionary is not for two apps
 
 
 def registered(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -186,9 +208,12 @@ def _unknown(config: Mapping[str, Any]) -> Iterator[Problem]:
                 continue
             yield Problem(f"{PREFIX}{name} {NOT_YET[name]}.", "note")
         elif name not in _DEFAULTS:
-            close = difflib.get_close_matches(name, _DEFAULTS, n=1)
-            hint = f" Did you mean {PREFIX}{close[0]}?" if close else " docs/settings.md lists those there are."
-            yield Problem(f"There is no setting {PREFIX}{name}.{hint}")
+            yield Problem(f"There is no setting {PREFIX}{name}.{_hint(name, _DEFAULTS, PREFIX)}")
+
+
+def _hint(name: str, known: Iterable[str], prefix: str = "") -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f" Did you mean {prefix}{close[0]}?" if close else " docs/settings.md lists those there are."
 
 
 def _wrong(config: Mapping[str, Any]) -> Iterator[Problem]:
@@ -197,6 +222,19 @@ def _wrong(config: Mapping[str, Any]) -> Iterator[Problem]:
         if not _is(row.kind, value, config):
             told = "10 to 14 (4 to 9 only with TESTING)" if row.kind == "cost" else _TOLD[row.kind]
             yield Problem(f"{PREFIX}{row.name} is {value!r}; it must be {told}.")
+        elif row.kind == "throttle" and value:
+            yield from _wrong_inside(row.name, value, config)
+
+
+def _wrong_inside(name: str, given: Mapping[Any, Any], config: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield what is wrong with the entries of a dictionary like THROTTLE."""
+    for key, value in given.items():
+        if key not in THROTTLE:
+            yield Problem(f"{PREFIX}{name} has no {key!r}.{_hint(str(key), THROTTLE)}")
+            continue
+        kind = "duration" if isinstance(THROTTLE[key], timedelta) else "number"
+        if not _is(kind, value, config):
+            yield Problem(f"{PREFIX}{name}[{key!r}] is {value!r}; it must be {_TOLD[kind]}.")
 
 
 def _too_late(config: Mapping[str, Any], at_registration: Mapping[str, Any]) -> Iterator[Problem]:
@@ -217,6 +255,8 @@ _TOLD = {
     "bool or None": "True, False or None",
     "duration": "a positive datetime.timedelta, such as timedelta(days=30), or a number of seconds; a century at most",
     "count": "a whole number, 0 or more",
+    "number": "a whole number, 1 or more",
+    "throttle": "a dictionary of what it changes, or False",
 }
 
 
@@ -237,6 +277,10 @@ def _is(kind: str, value: Any, config: Mapping[str, Any]) -> bool:
             return not isinstance(value, bool) and isinstance(seconds, int | float) and 0 < seconds <= _CENTURY
         case "count":
             return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+        case "number":
+            return _is("count", value, config) and value > 0
+        case "throttle":
+            return value is False or isinstance(value, dict)
         case "cost":
             return isinstance(value, int) and (4 if config.get("TESTING") else 10) <= value <= 14
         case _:

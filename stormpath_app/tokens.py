@@ -1,18 +1,58 @@
-"""Keys for what is computed and signed: one for each purpose, so that a value made for one is nothing to another."""
+"""Tokens: values that are signed, and the keys for it. Each purpose has keys of its own, derived from SECRET_KEY."""
 
+import hashlib
 import hmac
+from datetime import timedelta
+from typing import Any
 
 from flask import current_app
+from itsdangerous import BadData, TimestampSigner, URLSafeTimedSerializer
+
+from . import clock
+from .errors import NotReady
+
+
+class _Signer(TimestampSigner):
+    """A signer that looks at our clock."""
+
+    def get_timestamp(self) -> int:
+        """Return this moment, in seconds."""
+        return int(clock.now().timestamp())
 
 
 def keys(purpose: str) -> list[bytes]:
-    """Return the keys for a purpose, newest first: the first one makes, each of them recognises.
+    """Return the keys of a purpose, newest first: of SECRET_KEY, to sign with, then of SECRET_KEY_FALLBACKS, to read.
 
-    They are derived from SECRET_KEY and SECRET_KEY_FALLBACKS.
+    :raises NotReady: there is no SECRET_KEY.
     """
-    secrets = [current_app.secret_key, *(current_app.config.get("SECRET_KEY_FALLBACKS") or ())]
-    return [hmac.digest(_bytes(secret), purpose.encode(), "sha256") for secret in secrets if secret]
+    if not current_app.secret_key:
+        raise NotReady(["SECRET_KEY is not set."])
+    secrets = [current_app.secret_key, *filter(None, current_app.config.get("SECRET_KEY_FALLBACKS") or ())]
+    return [hmac.digest(_bytes(secret), f"stormpath_app: {purpose}".encode(), "sha256") for secret in secrets]
+
+
+def sign(purpose: str, value: Any) -> str:
+    """Return a JSON value as text that anybody can read and nobody else can make."""
+    text: str = _serializer(purpose).dumps(value)
+    return text
+
+
+def read(purpose: str, text: str, longest_age: timedelta) -> Any:
+    """Return what was signed for this purpose; None for anything else, and for what is older."""
+    try:
+        return _serializer(purpose).loads(text, max_age=int(longest_age.total_seconds()))
+    except (BadData, UnicodeError):
+        return None
+
+
+def _serializer(purpose: str) -> URLSafeTimedSerializer:
+    return URLSafeTimedSerializer(
+        keys(purpose)[::-1],  # it wants the oldest first
+        salt=purpose,
+        signer=_Signer,
+        signer_kwargs={"key_derivation": "hmac", "digest_method": hashlib.sha256},
+    )
 
 
 def _bytes(secret: str | bytes) -> bytes:
-    return secret.encode("utf-8", "surrogatepass") if isinstance(secret, str) else secret
+    return secret if isinstance(secret, bytes) else secret.encode("utf-8", "surrogatepass")

@@ -129,9 +129,14 @@ def _short_of_patience(connection: sa.Connection) -> Iterator[None]:
 def announce(signal: Signal, payload: Callable[[], dict[str, Any]]) -> None:
     """Send a signal after the commit of the transaction that is open, and never if it is rolled back."""
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    after_commit(lambda: signal.send(app, **payload()))
+
+
+def after_commit(call: Callable[[], object]) -> None:
+    """Call something after the commit of the transaction that is open, and never if it is rolled back."""
     current = session()
     transactions = list(_and_parents(current.get_nested_transaction() or current.get_transaction()))
-    current.info.setdefault(_WAITING, []).append((transactions, lambda: signal.send(app, **payload())))
+    current.info.setdefault(_WAITING, []).append((transactions, call))
 
 
 def _and_parents(transaction: SessionTransaction | None) -> Iterator[SessionTransaction]:

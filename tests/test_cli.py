@@ -250,6 +250,17 @@ def test_a_password_that_cannot_be_set_changes_nothing(app, account, login, type
         session.rollback()
 
 
+def test_an_account_that_is_unlocked_can_be_logged_in_to_at_once(app, held_clock, client, account, log_in):
+    for _ in range(6):
+        answer = log_in(client, password="wrong")
+    assert answer.status_code == 429
+    assert run(app, "unlock", "SOLO") == (0, f"{HAN} is unlocked.\n", "")
+    assert log_in(client).status_code == 302
+    with app.app_context():
+        assert [event.interface for event in events("account.unlocked")] == ["cli"]
+    assert run(app, "unlock", "nobody")[0] == 1
+
+
 # --- Groups ---
 
 PLACE = "My Application Directory"

@@ -63,7 +63,7 @@ def test_the_commands_of_a_page_run_one_after_the_other(page, quick_hashes):
 
 def page_people(page: Path) -> list[str]:
     """Return the commands that make the people a page's commands are about; its Python made them for the page."""
-    if page.name not in {"passwords.md", "groups.md"}:
+    if page.name not in {"passwords.md", "groups.md", "throttling.md"}:
         return []
     return [
         "echo 'Kessel12.Parsecs' | flask stormpath create-account han@falcon.example --password-stdin",

@@ -1,6 +1,7 @@
 """Errors: one class per cause, Stormpath's numbers, and sentences that are safe on a page."""
 
 import re
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ ALL = [error for error in vars(errors).values() if isinstance(error, type) and i
 #: Made with nothing but their name.
 PLAIN = [error for error in ALL if not issubclass(error, (PropertyError, PasswordRefused, NotReady, errors.PointedAt))]
 #: What only the owner of an account, who knows its password, can be told; and what is true for everybody.
-TOLD = {errors.AccountDisabled, errors.AccountNotVerified, errors.ApplicationDisabled}
+TOLD = {errors.AccountDisabled, errors.AccountNotVerified, errors.ApplicationDisabled, errors.TooManyAttempts}
 #: Causes that Stormpath had no number for; they have that of the nearest.
 UNNUMBERED = {errors.LoginOutdated, errors.ChangedMeanwhile, errors.PointedAt}
 
@@ -135,6 +136,26 @@ def test_a_refused_password_tells_all_that_is_wrong_and_shows_the_first():
     error = PasswordRefused(["Too short.", "No digit."], code=2007)
     assert (error.status, error.code, error.violations) == (400, 2007, ["Too short.", "No digit."])
     assert (str(error), error.developer_message) == ("Too short.", "Too short. No digit.")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told", "retry_after"),
+    [
+        (0.001, "one second", 1),
+        (1, "one second", 1),
+        (1.001, "2 seconds", 2),
+        (30, "30 seconds", 30),
+        (89, "89 seconds", 89),
+        (89.5, "2 minutes", 90),
+        (120, "2 minutes", 120),
+        (121, "3 minutes", 121),
+        (900, "15 minutes", 900),
+    ],
+)
+def test_too_many_attempts_tell_when_to_come_again(seconds, told, retry_after):
+    error = errors.TooManyAttempts(wait=timedelta(seconds=seconds))
+    assert str(error) == f"Too many attempts. Try again in {told}."
+    assert (error.status, error.code, error.retry_after) == (429, 429, retry_after)
 
 
 def test_a_site_that_is_not_ready_tells_strangers_nothing_of_why():

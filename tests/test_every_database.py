@@ -8,12 +8,12 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
-from stormpath_app import Account, Application
+from stormpath_app import Account, Application, groups_required, hashers
 from stormpath_app.database import database, session
-from stormpath_app.errors import AccountAlreadyExists, ChangedMeanwhile, LoginFailed
+from stormpath_app.errors import AccountAlreadyExists, ChangedMeanwhile, LoginFailed, TooManyAttempts, WrongPassword
 from stormpath_app.installation import downgrade_schema, schema_revision, set_up, upgrade_schema
 from stormpath_app.migrations import VERSION_TABLE
-from stormpath_app.models import AccountSession, AuditEvent, Base, LoginName
+from stormpath_app.models import AccountSession, AuditEvent, Base, GroupMembership, LoginName
 
 from .conftest import PASSWORD, make_app, statements
 
@@ -25,7 +25,9 @@ MANY = 12
 def app(request, tmp_path):
     """Return an app on a database of its own, set up."""
     uri = None if request.param == "sqlite" else request.getfixturevalue(f"{request.param}_server").new_database()
-    app = make_app(tmp_path, STORMPATH_DATABASE_URI=uri)
+    marks = request.node.iter_markers("settings")
+    settings = {name: value for mark in marks for name, value in mark.kwargs.items()}
+    app = make_app(tmp_path, STORMPATH_DATABASE_URI=uri, **settings)
     set_up(app)
     yield app
     with app.app_context():
@@ -135,14 +137,65 @@ def test_a_directory_that_is_deleted_takes_its_accounts_along(app):
 
 
 def test_logins_at_the_same_moment_get_in_and_are_all_in_the_log(app):
+    people = [f"{number}@alderaan.example" for number in range(MANY)]
     with app.app_context():
-        create()
+        for email in people:
+            create(email=email)
 
-    def log_in(_number):
-        return Application.current().authenticate_account(EMAIL, PASSWORD).account.email
+    def log_in(number):
+        return Application.current().authenticate_account(people[number], PASSWORD).account.email
 
-    assert at_once(app, log_in) == [EMAIL] * MANY
+    assert at_once(app, log_in) == people
     with app.app_context():
         assert session.scalar(sa.select(sa.func.count()).where(AuditEvent.kind == "login.succeeded")) == MANY
         with pytest.raises(LoginFailed):
-            Application.current().authenticate_account(EMAIL, "wrong")
+            Application.current().authenticate_account(people[0], "wrong")
+
+
+@pytest.mark.settings(STORMPATH_THROTTLE={"free_failures": 3})
+def test_of_many_who_guess_at_once_few_get_as_far_as_a_hash(app, monkeypatch):
+    hashed = []
+    monkeypatch.setattr(hashers, "verify", lambda *_: hashed.append(1))
+    with app.app_context():
+        create()
+
+    def guess(_number):
+        Application.current().authenticate_account(EMAIL, "wrong")
+
+    found = at_once(app, guess)
+    assert (found.count(WrongPassword), found.count(TooManyAttempts), len(hashed)) == (3, MANY - 3, 3)
+
+
+def test_of_many_who_join_a_group_at_once_each_is_told_of_the_one_membership(app):
+    with app.app_context():
+        leia = create()
+        Application.current().groups.create(name="rebels")
+    found = at_once(app, lambda _number: Account.get(leia).add_group("rebels").id)
+    assert len(set(found)) == 1
+    with app.app_context():
+        assert session.scalars(sa.select(GroupMembership.id)).all() == [found[0]]
+
+
+def test_a_view_for_a_group_costs_no_statement_more_and_sees_who_left(app, client, register):
+    app.add_url_rule("/rebels", "rebels", groups_required(["Rebels", "pilots"])(lambda: "Hello rebel"))
+    register(client)
+    assert client.get("/rebels").status_code == 302
+    with app.app_context():
+        leia = Application.current().find_account(EMAIL)
+        for name in ("rebels", "pilots"):
+            leia.add_group(Application.current().groups.create(name=name))
+    with statements(app) as seen:
+        assert client.get("/rebels").text == "Hello rebel"
+    assert len(seen) == 1
+    with app.app_context():
+        Application.current().find_account(EMAIL).remove_group("pilots")
+    assert client.get("/rebels").status_code == 302
+
+
+def test_a_device_that_comes_back_goes_on_with_another_token(app, client, register):
+    register(client)
+    old = client.get_cookie("__Host-stormpath_token").value
+    client.delete_cookie("__Host-stormpath_session")
+    assert client.get("/secret").text == "Hello Leia"
+    assert client.get_cookie("__Host-stormpath_token").value != old
+    assert client.get("/secret").text == "Hello Leia"

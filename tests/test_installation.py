@@ -106,6 +106,7 @@ def test_any_secret_is_good_enough_for_a_developer(app, switch, told):
         ({"SESSION_COOKIE_SECURE": False}, [("deploy", "SESSION_COOKIE_SECURE")]),
         ({"STORMPATH_BASE_URL": None}, [("deploy", "STORMPATH_BASE_URL")]),
         ({"WTF_CSRF_ENABLED": False}, [("deploy", "WTF_CSRF_ENABLED")]),
+        ({"STORMPATH_THROTTLE": False}, [("deploy", "STORMPATH_THROTTLE")]),
     ],
     ids=str,
 )

@@ -127,6 +127,58 @@ def test_a_setting_of_the_right_kind_is_not_told(name, value):
     assert problems(**{name: value}) == []
 
 
+@pytest.mark.parametrize("value", [None, True, 5, "off", "", [], (), {"free_failures"}, timedelta(minutes=15)], ids=str)
+def test_a_throttle_is_a_dictionary_or_false(value):
+    told = f"STORMPATH_THROTTLE is {value!r}; it must be a dictionary of what it changes, or False."
+    assert sentences(THROTTLE=value) == [told]
+
+
+NUMBERS, DURATIONS = ("free_failures", "hard_stop", "network_failures"), ("longest_wait", "network_window")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        *((key, value, "a whole number, 1 or more") for key in NUMBERS for value in (0, -1, 1.5, "5", None, True)),
+        *(
+            (key, value, "a positive datetime.timedelta")
+            for key in DURATIONS
+            for value in (0, -1, "15 min", None, True)
+        ),
+    ],
+)
+def test_an_entry_of_a_throttle_of_the_wrong_kind_is_told_with_what_it_must_be(key, value, told):
+    (sentence,) = sentences(THROTTLE={"free_failures": 2, key: value})
+    assert sentence.startswith(f"STORMPATH_THROTTLE[{key!r}] is {value!r}; it must be {told}")
+
+
+@pytest.mark.parametrize(
+    ("key", "hint"),
+    [
+        ("free_failure", "Did you mean free_failures?"),
+        ("LONGEST_WAIT", "docs/settings.md lists those there are."),
+        (5, "docs/settings.md lists those there are."),
+    ],
+)
+def test_a_misspelt_entry_of_a_throttle_is_told_with_the_one_that_was_meant(key, hint):
+    assert sentences(THROTTLE={key: 1}) == [f"STORMPATH_THROTTLE has no {key!r}. {hint}"]
+
+
+@pytest.mark.parametrize(
+    "value", [{}, False, {"free_failures": 1}, {"longest_wait": 60, "network_window": 0.5}, dict(settings.THROTTLE)]
+)
+def test_a_throttle_may_name_what_it_changes_and_seconds_will_do(value):
+    assert problems(THROTTLE=value) == []
+
+
+def test_a_dictionary_of_the_defaults_is_not_shared_by_two_apps():
+    one, other = {}, {}
+    for config in (one, other):
+        settings.set_defaults(config)
+    one["STORMPATH_THROTTLE"]["free_failures"] = 1
+    assert other["STORMPATH_THROTTLE"]["free_failures"] == settings.THROTTLE["free_failures"] == 5
+
+
 @pytest.mark.parametrize("cost", [4, 9])
 def test_a_cheap_hash_is_for_tests_alone(cost):
     config = {"STORMPATH_BCRYPT_COST": cost}

@@ -8,11 +8,11 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, deferred, mapped_column, relationship, validates
 from sqlalchemy.orm.attributes import set_committed_value
 
-from .. import clock, hashers, names, signals
+from .. import clock, hashers, names, signals, throttle
 from ..database import UTCDateTime, exact_text, session
 from ..errors import AccountAlreadyExists, InvalidFormat, PropertyRequired, WrongPassword, WrongType
 from ..settings import settings
-from ..transactions import announce, release
+from ..transactions import announce, atomic, release
 from . import event, session as sessions
 from .base import DISABLED, ENABLED, UNVERIFIED, Id, Resource, changed, status
 from .login_name import LoginName
@@ -186,11 +186,26 @@ class Account(Member):
         self.password_modified_at = clock.now()
 
     def check_password(self, password: str) -> None:
-        """Accept the account's own password. It takes the time of one hash, and holds no transaction meanwhile.
+        """Accept the account's own password, and commit. It takes the time of one hash, and is counted as a login is.
 
-        :raises WrongPassword: it is another one, or the account has none.
+        :raises WrongPassword, TooManyAttempts: it is another one, or the account has none; it was not looked at.
         """
-        self.compare_password(password, session.execute(sa.select(*FRESH).where(Account.id == self.id)).first())
+        attempt = throttle.reserve(self.id)
+        try:
+            self.compare_password(password, session.execute(sa.select(*FRESH).where(Account.id == self.id)).first())
+        except WrongPassword:
+            with atomic():
+                attempt.count()
+                self._record("reauthentication.failed")
+            raise
+        with atomic():
+            attempt.refund()
+
+    def unlock(self) -> None:
+        """Forget its wrong passwords, and commit: the next login need not wait."""
+        with atomic():
+            throttle.unlock(self.id)
+            self._record("account.unlocked")
 
     def compare_password(self, password: str, fresh: Sequence[Any] | None) -> None:
         """Check the password against FRESH columns just read; None: the account is gone.

@@ -7,9 +7,10 @@ from typing import Any, Self
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
-from .. import hashers, names
+from .. import hashers, names, throttle
 from ..database import session
 from ..errors import (
+    AccountAlreadyExists,
     AccountDisabled,
     AccountNotFound,
     AccountNotVerified,
@@ -25,6 +26,7 @@ from ..errors import (
     NoDefaultGroupStore,
     NotReady,
     StormpathError,
+    TooManyAttempts,
 )
 from ..settings import settings
 from ..transactions import atomic, is_atomic, release
@@ -196,8 +198,15 @@ class Application(Resource):
         """Create an account in the default account store, and commit.
 
         :raises StormpathError: it cannot be; nothing is written.
+        :raises TooManyAttempts: the network asked for too many names that were taken.
         """
-        return self.default_account_store().create_account(properties, application=self, **more)
+        attempt = throttle.admit()
+        try:
+            return self.default_account_store().create_account(properties, application=self, **more)
+        except AccountAlreadyExists:
+            with atomic():
+                attempt.count()
+            raise
 
     @property
     def groups(self) -> Collection[Group]:
@@ -245,6 +254,7 @@ class Application(Resource):
         :param login: an e-mail address or username; case is ignored.
         :param account_store: ask this one of the application's stores alone.
         :raises LoginFailed: nobody is let in; its class says why, its message does not.
+        :raises TooManyAttempts: the password was not looked at.
         """
         login = login if isinstance(login, str) else ""  # a form's missing field is nobody's name
         password = password if isinstance(password, str) else ""
@@ -252,18 +262,26 @@ class Application(Resource):
             raise RuntimeError(
                 "authenticate_account inside atomic(): the log of a failure would be rolled back with it."
             )
-        account = None
+        account, attempt = None, throttle.Attempt()
         try:
             if self.status != ENABLED:
                 raise ApplicationDisabled
             account, *fresh = self._look_up(login, account_store)
+            attempt = throttle.reserve(account.id if account else throttle.nobody(self.id, login))
             new_hash = self._check(account, fresh, password)
+        except TooManyAttempts:  # without a line in the log, which a flood would fill
+            raise
         except LoginFailed as failure:
             with atomic():
+                if isinstance(failure, AccountDisabled | AccountNotVerified):
+                    attempt.refund()
+                else:
+                    attempt.count()
                 self._record("login.failed", account, code=failure.code)
             raise
         assert account is not None  # noqa: S101 - _check raises AccountNotFound
         with atomic():
+            attempt.refund()
             if new_hash:
                 account.replace_hash(new_hash)
             self._record("login.succeeded", account)

@@ -13,7 +13,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.orm.exc import StaleDataError
 
 from .. import clock, names
-from ..database import UTCDateTime, exact_text, session
+from ..database import UTCDateTime, exact_text, metadata, session
 from ..errors import (
     ChangedMeanwhile,
     Conflict,
@@ -49,16 +49,9 @@ def new_id() -> str:
 
 
 class Base(DeclarativeBase):
-    """The tables of this package, all with the prefix `stormpath_`."""
+    """The tables of resources, and of what belongs to them."""
 
-    metadata = sa.MetaData(
-        naming_convention={
-            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_name)s",
-            "pk": "pk_%(table_name)s",
-        }
-    )
+    metadata = metadata
 
 
 class Resource(Base):

@@ -9,7 +9,7 @@ from ..errors import LoginFailed
 from ..models import Application
 from ..settings import settings
 from .forms import Form, LoginForm
-from .pages import link, next_url, render, site_url, tell, tell_errors
+from .pages import link, next_url, refuse, render, site_url, tell, tell_errors
 
 #: The argument of a login page that asks somebody who is logged in for the password again.
 AGAIN = "again"
@@ -18,6 +18,7 @@ AGAIN = "again"
 def login() -> ResponseReturnValue:
     """Log a person in, then lead to the page they came for."""
     form, target, status = LoginForm(), next_url(), 200
+    headers: dict[str, str] = {}
     if request.method == "POST":
         if not form.validate():
             status = tell_errors(form)
@@ -26,12 +27,13 @@ def login() -> ResponseReturnValue:
                 result = Application.current().authenticate_account(form.login.data, form.password.data)
                 login_user(result.account)
             except LoginFailed as error:
+                status, headers = refuse(error)
                 tell(form, None, error.message)
             else:
                 return redirect(target or site_url(settings.REDIRECT_URL))
     elif onward := _onward(target):
         return redirect(onward)
-    return _page(form, target), status
+    return _page(form, target), status, headers
 
 
 def _onward(target: str | None) -> str | None:

@@ -4,10 +4,11 @@ import unicodedata
 from typing import Any
 from urllib.parse import urljoin, urlsplit, urlunsplit
 
-from flask import Response, current_app, flash, g, jsonify, render_template, request, url_for
+from flask import Response, abort, current_app, flash, g, jsonify, render_template, request, url_for
 from flask_wtf import FlaskForm
 
 from ..authentication import is_secure
+from ..errors import LoginFailed, StormpathError, TooManyAttempts
 from ..settings import settings
 from ..translation import gettext as _
 
@@ -52,11 +53,27 @@ def prefers_json() -> bool:
     return request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json"
 
 
-def answer_json(status: int, message: str) -> Response:
+def answer_json(status: int, message: str, code: int | None = None) -> Response:
     """Return an error as Stormpath's frameworks gave it: what is safe for people, and its number."""
-    answer = jsonify(status=status, code=status, message=message)
+    answer = jsonify(status=status, code=code or status, message=message)
     answer.status_code = status
     return answer
+
+
+def refuse(error: StormpathError) -> tuple[int, dict[str, str]]:
+    """Return the status and headers of a form that comes again: 200, unless it must not be sent again at once.
+
+    A client that prefers JSON gets the error itself, and the view ends here.
+    """
+    status, headers = 200, {}
+    if isinstance(error, TooManyAttempts):
+        status, headers = error.status, {"Retry-After": str(error.retry_after)}
+    if prefers_json():
+        # The finer code of a failed login would tell strangers who has an account.
+        answer = answer_json(error.status, error.message, None if isinstance(error, LoginFailed) else error.code)
+        answer.headers.update(headers)
+        abort(answer)
+    return status, headers
 
 
 def tell(form: FlaskForm, field: str | None, message: str) -> None:
@@ -67,16 +84,21 @@ def tell(form: FlaskForm, field: str | None, message: str) -> None:
 
 
 def tell_errors(form: FlaskForm) -> int:
-    """Tell all that a form's own look at itself found; return the status of the answer."""
-    if "csrf_token" in form.errors:
+    """Tell all that a form's own look at itself found; return the status of the answer.
+
+    A client that prefers JSON is told at once, and the view ends here.
+    """
+    is_stale = "csrf_token" in form.errors
+    sentences = [str(sentence) for found in form.errors.values() for sentence in found]
+    if is_stale:  # nothing else was looked at in earnest
+        sentences = [_("This page was open for too long. Send it once more.")]
         for field in form:
-            field.errors = []  # nothing else was looked at in earnest
-        flash(_("This page was open for too long. Send it once more."), "error")
-        return 400
-    for messages in form.errors.values():
-        for message in messages:
-            flash(message, "error")
-    return 200
+            field.errors = []
+    if prefers_json():
+        abort(answer_json(400, " ".join(sentences)))
+    for sentence in sentences:
+        flash(sentence, "error")
+    return 400 if is_stale else 200
 
 
 def link(endpoint: str, target: str | None = None) -> str | None:

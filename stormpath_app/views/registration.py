@@ -10,12 +10,13 @@ from ..models import Application
 from ..settings import settings
 from ..translation import gettext as _
 from .forms import RegistrationForm
-from .pages import link, next_url, render, site_url, tell, tell_errors
+from .pages import link, next_url, refuse, render, site_url, tell, tell_errors
 
 
 def register() -> ResponseReturnValue:
     """Create an account, log it in, then lead on."""
     form, target, status = RegistrationForm(), next_url(), 200
+    headers: dict[str, str] = {}
     if request.method == "POST":
         if not form.validate():
             status = tell_errors(form)
@@ -23,6 +24,7 @@ def register() -> ResponseReturnValue:
             try:
                 account = Application.current().accounts.create(form.attributes())
             except StormpathError as error:
+                status, headers = refuse(error)
                 _tell(form, error)
             else:
                 login_user(account)
@@ -35,7 +37,7 @@ def register() -> ResponseReturnValue:
         password_hint=_password_hint(),
         login_url=link("stormpath.login", target),
     )
-    return page, status
+    return page, status, headers
 
 
 def _tell(form: RegistrationForm, error: StormpathError) -> None:

@@ -20,6 +20,7 @@ from stormpath_app.errors import (
 )
 from stormpath_app.models import LoginName
 from stormpath_app.signals import user_created, user_deleted, user_updated
+from stormpath_app.transactions import atomic
 
 from ..conftest import PASSWORD
 from ..payloads import EMAIL_REJECT, EMAIL_WRONG_TYPE
@@ -225,6 +226,27 @@ def test_a_check_of_the_password_keeps_what_is_not_saved_yet(han):
     with pytest.raises(WrongPassword):
         han.check_password(OTHER)
     assert han.status == "DISABLED"
+
+
+def test_a_wrong_password_of_a_check_is_logged(han):
+    with pytest.raises(WrongPassword):
+        han.check_password(OTHER)
+    (failed,) = events("reauthentication.failed")
+    assert (failed.account_id, failed.directory_id) == (han.id, han.directory_id)
+
+
+def test_no_password_is_checked_inside_a_block_that_could_undo_its_count(han):
+    with atomic(), pytest.raises(RuntimeError, match=r"inside atomic\(\)"):
+        han.check_password(PASSWORD)
+
+
+def test_an_account_that_is_unlocked_may_be_logged_in_to_at_once(han, held_clock):
+    for _ in range(6):
+        with pytest.raises(LoginFailed):
+            User.from_login("solo", OTHER)
+    han.unlock()
+    assert User.from_login("solo", PASSWORD) is han
+    assert [event.account_id for event in events("account.unlocked")] == [han.id]
 
 
 def test_from_login_finds_the_account_by_either_name(han):

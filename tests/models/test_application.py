@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from stormpath_app import Account, Application, hashers, origin
 from stormpath_app.database import database, session
 from stormpath_app.errors import (
+    AccountAlreadyExists,
     AccountDisabled,
     AccountNotFound,
     AccountNotVerified,
@@ -23,6 +24,7 @@ from stormpath_app.errors import (
     NotReady,
     PropertyRequired,
     StormpathError,
+    TooManyAttempts,
     UnknownProperty,
     WrongPassword,
 )
@@ -34,6 +36,7 @@ from ..test_hashers import rounds
 from .test_event import events
 
 OTHER = "Kessel12.Parsecs"
+HOME = origin.Origin(address="192.0.2.1")
 LOGIN = "han@falcon.example"
 
 
@@ -202,6 +205,7 @@ def test_the_owner_is_let_in_by_either_name(application, han, login):
 NONE = ["", " ", "\0", "\ud800", "x" * 5000, "%", None, 5, ["x"], {"a": 1}, True]
 
 
+@pytest.mark.settings(STORMPATH_THROTTLE=False)
 def test_nobody_else_is_let_in_and_all_are_told_the_same(application, han, subtests):
     attempts = [
         *((LOGIN, password) for password in (*NONE, OTHER, PASSWORD.lower(), PASSWORD + " ", "x" * 1_048_576)),
@@ -268,6 +272,161 @@ def test_only_who_knows_the_password_learns_of_the_status(application, han, stat
 def test_no_login_is_tried_inside_a_block_that_could_undo_its_log(application, han):
     with atomic(), pytest.raises(RuntimeError, match="inside atomic"):
         application.authenticate_account(LOGIN, PASSWORD)
+
+
+# --- Too many attempts ---
+
+GUESS = "Wrong1.Password"
+
+
+def told(application, login, password=GUESS, who=HOME):
+    """Return what an attempt came to: the name of its error, or "in"."""
+    try:
+        with origin.acting(who):
+            application.authenticate_account(login, password)
+    except LoginFailed as error:
+        return type(error).__name__
+    return "in"
+
+
+def test_the_names_and_spellings_of_an_account_have_one_counter(application, han, held_clock):
+    for login in ("han@falcon.example", "HAN@Falcon.Example", " solo ", "SOLO", "\uff33\uff2f\uff2c\uff2f"):
+        assert told(application, login) == "WrongPassword"
+    for login in ("han@falcon.example", "Solo"):
+        assert told(application, login) == "TooManyAttempts"
+
+
+def test_a_login_that_nobody_has_is_refused_at_the_same_counts_for_as_long(application, han, held_clock):
+    def waits(login):
+        found = []
+        for _ in range(20):
+            try:
+                application.authenticate_account(login, GUESS)
+            except TooManyAttempts as error:
+                found.append((str(error), error.retry_after))
+                held_clock.forward(seconds=error.retry_after)
+            except LoginFailed as error:
+                found.append(str(error))
+        return found
+
+    assert waits("nobody") == waits("solo")
+
+
+def test_an_attempt_too_many_reaches_no_hash_and_no_log_whatever_the_password(application, han, held_clock):
+    for _ in range(5):
+        told(application, LOGIN)
+    logged = len(events())
+    with rounds() as spent:
+        assert {told(application, LOGIN, password) for password in (GUESS, PASSWORD, "", None)} == {"TooManyAttempts"}
+    assert spent == []
+    assert len(events()) == logged
+
+
+def test_after_the_wait_the_owner_is_let_in_and_the_counter_cleared(application, han, held_clock):
+    for _ in range(2):
+        for _ in range(5):
+            assert told(application, LOGIN) == "WrongPassword"
+        assert told(application, LOGIN, PASSWORD) == "TooManyAttempts"
+        held_clock.forward(seconds=1)
+        assert told(application, LOGIN, PASSWORD) == "in"
+
+
+@pytest.mark.parametrize(
+    ("status", "error"), [("DISABLED", "AccountDisabled"), ("UNVERIFIED", "AccountNotVerified"), ("ENABLED", "in")]
+)
+def test_a_right_password_is_no_failure_whatever_the_status(application, han, status, error, held_clock):
+    han.status = status
+    han.save()
+    for _ in range(12):
+        assert told(application, LOGIN, PASSWORD) == error
+    for _ in range(4):
+        assert told(application, LOGIN) == "WrongPassword"
+    assert told(application, LOGIN, PASSWORD) == error
+    assert told(application, LOGIN) == "WrongPassword"
+
+
+@pytest.mark.settings(STORMPATH_THROTTLE={"network_failures": 10})
+def test_who_logs_in_between_guesses_gains_nothing(application, han, held_clock):
+    application.accounts.create(email="greedo@rodia.example", password=OTHER)
+    outcomes = []
+    for _ in range(5):
+        outcomes += [told(application, LOGIN), told(application, "greedo@rodia.example", OTHER)]
+    assert outcomes == ["WrongPassword", "in"] * 5
+    assert told(application, LOGIN) == "TooManyAttempts"
+    for number in range(5):
+        assert told(application, f"victim{number}") == "AccountNotFound"
+    assert told(application, "another") == "TooManyAttempts"
+    assert told(application, "another", who=origin.Origin(address="198.51.100.1")) == "AccountNotFound"
+
+
+def test_two_applications_with_one_account_share_its_counter(application, han, held_clock):
+    other = Client().applications.create(name="Bar")
+    other.add_account_store(han.directory)
+    for number in range(5):
+        told((application, other)[number % 2], LOGIN)
+    assert told(application, LOGIN) == told(other, LOGIN) == "TooManyAttempts"
+
+
+def test_a_store_that_is_named_has_no_lock_of_its_own(application, han, held_clock):
+    for number in range(5):
+        with pytest.raises(WrongPassword):
+            application.authenticate_account(LOGIN, OTHER, account_store=han.directory if number % 2 else None)
+    for store in (han.directory, None):
+        with pytest.raises(TooManyAttempts):
+            application.authenticate_account(LOGIN, OTHER, account_store=store)
+
+
+def test_the_check_of_a_password_and_a_login_have_one_lock(application, han, held_clock):
+    for _ in range(3):
+        told(application, LOGIN)
+    for _ in range(2):
+        with pytest.raises(WrongPassword):
+            han.check_password(GUESS)
+    assert told(application, LOGIN, PASSWORD) == "TooManyAttempts"
+    with rounds() as spent, pytest.raises(TooManyAttempts):
+        han.check_password(PASSWORD)
+    assert spent == []
+    held_clock.forward(seconds=1)
+    han.check_password(PASSWORD)
+    for _ in range(4):
+        assert told(application, LOGIN) == "WrongPassword"
+
+
+def test_a_known_device_is_not_slowed_by_strangers_and_slows_itself_alone(application, han, held_clock):
+    device = origin.Origin(address="192.0.2.1", device=origin.Device("laptop", (han.id,)))
+    for _ in range(6):
+        told(application, LOGIN)
+    assert told(application, LOGIN, PASSWORD, device) == "in"
+    for _ in range(5):
+        assert told(application, LOGIN, GUESS, device) == "WrongPassword"
+    assert told(application, LOGIN, PASSWORD, device) == "TooManyAttempts"
+
+
+@pytest.mark.settings(STORMPATH_THROTTLE=False)
+def test_without_a_limit_a_password_may_be_guessed_without_end(application, han):
+    assert {told(application, LOGIN) for _ in range(20)} == {"WrongPassword"}
+    assert told(application, LOGIN, PASSWORD) == "in"
+
+
+@pytest.mark.settings(STORMPATH_THROTTLE={"network_failures": 3})
+def test_who_asks_for_taken_names_is_refused_after_some_and_others_are_not(application, han):
+    def create(who=HOME, **names):
+        with origin.acting(who):
+            application.accounts.create({"email": "leia@alderaan.example", "password": PASSWORD, **names})
+
+    for names in ({"email": LOGIN.upper()}, {"username": "SOLO"}, {"username": LOGIN}):
+        with pytest.raises(AccountAlreadyExists):
+            create(**names)
+    with pytest.raises(TooManyAttempts):
+        create()
+    assert told(application, "nobody") == "TooManyAttempts"
+    with atomic():  # part of something greater
+        create(email="ben@tatooine.example")
+        with pytest.raises(AccountAlreadyExists):
+            create(email=LOGIN)
+    create(origin.Origin())
+    with pytest.raises(AccountAlreadyExists):
+        create(origin.Origin(address="198.51.100.1"))
 
 
 # --- What it costs, and what it leaves ---

@@ -211,10 +211,10 @@ def test_threads_that_want_different_things_all_get_them(app):
     assert at_once(app, lambda name: create({"email": f"{name}@x.example"}), *range(8)) == ["done"] * 8
 
 
-def test_logins_at_once_are_all_let_in_and_all_logged(app, leia):
-    assert at_once(app, lambda _: User.from_login(EMAIL, PASSWORD), *range(8)) == ["done"] * 8
+def test_logins_at_once_are_let_in_as_far_as_wrong_ones_would_be_free_and_all_logged(app, leia):
+    assert at_once(app, lambda _: User.from_login(EMAIL, PASSWORD), *range(5)) == ["done"] * 5
     with app.app_context():
-        assert len(events("login.succeeded")) == 8
+        assert len(events("login.succeeded")) == 5
 
 
 # --- From an old copy ---

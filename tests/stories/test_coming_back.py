@@ -132,7 +132,7 @@ def test_the_cookies_of_a_login_are_for_the_site_alone(page, member):
     log_in(page, member)
     expect(page.get_by_role("heading", level=1)).to_have_text("Hello Leia")
     cookies = {cookie["name"]: cookie for cookie in page.context.cookies()}
-    assert cookies.keys() == {"stormpath_session", "stormpath_token", "session"}
+    assert cookies.keys() == {"stormpath_session", "stormpath_token", "stormpath_device", "session"}
     for name, cookie in cookies.items():
         kept = (cookie["httpOnly"], cookie["sameSite"], cookie["path"], cookie["secure"])
         assert kept == (True, "Lax", "/", False), name  # not secure: `manage.py run` speaks plain http

@@ -32,6 +32,21 @@ def refused_login(page: Page) -> None:
     expect(page.get_by_role("alert")).to_be_visible()
 
 
+def throttled_login(page: Page) -> None:
+    """The answer to too many attempts; how many that takes depends on how long each does."""
+    person, alert = Person(), page.get_by_role("alert")
+    page.goto("/login")
+    for number in range(20):
+        page.get_by_label("Username or Email").fill(person.email)
+        page.get_by_label("Password").fill(f"wrong {number}")
+        page.get_by_role("button", name="Log In").click()
+        expect(page.get_by_label("Password")).to_have_value("")
+        expect(alert).to_be_visible()
+        if "Too many attempts." in (alert.text_content() or ""):
+            return
+    raise AssertionError("Nobody stopped the guessing.")
+
+
 def refused_registration(page: Page) -> None:
     page.goto("/register")
     page.get_by_label("Email").fill("nowhere")
@@ -95,7 +110,15 @@ PAGES: dict[str, Callable[[Page], object]] = {
     "register": lambda page: page.goto("/register"),
     **{
         way.__name__.replace("_", " "): way
-        for way in (refused_login, refused_registration, weak_password, unanswered_form, too_much, *FOR_MEMBERS)
+        for way in (
+            refused_login,
+            throttled_login,
+            refused_registration,
+            weak_password,
+            unanswered_form,
+            too_much,
+            *FOR_MEMBERS,
+        )
     },
 }
 every_page = pytest.mark.parametrize("way", PAGES.values(), ids=PAGES)

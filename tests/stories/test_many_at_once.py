@@ -147,7 +147,8 @@ def test_over_plain_http_on_this_machine_no_cookie_is_secure(visitor):
     visitor.register(person)
     visitor = Visitor(visitor.url)
     sent = [*visitor.get("/login").headers.get_all("Set-Cookie"), *visitor.log_in(person).headers.get_all("Set-Cookie")]
-    assert {cookie.partition("=")[0] for cookie in sent} == {"session", "stormpath_session", "stormpath_token"}
+    names = {"session", "stormpath_session", "stormpath_token", "stormpath_device"}
+    assert {cookie.partition("=")[0] for cookie in sent} == names
     for cookie in sent:
         flags = {flag.strip().lower() for flag in cookie.split(";")[1:]}
         assert {"httponly", "path=/", "samesite=lax"} <= flags, cookie

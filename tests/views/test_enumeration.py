@@ -31,6 +31,9 @@ LOGINS = {
 #: Those of them that no account can ever have.
 NOBODY = {"longer than any login", "no text to store"}
 
+#: That one counts its wrong passwords with "exists".
+SHARED = {"exists, by username"}
+
 pytestmark = pytest.mark.settings(STORMPATH_BCRYPT_COST=COST, STORMPATH_ENABLE_USERNAME=True)
 
 
@@ -101,13 +104,14 @@ def test_the_right_password_costs_no_less_than_a_wrong_one(client, people, round
 def test_a_wrong_password_sends_the_same_statements_whoever_it_is_tried_on(app, client, people):
     """Each is a round trip: over a network, one more can be measured."""
     attempt(client, "nobody")  # the first request of an app also looks whether it is set up
-    sent = {}
-    for name, login in LOGINS.items():
-        if name not in NOBODY:
-            with statements(app) as seen:
-                attempt(client, login)
-            sent[name] = [re.sub(r"^(\w+).*?(stormpath_\w+).*", r"\1 \2", one, flags=re.DOTALL) for one in seen]
-    assert sent == dict.fromkeys(sent, sent["exists"])
+    for try_number in (1, 2):
+        sent = {}
+        for name, login in LOGINS.items():
+            if name not in NOBODY | SHARED:
+                with statements(app) as seen:
+                    attempt(client, login)
+                sent[name] = [re.sub(r"^(\w+).*?(stormpath_\w+).*", r"\1 \2", one, flags=re.DOTALL) for one in seen]
+        assert sent == dict.fromkeys(sent, sent["exists"]), try_number
 
 
 def test_an_older_hash_is_replaced_by_the_first_right_login_and_by_no_wrong_one(app, client, people):
@@ -122,6 +126,7 @@ def test_an_older_hash_is_replaced_by_the_first_right_login_and_by_no_wrong_one(
     assert f"r={COST}$" in stored()
 
 
+@pytest.mark.settings(STORMPATH_THROTTLE=False)
 @pytest.mark.parametrize("stored", [None, "", "x", "$2b$04$" + "." * 53, "$bcrypt-sha256$v=2,t=2b,r=4$"])
 def test_an_account_without_a_password_is_opened_by_none(app, client, people, stored):
     with app.app_context():

@@ -1,0 +1,266 @@
+"""Throttle: how many wrong passwords an account, a device and a network may have, and how long the next try waits.
+
+A try is reserved before its password is looked at, and counts as a failure until it is settled: however many come at
+one moment, no more than are free get as far as a hash. Each counter is one row, and a try that is refused changes none.
+"""
+
+import hashlib
+import ipaddress
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any, Self
+
+import sqlalchemy as sa
+from sqlalchemy import bindparam
+from sqlalchemy.dialects import mysql, postgresql, sqlite
+from sqlalchemy.exc import OperationalError
+
+from . import clock, names, origin
+from .database import UTCDateTime, exact_text, metadata, session
+from .errors import TooManyAttempts
+from .settings import THROTTLE, duration, settings
+from .transactions import after_commit, atomic, is_atomic
+
+#: Counters by their key:
+#:   account:<id>           everybody who tries the account, by whatever name and in whatever application;
+#:   account:<digest>       the same for a login that nobody has, so that it behaves alike;
+#:   device:<account>:<id>  a browser that the account logged in on before, in place of all others: strangers cannot
+#:                          slow the owner down there, and a stolen cookie buys no more than this counter;
+#:   network:<address>      failures alone, in a window of time; no success clears it.
+attempts = sa.Table(
+    "stormpath_attempts",
+    metadata,
+    sa.Column("key", exact_text(80), primary_key=True),
+    sa.Column("failures", sa.Integer, nullable=False),
+    #: Until when the next try is refused, if there are more failures than are free; of a network, its window's end.
+    sa.Column("blocked_until", UTCDateTime, nullable=False),
+    sa.Column("forget_at", UTCDateTime, nullable=False, index=True),
+)
+
+_REMEMBERED = timedelta(days=30)  # after the last try
+_RACES = 100  # lost to others one after the other: each of them was one more try
+_SWEPT = 10  # rows that are forgotten with one failure, which makes two at most
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the setting THROTTLE says.
+
+    The first `free_failures` wrong passwords in a row cost no time; then the next try waits a second, and twice as long
+    each time, up to `longest_wait`. A network may have `network_failures` in each `network_window`. Nothing reads
+    `hard_stop` yet: an account that is closed until its owner resets the password needs a way to reset it.
+    """
+
+    free_failures: int
+    longest_wait: timedelta
+    hard_stop: int
+    network_failures: int
+    network_window: timedelta
+
+    @classmethod
+    def current(cls) -> Self | None:
+        """Return the limits of the current app; None where it has none."""
+        given = settings.THROTTLE
+        if given is False:
+            return None
+        merged: dict[str, Any] = {**THROTTLE, **given}
+        for name in ("longest_wait", "network_window"):
+            merged[name] = duration(merged[name])
+        return cls(**merged)
+
+    def wait(self, failures: int) -> timedelta:
+        """Return how long the try after so many failures in a row waits."""
+        beyond = failures - self.free_failures
+        return timedelta() if beyond < 0 else min(timedelta(seconds=2 ** min(beyond, 31)), self.longest_wait)
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A try that was let through. What it came to is settled in the transaction that is open, with its line in the log.
+
+    `counter`: where it counts as a failure already; `network`: where it will, if it is one. None: nowhere.
+    """
+
+    counter: str | None = None
+    network: str | None = None
+
+    def refund(self) -> None:
+        """Clear the counter: who tried knew the password."""
+        if self.counter is not None:
+            now = clock.now()
+            session.connection().execute(_CLEAR, {"counter": self.counter, "now": now, "then": now + _REMEMBERED})
+
+    def count(self) -> None:
+        """Count the failure for the network too; some of what is old is forgotten afterwards."""
+        limits = Limits.current()
+        if limits is None or self == Attempt():
+            return
+        connection, now = session.connection(), clock.now()
+        if self.network is not None:
+            counted = {"network": self.network, "now": now, "end": now + limits.network_window}
+            connection.execute(_one_more(connection.dialect.name), counted)
+        after_commit(_sweep)
+
+
+def reserve(whose: str) -> Attempt:
+    """Let one try of a password through, and commit: it counts as a failure until it is settled.
+
+    :param whose: the account's id; `nobody(...)` for a login that no account has.
+    :raises TooManyAttempts: not now; nothing was written.
+    """
+    if is_atomic():
+        raise RuntimeError("A password cannot be tried inside atomic(): the count of a failure could be rolled back.")
+    limits = Limits.current()
+    if limits is None:
+        return Attempt()
+    attempt = _attempt(whose, origin.current())
+    for _ in range(_RACES):
+        now, seen = clock.now(), _look(attempt)
+        _refuse_blocked(attempt, seen, limits, now)
+        if _take(seen.get(attempt.counter), attempt, limits, now):
+            return attempt
+    raise TooManyAttempts
+
+
+def admit() -> Attempt:
+    """Let through what only a network can do too often, such as asking for names that are taken. Nothing is written.
+
+    Inside `atomic()` it is part of something greater, which is trusted.
+
+    :raises TooManyAttempts: the network had its failures.
+    """
+    limits = None if is_atomic() else Limits.current()
+    attempt = Attempt(network=_network(origin.current().address))
+    if limits is None or attempt.network is None:
+        return Attempt()
+    _refuse_blocked(attempt, _look(attempt), limits, clock.now())
+    return attempt
+
+
+def nobody(application_id: str, login: str) -> str:
+    """Return what stands for the account of a login that no account has, the same for each of its spellings."""
+    return _digest(application_id + (names.key(login) if names.can_be_stored(login) else login))
+
+
+def unlock(account_id: str) -> None:
+    """Clear an account's counters, those of its devices too, in the transaction that is open."""
+    devices = attempts.c.key.between(f"device:{account_id}:", f"device:{account_id};")  # ";" is what follows ":"
+    session.connection().execute(sa.delete(attempts).where((attempts.c.key == f"account:{account_id}") | devices))
+
+
+def _attempt(whose: str, who: origin.Origin) -> Attempt:
+    if who.device is not None and whose in who.device.accounts:
+        return Attempt(f"device:{whose}:{who.device.id}")
+    return Attempt(f"account:{whose}", _network(who.address))
+
+
+def _network(address: str | None) -> str | None:
+    """Return the key of an address. Of IPv6 the first half counts, as a customer has all of the second."""
+    if not address:
+        return None
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:  # a server can call its clients what it likes
+        return f"network:{_digest(address)}"
+    if isinstance(found, ipaddress.IPv6Address):
+        return f"network:{found.ipv4_mapped or ipaddress.IPv6Network((int(found), 64), strict=False)}"
+    return f"network:{found}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+# --- Reading and writing ---
+
+# Built once, as a login should cost little beside its hash.
+_LOOK = sa.select(attempts).where(attempts.c.key.in_([bindparam("counter"), bindparam("network")]))
+# No lock is held between look and change: what the row must still be like stands in the statement.
+_NEXT = sa.update(attempts).where(
+    attempts.c.key == bindparam("counter"),
+    attempts.c.failures == bindparam("seen_failures"),
+    attempts.c.forget_at == bindparam("seen_forget_at"),
+)
+# It stays: on MySQL, one of two fails who insert a row that was deleted a moment ago.
+_CLEAR = (
+    sa.update(attempts)
+    .where(attempts.c.key == bindparam("counter"))
+    .values(failures=0, blocked_until=bindparam("now"), forget_at=bindparam("then"))
+)
+_OLD = (
+    sa.select(attempts.c.key)
+    .where(attempts.c.forget_at <= bindparam("now"))
+    .order_by(attempts.c.forget_at)
+    .limit(_SWEPT)
+)
+_FORGET = sa.delete(attempts).where(
+    attempts.c.key.in_(bindparam("old", expanding=True)), attempts.c.forget_at <= bindparam("now")
+)
+
+
+def _look(attempt: Attempt) -> Mapping[str | None, Any]:
+    wanted = {"counter": attempt.counter, "network": attempt.network}
+    return {row.key: row for row in session.connection().execute(_LOOK, wanted)}
+
+
+def _refuse_blocked(attempt: Attempt, seen: Mapping[str | None, Any], limits: Limits, now: datetime) -> None:
+    free = {attempt.counter: limits.free_failures, attempt.network: limits.network_failures}
+    ends = [row.blocked_until for key, row in seen.items() if row.failures >= free[key]]
+    if ends and (end := max(ends)) > now:
+        raise TooManyAttempts(wait=end - now)
+
+
+def _take(seen: Any, attempt: Attempt, limits: Limits, now: datetime) -> bool:
+    """Count one more failure, and commit; False: another try changed the counter since it was looked at."""
+    failures = seen.failures + 1 if seen and seen.forget_at > now else 1
+    blocked_until = now + limits.wait(failures)
+    values = {"failures": failures, "blocked_until": blocked_until, "forget_at": blocked_until + _REMEMBERED}
+    with atomic() as writing:
+        connection = writing.connection()
+        if seen is None:
+            written = connection.execute(_first(connection.dialect.name), {"key": attempt.counter, **values})
+        else:
+            known = {"counter": seen.key, "seen_failures": seen.failures, "seen_forget_at": seen.forget_at}
+            written = connection.execute(_NEXT, {**known, **values})
+    return written.rowcount == 1
+
+
+def _sweep() -> None:
+    """Forget some of what is old, and commit. Best effort: the next failure does it again."""
+    now = clock.now()
+    if old := session.connection().scalars(_OLD, {"now": now}).all():
+        with suppress(OperationalError), atomic() as writing:  # two who sweep at once may be in each other's way
+            writing.connection().execute(_FORGET, {"old": old, "now": now})
+
+
+@cache
+def _first(dialect: str) -> Any:
+    """Return the statement that begins a counter, unless it is there."""
+    if dialect in _MYSQL:
+        begin = sa.insert(attempts).prefix_with("IGNORE")
+    else:
+        begin = _INSERT[dialect](attempts).on_conflict_do_nothing()
+    return begin.execution_options(preserve_rowcount=True)
+
+
+@cache
+def _one_more(dialect: str) -> Any:
+    """Return the statement that counts a network's failure, in the window that is open or in a new one."""
+    end, is_open = bindparam("end", type_=UTCDateTime), attempts.c.forget_at > bindparam("now")
+    first = {"key": bindparam("network"), "failures": 1, "blocked_until": end, "forget_at": end}
+    # In this order: MySQL looks at what it has just set.
+    more = {
+        "failures": sa.case((is_open, attempts.c.failures + 1), else_=1),
+        "blocked_until": sa.case((is_open, attempts.c.blocked_until), else_=end),
+        "forget_at": sa.case((is_open, attempts.c.forget_at), else_=end),
+    }
+    if dialect in _MYSQL:
+        return mysql.insert(attempts).values(first).on_duplicate_key_update(list(more.items()))
+    return _INSERT[dialect](attempts).values(first).on_conflict_do_update(index_elements=["key"], set_=more)
+
+
+_MYSQL = frozenset({"mysql", "mariadb"})
+_INSERT: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
