@@ -99,7 +99,7 @@ class Resource(Base):
     def id_in(cls, href: str) -> str | None:
         """Return the id at the end of a href of such a resource, on whatever host; None in any other text."""
         before, _slash, wanted = href.rpartition("/")
-        return wanted if wanted and before.endswith(f"/v1/{cls.collection}") else None
+        return wanted if wanted.isalnum() and before.endswith(f"/v1/{cls.collection}") else None
 
     @classmethod
     def get(cls, href: str) -> Self:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from .. import names
 from ..database import session
-from ..errors import AlreadyExists, DirectoriesDiffer, ResourceNotFound
+from ..errors import AlreadyExists, DirectoriesDiffer, InvalidFormat, ResourceNotFound
 from . import event
 from .base import ENABLED, Id, Key, Resource, changed, status
 from .collection import Collection
@@ -42,7 +42,10 @@ class Group(Resource):
 
     @validates("name")
     def _check_name(self, _key: str, value: object) -> str:
-        self.name_key = names.key(name := names.text(self.thing, "name", value, required=True) or "")
+        name = names.text(self.thing, "name", value, required=True) or ""
+        if self.id_in(name):  # it would pass for the group of that href
+            raise InvalidFormat(self.thing, "name")
+        self.name_key = names.key(name)
         return name
 
     @validates("description")
