@@ -280,6 +280,20 @@ def test_the_first_password_of_a_block_is_hashed_before_the_write_lock_is_taken(
     assert locked == [False]
 
 
+# --- What waits in the host's session ---
+
+
+def test_a_row_of_the_host_that_cannot_be_written_is_not_the_verbs_mistake(context):
+    leia = create(context)
+    pilots = context.manager.application.groups.create(name="pilots")
+    for verb in (leia.save, leia.delete, lambda: leia.add_group(pilots)):
+        context.db.session.add(context.Order())
+        leia.given_name = "General"
+        with pytest.raises(sa.exc.IntegrityError):
+            verb()
+        context.db.session.rollback()
+
+
 # --- What is set and not saved ---
 
 
@@ -330,6 +344,23 @@ def test_an_account_that_is_deleted_takes_all_of_ours_with_it(context, heard):
     assert heard == [("user-created", 1), ("user-deleted", 0)]
     create(context).directory.delete()
     assert [context.count(table) for table in (Account.__table__, LoginName.__table__)] == [0, 0]
+
+
+def test_a_row_that_the_host_deletes_before_the_commit_keeps_no_account(context):
+    leia = create(context)
+    order = context.Order(what="a droid", account_id=leia.id)
+    context.db.session.add(order)
+    context.db.session.commit()
+    context.db.session.delete(order)
+    leia.delete()
+    assert (context.count(Account.__table__), context.count(context.Order.__table__)) == (0, 0)
+
+
+def test_an_account_that_the_hosts_session_deletes_frees_its_names_too(context):
+    context.db.session.delete(create(context))
+    context.db.session.commit()
+    assert [context.count(table) for table in (Account.__table__, LoginName.__table__)] == [0, 0]
+    assert create(context).email == LEIA["email"]
 
 
 def test_an_account_that_is_deleted_is_logged_out(host, register):
