@@ -68,12 +68,21 @@ def enforce_foreign_keys(host):
     return host
 
 
+def begin_by_event(host):
+    """Do what SQLAlchemy's manual tells those who need savepoints on SQLite."""
+    with host.app.app_context():
+        engine = host.db.engine
+    sa.event.listen(engine, "connect", lambda connection, _r: setattr(connection, "isolation_level", None))
+    sa.event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+    return host
+
+
 def new_database(request, server):
     return request.getfixturevalue(f"{server}_server").new_database()
 
 
 @pytest.fixture(
-    params=["file", "foreign keys", "memory", "nothing expires", "manager first", "postgresql", "mariadb"],
+    params=["file", "foreign keys", "begin", "memory", "nothing expires", "manager first", "postgresql", "mariadb"],
 )
 def host(request, tmp_path):
     """Return a shop, in each way that people write one."""
@@ -82,6 +91,7 @@ def host(request, tmp_path):
         "mariadb": lambda: Host(tmp_path, new_database(request, "mariadb")),
         "file": lambda: Host(tmp_path),
         "foreign keys": lambda: enforce_foreign_keys(Host(tmp_path)),
+        "begin": lambda: begin_by_event(Host(tmp_path)),
         "memory": lambda: Host(tmp_path, "sqlite://"),
         "nothing expires": lambda: Host(tmp_path, session_options={"expire_on_commit": False, "autoflush": False}),
         "manager first": lambda: Host(tmp_path, order=0),
@@ -156,7 +166,7 @@ def test_a_signed_in_page_costs_one_statement_there_too(host, register):
         engine = host.db.engine
     sa.event.listen(engine, "before_cursor_execute", lambda *sent: seen.append(sent[2]))
     assert client.get("/name").text == "Leia"
-    assert len(seen) == 1
+    assert len([statement for statement in seen if statement != "BEGIN"]) == 1
 
 
 def test_wrong_passwords_and_taken_addresses_are_refused_and_logged_there_too(context):
