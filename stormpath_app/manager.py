@@ -251,9 +251,11 @@ class StormpathManager:
         after a form it sends them on, so the sentence is flashed, for whichever page they see next.
         """
         if not user.is_authenticated:
-            return self._refuse(401, _("Log in first."), _("Log in to open this page."))
+            lost = _("What you sent was not saved. Log in, then send it once more.")
+            return self._refuse(401, _("Log in first."), _("Log in to open this page.") if _is_look() else lost)
         reason = _("Your account may not do this.")
-        return self._refuse(403, reason, None if _is_look() else reason, "warning")
+        lost = _("What you sent was not saved. Log in with another account to send it.")
+        return self._refuse(403, reason, None if _is_look() else f"{reason} {lost}", "warning")
 
     def _ask_for_the_password(self) -> Response:
         """Send a person whose login is not fresh there, where the password is asked for again."""
@@ -263,7 +265,8 @@ class StormpathManager:
                 " leave: use stormpath_app's `fresh_login_required` and `login_fresh`."
             )
         sentence = _("Enter your password again to open this page.")
-        return self._refuse(401, sentence, sentence, mark=AGAIN)
+        lost = _("What you sent was not saved. Enter your password again, then send it once more.")
+        return self._refuse(401, sentence, sentence if _is_look() else lost, mark=AGAIN)
 
     @staticmethod
     def _refuse(

@@ -14,6 +14,7 @@ from .conftest import PASSWORD, make_app, statements, token as form_token
 from .devices import browser, close, cookies, is_in, login
 
 AGAIN = "Enter your password again to open this page."
+LOST = "What you sent was not saved. Enter your password again, then send it once more."
 
 
 @pytest.fixture(autouse=True)
@@ -207,8 +208,15 @@ def test_who_sends_a_form_too_late_is_asked_and_led_home_as_no_link_sends_it_aga
     answer = stale.post("/safe")
     assert answer.location == "/login?again=1"
     _where, found = page(stale, answer.location)
-    assert AGAIN in found.text
+    assert found.select_one("[role=status]").text.strip() == LOST
     assert send(stale, answer.location).location == "/"
+
+
+def test_who_would_rather_not_is_shown_the_way_back_however_often_they_tried(stale):
+    where = stale.get("/safe").location
+    for found in (page(stale, where)[1], BeautifulSoup(send(stale, where, password="wrong").text, "html.parser")):
+        assert found.find("a", string="Back to My Application")["href"] == "/"
+        assert not found.find("a", string="Create an Account")
 
 
 @pytest.mark.parametrize(("who", "sentence"), [("client", "Log in first."), ("stale", AGAIN)])
