@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from .. import hashers, names, throttle
 from ..database import session
@@ -15,7 +15,6 @@ from ..errors import (
     AccountNotFound,
     AccountNotVerified,
     AccountStoreNotMapped,
-    AlreadyExists,
     ApplicationDisabled,
     DefaultAccountStoreDisabled,
     DefaultGroupStoreDisabled,
@@ -33,11 +32,12 @@ from ..transactions import atomic, is_atomic, release
 from . import event, session as sessions
 from .account import FRESH, Account
 from .account_store_mapping import AccountStoreMapping
-from .base import DISABLED, ENABLED, UNVERIFIED, Id, Key, Resource, changed, merge, status
+from .base import DISABLED, ENABLED, UNVERIFIED, Id, changed, merge
 from .collection import Collection
 from .directory import Directory
 from .group import Group
 from .login_name import LoginName
+from .named import Named
 from .tenant import Tenant
 
 
@@ -48,19 +48,15 @@ class AuthenticationResult:
     account: Account
 
 
-class Application(Resource):
+class Application(Named):
     """What accounts log in to. Its account stores are asked in the order of their `list_index`."""
 
     __tablename__ = "stormpath_applications"
     __table_args__ = (sa.UniqueConstraint("name_key", "tenant_id"),)
     thing, collection = "Application", "applications"
-    writable = frozenset({"name", "description", "status"})
+    longest_description = 4000
 
     tenant_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("stormpath_tenants.id"))
-    name: Mapped[str] = mapped_column(sa.String(names.LONGEST))
-    name_key: Mapped[str] = mapped_column(Key)
-    description: Mapped[str | None] = mapped_column(sa.String(4000))
-    status: Mapped[str] = mapped_column(sa.String(16), default=ENABLED)
 
     account_store_mappings: Mapped[list[AccountStoreMapping]] = relationship(
         order_by=(AccountStoreMapping.list_index, AccountStoreMapping.id),
@@ -124,19 +120,6 @@ class Application(Resource):
             f"There is no application {settings.APPLICATION!r}; the database has: {listed}."
             " Set STORMPATH_APPLICATION to one of them."
         )
-
-    @validates("name")
-    def _check_name(self, _key: str, value: object) -> str:
-        self.name_key = names.key(name := names.text(self.thing, "name", value, required=True) or "")
-        return name
-
-    @validates("description")
-    def _check_description(self, _key: str, value: object) -> str | None:
-        return names.text(self.thing, "description", value, longest=4000, lines=True)
-
-    @validates("status")
-    def _check_status(self, _key: str, value: object) -> str:
-        return status(self.thing, value)
 
     # --- Account stores ---
 
@@ -319,11 +302,6 @@ class Application(Resource):
 
     def _before_delete(self) -> None:
         event.record("application.deleted", application_id=self.id, name=self.name)
-
-    def taken(self) -> AlreadyExists | None:
-        """Return the error for a name that another application has; None where it is free."""
-        other = sa.select(Application.id).where(Application.name_key == self.name_key, Application.id != self.id)
-        return AlreadyExists(self.thing, "name") if session.scalar(other) else None
 
 
 def _open(mapping: AccountStoreMapping | None, none: type[StormpathError], closed: type[StormpathError]) -> Directory:
