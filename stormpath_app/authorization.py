@@ -1,6 +1,6 @@
 """May they? What a view asks for before it runs."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import wraps
 from typing import ParamSpec
 
@@ -13,9 +13,12 @@ from .models import Group
 from .models.group import references
 
 P = ParamSpec("P")
+#: A view as Flask takes it, async or not; and what becomes of it behind a door.
+View = Callable[P, ResponseReturnValue | Awaitable[ResponseReturnValue]]
+Guarded = Callable[P, ResponseReturnValue]
 
 
-def login_required(view: Callable[P, ResponseReturnValue]) -> Callable[P, ResponseReturnValue]:
+def login_required(view: View[P]) -> Guarded[P]:
     """Let nobody into the view who is not logged in; they are sent to the login page and then back.
 
     With TESTING on, or LOGIN_DISABLED, everybody is let in; `LOGIN_DISABLED = False` enforces in tests too. Answers are
@@ -24,7 +27,7 @@ def login_required(view: Callable[P, ResponseReturnValue]) -> Callable[P, Respon
     return _guarded(view, _refuse_strangers)
 
 
-def fresh_login_required(view: Callable[P, ResponseReturnValue]) -> Callable[P, ResponseReturnValue]:
+def fresh_login_required(view: View[P]) -> Guarded[P]:
     """Let nobody into the view whose password was not given on this device in the last STORMPATH_FRESH_FOR.
 
     Who is logged in is asked for it again, then led back; all else is as with `login_required`.
@@ -35,7 +38,7 @@ def fresh_login_required(view: Callable[P, ResponseReturnValue]) -> Callable[P, 
 def groups_required(
     groups: Iterable[Group | str],
     all: bool = True,  # noqa: A002 - Stormpath's word
-) -> Callable[[Callable[P, ResponseReturnValue]], Callable[P, ResponseReturnValue]]:
+) -> Callable[[View[P]], Guarded[P]]:
     """Let nobody into the view who is not in the groups; who is logged in is told that it takes another account.
 
     A DISABLED group lets nobody in. For the rest it is as `login_required`, and costs no statement more.
@@ -61,9 +64,7 @@ def is_enforced() -> bool:
     return not (current_app.testing if disabled is None else disabled)
 
 
-def _guarded(
-    view: Callable[P, ResponseReturnValue], refuse: Callable[[], ResponseReturnValue | None]
-) -> Callable[P, ResponseReturnValue]:
+def _guarded(view: View[P], refuse: Callable[[], ResponseReturnValue | None]) -> Guarded[P]:
     """Ask `refuse` before the view: what it returns is the answer, None lets in."""
 
     @wraps(view)

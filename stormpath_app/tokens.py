@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 
 from flask import current_app
@@ -28,7 +29,7 @@ def keys(purpose: str) -> list[bytes]:
     if not current_app.secret_key:
         raise NotReady(["SECRET_KEY is not set."])
     secrets = [current_app.secret_key, *filter(None, current_app.config.get("SECRET_KEY_FALLBACKS") or ())]
-    return [hmac.digest(_bytes(secret), f"stormpath_app: {purpose}".encode(), "sha256") for secret in secrets]
+    return [_derive(secret, purpose) for secret in secrets]
 
 
 def sign(purpose: str, value: Any) -> str:
@@ -54,5 +55,7 @@ def _serializer(purpose: str) -> URLSafeTimedSerializer:
     )
 
 
-def _bytes(secret: str | bytes) -> bytes:
-    return secret if isinstance(secret, bytes) else secret.encode("utf-8", "surrogatepass")
+@lru_cache(maxsize=64)  # every signed-in page needs one
+def _derive(secret: str | bytes, purpose: str) -> bytes:
+    key = secret if isinstance(secret, bytes) else secret.encode("utf-8", "surrogatepass")
+    return hmac.digest(key, f"stormpath_app: {purpose}".encode(), "sha256")

@@ -13,15 +13,19 @@ from stormpath_app import (
     Account,
     Application,
     Directory,
+    Group,
     StormpathError,
     StormpathManager,
     User,
+    fresh_login_required,
+    groups_required,
+    login_fresh,
     login_required,
     login_user,
     logout_user,
 )
-from stormpath_app.errors import LoginFailed, PasswordRefused
-from stormpath_app.models import AuthenticationResult, Client, Tenant
+from stormpath_app.errors import LoginFailed, PasswordRefused, PointedAt, TooManyAttempts
+from stormpath_app.models import AuthenticationResult, Client, GroupMembership, Tenant
 
 app = Flask(__name__)
 db = SQLAlchemy()
@@ -32,6 +36,33 @@ manager = StormpathManager(app, db=db)
 @login_required
 def home() -> str:
     return "Hello"
+
+
+@app.get("/orders/<int:number>")
+@groups_required(["admins", "pilots"], all=False)
+def order(number: int) -> tuple[str, int]:
+    return f"Order {number}", 200
+
+
+@app.post("/leave")
+@fresh_login_required
+async def leave() -> dict[str, bool]:
+    return {"fresh": login_fresh()}
+
+
+def groups(account: Account) -> None:
+    group = manager.application.groups.create({"name": "admins"})
+    assert_type(group, Group)
+    assert_type(account.add_group(group), GroupMembership)
+    assert_type(account.has_group("admins"), bool)
+    assert_type(account.has_groups([group, "pilots"], all=False), bool)
+    assert_type(list(account.groups), list[Group])
+    assert_type(list(group.accounts), list[Account])
+    account.remove_group(group.href)
+    try:
+        account.delete()
+    except PointedAt as error:
+        assert_type(error.tables, list[str])
 
 
 def resources() -> Iterator[object]:
@@ -56,6 +87,9 @@ def resources() -> Iterator[object]:
 def log_in() -> str:
     try:
         result = manager.application.authenticate_account("han@falcon.example", "x")
+    except TooManyAttempts as error:
+        assert_type(error.retry_after, int)
+        return error.message
     except LoginFailed as error:
         assert_type(error.message, str)
         return error.user_message

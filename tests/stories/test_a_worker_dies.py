@@ -142,6 +142,6 @@ def test_members_their_groups_and_the_hosts_own_rows_are_wholly_there_or_not_at_
     for answer, state in zip(answers, found, strict=True):
         assert state in _STATES
         if answer is not None:
-            assert (answer.text, state) == ("Upgraded", _STATES[2])
+            assert (answer.text, state) == ("Upgraded", _STATES[2]), shop.log
     assert shop.rows("PRAGMA integrity_check") == [("ok",)]
     assert shop.rows("PRAGMA foreign_key_check") == []

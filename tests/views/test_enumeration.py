@@ -101,10 +101,10 @@ def test_the_right_password_costs_no_less_than_a_wrong_one(client, people, round
         client.delete_cookie("__Host-stormpath_token")
 
 
-def test_a_wrong_password_sends_the_same_statements_whoever_it_is_tried_on(app, client, people):
+def test_a_wrong_password_sends_the_same_statements_whoever_it_is_tried_on(app, client, people, held_clock):
     """Each is a round trip: over a network, one more can be measured."""
     attempt(client, "nobody")  # the first request of an app also looks whether it is set up
-    for try_number in (1, 2):
+    for try_number in range(1, 8):  # the last of them are refused
         sent = {}
         for name, login in LOGINS.items():
             if name not in NOBODY | SHARED:
