@@ -16,28 +16,23 @@ from ..errors import (
     AccountNotVerified,
     AccountStoreNotMapped,
     ApplicationDisabled,
-    DefaultAccountStoreDisabled,
-    DefaultGroupStoreDisabled,
     DirectoryNameTaken,
     LoginFailed,
     NoAccountStores,
-    NoDefaultAccountStore,
-    NoDefaultGroupStore,
     NotReady,
-    StormpathError,
     TooManyAttempts,
 )
 from ..settings import settings
 from ..transactions import atomic, is_atomic, release
 from . import event, session as sessions
 from .account import FRESH, Account
+from .account_store_holder import AccountStoreHolder
 from .account_store_mapping import AccountStoreMapping
 from .base import DISABLED, ENABLED, UNVERIFIED, Id, changed, merge
 from .collection import Collection
 from .directory import Directory
 from .group import Group
 from .login_name import LoginName
-from .named import Named
 from .tenant import Tenant
 
 
@@ -48,7 +43,7 @@ class AuthenticationResult:
     account: Account
 
 
-class Application(Named):
+class Application(AccountStoreHolder):
     """What accounts log in to. Its account stores are asked in the order of their `list_index`."""
 
     __tablename__ = "stormpath_applications"
@@ -120,55 +115,6 @@ class Application(Named):
             f"There is no application {settings.APPLICATION!r}; the database has: {listed}."
             " Set STORMPATH_APPLICATION to one of them."
         )
-
-    # --- Account stores ---
-
-    def add_account_store(self, store: Directory, *, is_default: bool = False) -> AccountStoreMapping:
-        """Map an account store behind those there are, and commit.
-
-        :param is_default: whether new accounts and groups go there.
-        :raises AccountStoreAlreadyMapped: it is mapped already.
-        """
-        with atomic():
-            others = self.account_store_mappings
-            mapping = AccountStoreMapping(
-                application_id=self.id,
-                directory_id=store.id,
-                account_store=store,
-                list_index=max((other.list_index for other in others), default=-1) + 1,
-                is_default_account_store=is_default,
-                is_default_group_store=is_default,
-            )
-            for other in others if is_default else ():
-                other.is_default_account_store = other.is_default_group_store = False
-                other.save()
-            mapping.save()
-            session.expire(self, ["account_store_mappings"])
-        return mapping
-
-    @property
-    def default_account_store_mapping(self) -> AccountStoreMapping | None:
-        """The mapping whose account store gets new accounts; None where there is none."""
-        return next((mapping for mapping in self.account_store_mappings if mapping.is_default_account_store), None)
-
-    @property
-    def default_group_store_mapping(self) -> AccountStoreMapping | None:
-        """The mapping whose account store gets new groups; None where there is none."""
-        return next((mapping for mapping in self.account_store_mappings if mapping.is_default_group_store), None)
-
-    def default_account_store(self) -> Directory:
-        """Return the place for new accounts.
-
-        :raises NoDefaultAccountStore, DefaultAccountStoreDisabled: there is none, or it is closed.
-        """
-        return _open(self.default_account_store_mapping, NoDefaultAccountStore, DefaultAccountStoreDisabled)
-
-    def default_group_store(self) -> Directory:
-        """Return the place for new groups.
-
-        :raises NoDefaultGroupStore, DefaultGroupStoreDisabled: there is none, or it is closed.
-        """
-        return _open(self.default_group_store_mapping, NoDefaultGroupStore, DefaultGroupStoreDisabled)
 
     # --- Accounts and groups ---
 
@@ -302,15 +248,6 @@ class Application(Named):
 
     def _before_delete(self) -> None:
         event.record("application.deleted", application_id=self.id, name=self.name)
-
-
-def _open(mapping: AccountStoreMapping | None, none: type[StormpathError], closed: type[StormpathError]) -> Directory:
-    """Return the account store of a mapping, or raise the error for why it takes nothing new."""
-    if mapping is None:
-        raise none
-    if mapping.account_store.status != ENABLED:
-        raise closed
-    return mapping.account_store
 
 
 def _new_directory(application: Application, name: bool | str) -> Directory:
