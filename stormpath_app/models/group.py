@@ -12,7 +12,7 @@ from ..errors import DirectoriesDiffer, ResourceNotFound
 from . import event
 from .base import Id, Resource, changed
 from .collection import Collection
-from .group_membership import GroupMembership, told
+from .group_membership import GroupMembership, known_groups
 from .named import Named
 
 if TYPE_CHECKING:
@@ -85,13 +85,13 @@ class Group(Named):
             self._record("group.updated", changed={name: what[name] for name in sorted(what.keys() & self.writable)})
 
     def _after_save(self, _what: object) -> None:
-        told().clear()
+        known_groups().clear()
 
     def _before_delete(self) -> None:
         self._record("group.deleted")
 
     def _after_delete(self) -> None:
-        told().clear()
+        known_groups().clear()
 
     def _record(self, kind: str, **details: Any) -> None:
         event.record(kind, directory_id=self.directory_id, group_id=self.id, name=self.name, **details)
