@@ -21,10 +21,11 @@ from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.orm import Session
 
 from . import installation, origin, settings
-from .authentication import SessionManager, Stranger, device, finish_response, signed_in_id, user
+from .authentication import device, finish_response, signed_in_id, user
 from .cli import stormpath_commands
 from .database import database, session
 from .errors import NotReady
+from .login_manager import SessionManager, Stranger
 from .models import Account, Application, Client
 from .settings import Problem
 from .transactions import atomic, tell
