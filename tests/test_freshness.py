@@ -13,6 +13,9 @@ from stormpath_app.models import Tenant
 from .conftest import PASSWORD, make_app, statements, token as form_token
 from .devices import browser, close, cookies, is_in, login
 
+# Before somebody logs in: the time is held, and the page is there.
+pytestmark = pytest.mark.usefixtures("does", "held_clock")
+
 AGAIN = "Enter your password again to open this page."
 LOST = "What you sent was not saved. Enter your password again, then send it once more."
 
@@ -25,25 +28,6 @@ def door(app):
     @fresh_login_required
     def safe():
         return f"Safe of {user.given_name if user.is_authenticated else 'nobody'}"
-
-
-@pytest.fixture
-def does(app):
-    """Return a list that takes what the host's page `/do` does."""
-    bodies = []
-
-    @app.get("/do")
-    def do():
-        return bodies[-1]()
-
-    return bodies
-
-
-@pytest.fixture
-def member(does, held_clock, client, account, log_in):
-    """Return the browser of Han, who is logged in."""
-    log_in(client)
-    return client
 
 
 @pytest.fixture
