@@ -97,30 +97,33 @@ def _facts() -> list[tuple[str, object]]:
     return [(label, value) for label, value in found if value]
 
 
+def _command(*words: str) -> str:
+    """Return a command that can be pasted into a shell, whatever an address or a name holds."""
+    return shlex.join(("python", "manage.py", *words))
+
+
 def _group_command() -> str | None:
     """Return the command that comes next: a group first, then this person in it; None where that is done."""
     group = next(iter(user.directory.groups), None)
     if group is None:
-        return "create-group admins"
-    return None if group.has_account(user) else f"add-to-group {user.email} {shlex.quote(group.name)}"
+        return _command("create-group", "admins")
+    return None if group.has_account(user) else _command("add-to-group", user.email, group.name)
 
 
 def _links() -> list[dict[str, str | None]]:
     """Return what a newcomer should try, in that order."""
+    friend, deploy = _command("create-account", "friend@example.com"), _command("check", "--deploy")
     rows = [
-        (_("A page for members"), _("It asks who you are, then brings you back."), url_for("secret"), None),
-        (_("A second account"), _("The command asks for its password."), None, "create-account friend@example.com"),
+        (_("A page for members"), _("Strangers are asked to log in, then brought back."), url_for("secret"), None),
+        (_("A second account"), _("The command asks for its password."), None, friend),
     ]
     if user.is_authenticated:
         sentence = _("The command asks for it, and logs you out everywhere.")
-        rows.append((_("A new password"), sentence, None, f"set-password {user.email}"))
+        rows.append((_("A new password"), sentence, None, _command("set-password", user.email)))
         if command := _group_command():
             rows.append((_("A group"), _("A view can be for its members alone: docs/groups.md."), None, command))
     rows += [
-        (_("A site for the public"), _("The command lists what is still open here."), None, "check --deploy"),
+        (_("A site for the public"), _("The command lists what is still open here."), None, deploy),
         (_("Your own app"), _("Eight lines of Flask, and how to change every page: README.md and docs/."), None, None),
     ]
-    return [
-        {"title": title, "text": text, "url": url, "command": command and f"python manage.py {command}"}
-        for title, text, url, command in rows
-    ]
+    return [{"title": title, "text": text, "url": url, "command": command} for title, text, url, command in rows]

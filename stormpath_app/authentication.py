@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from blinker import Signal
 from flask import Flask, Request, Response, current_app, g, request, session as browser_session
-from flask_login import AnonymousUserMixin, LoginManager, current_user, user_logged_in, user_logged_out
+from flask_login import current_user, user_logged_in, user_logged_out
 from werkzeug.local import LocalProxy
 
 from . import clock, tokens
@@ -19,7 +19,6 @@ from .models import (
     AccountSession,
     ActiveSession,
     Application,
-    Claim,
     Replay,
     active_session,
     event,
@@ -231,38 +230,6 @@ def _is_ours(signal: Signal) -> bool:
 def _forget_flask_login() -> None:
     for name in ("_user_id", "_fresh", "_id", "_remember", "_remember_seconds"):
         browser_session.pop(name, None)
-
-
-class Stranger(AnonymousUserMixin):  # type: ignore[misc]
-    """Nobody: who `user` is where nobody is logged in. Its claims may be called, as an account's may."""
-
-    is_authenticated = is_active = Claim(False)
-    is_anonymous = Claim(True)
-
-    def has_group(self, group: object) -> bool:
-        """False: nobody is in no group."""
-        return False
-
-    in_group = has_group
-
-    def has_groups(self, groups: object, all: bool = True) -> bool:  # noqa: A002 - Stormpath's word
-        """False: nobody is in no group."""
-        return False
-
-
-class SessionManager(LoginManager):  # type: ignore[misc] # Flask-Login has no types
-    """Flask-Login's manager, which finds people by our sessions alone.
-
-    Its own would look at its remember cookie first; one that another app of the same host left would lock people out.
-    """
-
-    def _load_user(self) -> None:
-        current_app.extensions["stormpath"].require_ready()
-        self._update_request_context_with_user(load_user(request))
-
-    def _update_remember_cookie(self, response: Response) -> Response:
-        """Leave the browser's session alone: looking at it would make every answer vary by cookie."""
-        return response
 
 
 # --- Account to cookies ---

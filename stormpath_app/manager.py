@@ -6,40 +6,30 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
-from urllib.parse import quote
 
 from flask import (
     Blueprint,
     Flask,
-    abort,
     current_app,
-    flash,
     g,
     has_app_context,
     has_request_context,
-    redirect,
     request,
-    session as browser_session,
 )
 from flask_login import AnonymousUserMixin
-from flask_login.utils import login_url
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.orm import Session
-from werkzeug.routing import BuildError
-from werkzeug.wrappers import Response
 
 from . import installation, origin, settings
-from .authentication import SessionManager, Stranger, device, finish_response, login_fresh, signed_in_id, user
+from .authentication import device, finish_response, signed_in_id, user
 from .cli import stormpath_commands
 from .database import database, session
 from .errors import NotReady
+from .login_manager import SessionManager, Stranger
 from .models import Account, Application, Client
 from .settings import Problem
 from .transactions import atomic, tell
-from .translation import gettext as _
-from .views import ADDRESSES, VIEWS, answer_not_ready, create_blueprint, is_static
-from .views.login import AGAIN
-from .views.pages import answer_json, prefers_json
+from .views import ADDRESSES, VIEWS, answer_not_ready, create_blueprint, doors, is_static
 
 # The database stands below what sets it up.
 database.set_up_memory = installation.set_up
@@ -155,8 +145,8 @@ class StormpathManager:
         self.login_manager.session_protection = None  # our sessions are records of our own
         self.login_manager.login_view = "stormpath.login"
         self.login_manager.anonymous_user = Stranger
-        self.login_manager.unauthorized_handler(self._send_to_login)
-        self.login_manager.needs_refresh_handler(self._ask_for_the_password)
+        self.login_manager.unauthorized_handler(doors.send_to_login)
+        self.login_manager.needs_refresh_handler(doors.ask_for_the_password)
         if app is not None:
             self.init_app(app)
 
@@ -242,55 +232,6 @@ class StormpathManager:
         """Return every mistake in the current app's settings, schema and application."""
         return _state().check()
 
-    # --- Who must log in ---
-
-    def _send_to_login(self) -> Response:
-        """Send a person to the login page, which leads back.
-
-        Who is logged in comes here too, with an account that may not enter. The login page then asks for another one;
-        after a form it sends them on, so the sentence is flashed, for whichever page they see next.
-        """
-        if not user.is_authenticated:
-            return self._refuse(401, _("Log in first."), _("Log in to open this page."))
-        reason = _("Your account may not do this.")
-        return self._refuse(403, reason, None if _is_look() else reason, "warning")
-
-    def _ask_for_the_password(self) -> Response:
-        """Send a person whose login is not fresh there, where the password is asked for again."""
-        if login_fresh():
-            raise RuntimeError(
-                "Flask-Login's `fresh_login_required` looks for a mark in the browser's session that our logins do not"
-                " leave: use stormpath_app's `fresh_login_required` and `login_fresh`."
-            )
-        sentence = _("Enter your password again to open this page.")
-        return self._refuse(401, sentence, sentence, mark=AGAIN)
-
-    @staticmethod
-    def _refuse(
-        status: int, for_programs: str, sentence: str | None, category: str = "message", *, mark: str | None = None
-    ) -> Response:
-        """Answer with a redirect to the login page, which leads back, unless a form was sent: no link repeats that."""
-        if prefers_json():
-            return answer_json(status, for_programs)
-        try:
-            login_view = current_app.login_manager.login_view or ""  # type: ignore[attr-defined]
-            where = login_url(login_view, next_url=_here() if _is_look() else None)
-        except BuildError:
-            abort(status)
-        if sentence:
-            _flash_once(sentence, category)
-        return redirect(f"{where}{'&' if '?' in where else '?'}{mark}=1" if mark else where)
-
-
-def _is_look() -> bool:
-    return request.method in {"GET", "HEAD"}
-
-
-def _flash_once(sentence: str, category: str = "message") -> None:
-    """Flash a sentence, unless it waits to be shown already."""
-    if sentence not in [text for _category, text in browser_session.get("_flashes", [])]:
-        flash(sentence, category)
-
 
 def _tell_the_rest(_error: BaseException | None) -> None:
     """Send the signals of what a host committed with `with db.session.begin()`, where nothing could be sent yet."""
@@ -315,17 +256,6 @@ class _FirstRequest:
 def _state() -> State:
     state: State = current_app.extensions["stormpath"]
     return state
-
-
-def _here() -> str:
-    """Return the address that was asked for, without scheme and host, as it travels: percent-encoded."""
-    query = request.query_string.decode("latin-1")
-    path = quote(f"{request.script_root}{request.path}", safe=_IN_PATHS)
-    return f"{path}?{quote(query, safe=_IN_QUERIES)}" if query else path
-
-
-_IN_PATHS = "/:;=@!$&'()*+,~"
-_IN_QUERIES = f"{_IN_PATHS}?%"
 
 
 def _origin_of_request() -> origin.Origin | None:

@@ -154,6 +154,25 @@ def log_in() -> Callable[..., Any]:
 
 
 @pytest.fixture
+def member(client: FlaskClient, account: dict[str, str], log_in: Callable[..., Any]) -> FlaskClient:
+    """Return the browser of Han, who is logged in."""
+    log_in(client)
+    return client
+
+
+@pytest.fixture
+def does(app: Flask) -> list[Callable[[], Any]]:
+    """Return a list that takes what the host's page `/do` does; it must be there before the first request."""
+    bodies: list[Callable[[], Any]] = []
+
+    @app.get("/do")
+    def do() -> Any:
+        return bodies[-1]()
+
+    return bodies
+
+
+@pytest.fixture
 def register() -> Callable[..., Any]:
     """Return a function that sends the registration form of a browser and returns the answer."""
 

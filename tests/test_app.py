@@ -1,6 +1,7 @@
 """The runnable site: what a stranger and a member see, and when it refuses to start."""
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -61,7 +62,7 @@ def test_a_member_sees_the_account_and_a_way_out(client, account, log_in):
     facts = dict(zip(texts(answer, "dt"), texts(answer, "dd"), strict=True))
     assert (facts["Name"], facts["Email"], facts["Username"]) == ("Han Solo", "han@falcon.example", "solo")
     assert facts["Directory"] == "My Application Directory"
-    assert "python manage.py set-password han@falcon.example" in answer.text
+    assert "python manage.py set-password han@falcon.example" in texts(answer, "code")
     way_out = soup(answer).select_one("form[action='/logout']")
     data = {"csrf_token": way_out.select_one("[name=csrf_token]")["value"]}
     assert client.post("/logout", data=data).location == "/"
@@ -85,6 +86,14 @@ def test_a_member_sees_the_groups_and_the_command_that_comes_next(app, client, a
     both = groups(lambda directory: directory.groups.create(name="<crew>").add_account("solo"))
     assert both == ("free users, <crew>", [])
     assert not [text for text in texts(app.test_client().get("/"), "code") if "group" in text]
+
+
+def test_a_command_can_be_pasted_into_a_shell_whatever_a_name_holds(app, client, log_in):
+    with app.app_context():
+        Account.create("o'`ls`&@falcon.example", PASSWORD)
+    log_in(client, "o'`ls`&@falcon.example")
+    [command] = [text for text in texts(client.get("/"), "code") if "set-password" in text]
+    assert shlex.split(command) == ["python", "manage.py", "set-password", "o'`ls`&@falcon.example"]
 
 
 def test_a_member_without_names_or_username_is_greeted_all_the_same(app, client, log_in):

@@ -20,13 +20,6 @@ SESSION, TOKEN = "__Host-stormpath_session", "__Host-stormpath_token"
 
 
 @pytest.fixture
-def member(client, account, log_in):
-    """Return the browser of Han, who is logged in."""
-    log_in(client)
-    return client
-
-
-@pytest.fixture
 def other_app(app, instance):
     """Return a second app on the same file, as another process has it."""
     other = make_app(instance)

@@ -13,7 +13,11 @@ from stormpath_app.models import Tenant
 from .conftest import PASSWORD, make_app, statements, token as form_token
 from .devices import browser, close, cookies, is_in, login
 
+# Before somebody logs in: the time is held, and the page is there.
+pytestmark = pytest.mark.usefixtures("does", "held_clock")
+
 AGAIN = "Enter your password again to open this page."
+LOST = "What you sent was not saved. Enter your password again, then send it once more."
 
 
 @pytest.fixture(autouse=True)
@@ -24,25 +28,6 @@ def door(app):
     @fresh_login_required
     def safe():
         return f"Safe of {user.given_name if user.is_authenticated else 'nobody'}"
-
-
-@pytest.fixture
-def does(app):
-    """Return a list that takes what the host's page `/do` does."""
-    bodies = []
-
-    @app.get("/do")
-    def do():
-        return bodies[-1]()
-
-    return bodies
-
-
-@pytest.fixture
-def member(does, held_clock, client, account, log_in):
-    """Return the browser of Han, who is logged in."""
-    log_in(client)
-    return client
 
 
 @pytest.fixture
@@ -207,8 +192,15 @@ def test_who_sends_a_form_too_late_is_asked_and_led_home_as_no_link_sends_it_aga
     answer = stale.post("/safe")
     assert answer.location == "/login?again=1"
     _where, found = page(stale, answer.location)
-    assert AGAIN in found.text
+    assert found.select_one("[role=status]").text.strip() == LOST
     assert send(stale, answer.location).location == "/"
+
+
+def test_who_would_rather_not_is_shown_the_way_back_however_often_they_tried(stale):
+    where = stale.get("/safe").location
+    for found in (page(stale, where)[1], BeautifulSoup(send(stale, where, password="wrong").text, "html.parser")):
+        assert found.find("a", string="Back to My Application")["href"] == "/"
+        assert not found.find("a", string="Create an Account")
 
 
 @pytest.mark.parametrize(("who", "sentence"), [("client", "Log in first."), ("stale", AGAIN)])

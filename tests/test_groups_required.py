@@ -15,6 +15,7 @@ from .test_authentication import SESSION
 NEEDS_ANOTHER = "This page needs another account."
 MAY_NOT = "Your account may not do this."
 LOG_IN = "Log in to open this page."
+LOST = "What you sent was not saved."
 
 
 @pytest.fixture
@@ -273,6 +274,8 @@ def test_who_looks_is_told_by_the_login_page_that_it_takes_another_account(app, 
         assert "You are logged in as han@falcon.example." in page.text
         assert LOG_IN not in page.text
         assert MAY_NOT not in page.text
+        assert "Back to My Application" in page.text
+        assert "Create an Account" not in page.text  # it would lead who is logged in straight back
     assert member.get("/login").location == "/"
 
 
@@ -309,7 +312,8 @@ def test_who_sends_is_told_on_the_page_where_the_way_ends(app, member):
     for _ in range(3):  # as a script may
         assert member.post("/door").location == "/login"
     with member.post("/door", follow_redirects=True) as page:
-        assert (page.request.path, page.text) == ("/start", f"warning: {MAY_NOT};")
+        told = f"warning: {MAY_NOT} {LOST} Log in with another account to send it.;"
+        assert (page.request.path, page.text) == ("/start", told)
     assert member.get("/start").text == ""
 
 
@@ -326,7 +330,8 @@ def test_a_stranger_who_sends_is_told_to_log_in(app, client):
     door(app)
     with client.post("/door", follow_redirects=True) as page:
         assert page.request.path == "/login"
-        assert (LOG_IN in page.text, MAY_NOT in page.text) == (True, False)
+        assert f"{LOST} Log in, then send it once more." in page.text
+        assert MAY_NOT not in page.text
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])

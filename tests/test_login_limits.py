@@ -9,12 +9,7 @@ from stormpath_app.database import database
 from .conftest import PASSWORD, make_app
 from .devices import SESSION, TOKEN, browser, close, cookies, is_in, login
 
-
-@pytest.fixture
-def member(held_clock, client, account, log_in):
-    """Return the browser of Han, who is logged in."""
-    log_in(client)
-    return client
+pytestmark = pytest.mark.usefixtures("held_clock")  # before somebody logs in
 
 
 # --- How long ---

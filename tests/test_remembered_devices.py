@@ -16,24 +16,8 @@ from stormpath_app.models import Tenant
 from .conftest import PASSWORD, statements
 from .devices import SESSION, browser, close, cookies, is_in, login, written
 
-
-@pytest.fixture
-def does(app):
-    """Return a list that takes what the host's page `/do` does."""
-    bodies = []
-
-    @app.get("/do")
-    def do():
-        return bodies[-1]()
-
-    return bodies
-
-
-@pytest.fixture
-def member(does, held_clock, client, account, log_in):
-    """Return the browser of Han, who is logged in."""
-    log_in(client)
-    return client
+# Before somebody logs in: the time is held, and the page is there.
+pytestmark = pytest.mark.usefixtures("does", "held_clock")
 
 
 # --- A token is replaced ---

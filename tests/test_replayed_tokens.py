@@ -10,24 +10,8 @@ from stormpath_app.database import database
 from .conftest import PASSWORD, make_app
 from .devices import browser, close, cookies, is_in, login, replays
 
-
-@pytest.fixture
-def does(app):
-    """Return a list that takes what the host's page `/do` does."""
-    bodies = []
-
-    @app.get("/do")
-    def do():
-        return bodies[-1]()
-
-    return bodies
-
-
-@pytest.fixture
-def member(does, held_clock, client, account, log_in):
-    """Return the browser of Han, who is logged in."""
-    log_in(client)
-    return client
+# Before somebody logs in: the time is held, and the page is there.
+pytestmark = pytest.mark.usefixtures("does", "held_clock")
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from ..database import UTCDateTime, exact_text, session
 from ..errors import AccountAlreadyExists, InvalidFormat, PropertyRequired, WrongPassword, WrongType
 from ..settings import settings
 from ..transactions import announce, atomic, release
-from . import event, session as sessions
+from . import event, login_name, session as sessions
 from .base import DISABLED, ENABLED, UNVERIFIED, Id, Resource, changed, status
 from .login_name import LoginName
 from .member import Member
@@ -302,52 +302,12 @@ class Account(Member):
     def taken(self) -> AccountAlreadyExists | None:
         """Return the error for the name that another account of the directory has; None where all are free."""
         for label, value in (("email", self.email), ("username", self.chosen_username)):
-            if value is not None:
-                owner = session.scalar(
-                    sa.select(LoginName.account_id).where(
-                        LoginName.directory_id == self.directory_id, LoginName.name_key == names.key(value)
-                    )
-                )
-                if owner not in (None, self.id):
-                    return AccountAlreadyExists(self.thing, label)
+            if value is not None and LoginName.owner(self.directory_id, value) not in (None, self.id):
+                return AccountAlreadyExists(self.thing, label)
         return None
 
 
 #: What a login is decided by.
 FRESH = (Account.password_hash, Account.password_modified_at, Account.status)
 
-
-# --- The login names follow the columns, whoever writes them ---
-
-
-def _keys(email: str | None, username: str | None) -> set[str]:
-    return {names.key(name) for name in (email, username) if name}
-
-
-@sa.event.listens_for(Account, "after_insert")
-def _add_login_names(_mapper: object, connection: sa.Connection, account: Account) -> None:
-    _write(connection, account, _keys(account.email, account.chosen_username))
-
-
-@sa.event.listens_for(Account, "after_update")
-def _move_login_names(_mapper: object, connection: sa.Connection, account: Account) -> None:
-    what = changed(account)
-    if not {"email", "chosen_username"} & what.keys():
-        return
-    before = _keys(
-        what["email"][0] if "email" in what else account.email,
-        what["chosen_username"][0] if "chosen_username" in what else account.chosen_username,
-    )
-    after = _keys(account.email, account.chosen_username)
-    connection.execute(
-        sa.delete(LoginName).where(LoginName.account_id == account.id, LoginName.name_key.in_(before - after))
-    )
-    _write(connection, account, after - before)
-
-
-def _write(connection: sa.Connection, account: Account, keys: set[str]) -> None:
-    if keys:
-        connection.execute(
-            sa.insert(LoginName),
-            [{"directory_id": account.directory_id, "name_key": key, "account_id": account.id} for key in sorted(keys)],
-        )
+login_name.follow(Account)

@@ -21,7 +21,7 @@ from .account_store_mapping import AccountStoreMapping
 from .application import Application
 from .base import ENABLED
 from .directory import Directory
-from .group_membership import told
+from .group_membership import known_groups
 from .member import enabled_groups
 from .session import GRACE, MOST_ROTATIONS, AccountSession
 
@@ -158,7 +158,7 @@ def _judge(session_id: str, secret: str, row: Any) -> ActiveSession | Replay | N
     values = dict(zip(_LOADED, columns, strict=True))
     if times > 1 or (times and now - rotated_at >= GRACE and last_seen_at > rotated_at):
         return Replay(session_id, values["id"], values["directory_id"])
-    told()[values["id"]] = groups
+    known_groups()[values["id"]] = groups
     token = f"{session_id}.{in_force}"
     known = (token, remembered, last_seen_at, expires_at, authenticated_at, rotations, rotated_at)
     return ActiveSession(_account(values), session_id, *known)

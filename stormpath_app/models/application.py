@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from .. import hashers, names, throttle
 from ..database import session
@@ -15,25 +15,20 @@ from ..errors import (
     AccountNotFound,
     AccountNotVerified,
     AccountStoreNotMapped,
-    AlreadyExists,
     ApplicationDisabled,
-    DefaultAccountStoreDisabled,
-    DefaultGroupStoreDisabled,
     DirectoryNameTaken,
     LoginFailed,
     NoAccountStores,
-    NoDefaultAccountStore,
-    NoDefaultGroupStore,
     NotReady,
-    StormpathError,
     TooManyAttempts,
 )
 from ..settings import settings
 from ..transactions import atomic, is_atomic, release
 from . import event, session as sessions
 from .account import FRESH, Account
+from .account_store_holder import AccountStoreHolder
 from .account_store_mapping import AccountStoreMapping
-from .base import DISABLED, ENABLED, UNVERIFIED, Id, Key, Resource, changed, merge, status
+from .base import DISABLED, ENABLED, UNVERIFIED, Id, changed, merge
 from .collection import Collection
 from .directory import Directory
 from .group import Group
@@ -48,19 +43,15 @@ class AuthenticationResult:
     account: Account
 
 
-class Application(Resource):
+class Application(AccountStoreHolder):
     """What accounts log in to. Its account stores are asked in the order of their `list_index`."""
 
     __tablename__ = "stormpath_applications"
     __table_args__ = (sa.UniqueConstraint("name_key", "tenant_id"),)
     thing, collection = "Application", "applications"
-    writable = frozenset({"name", "description", "status"})
+    longest_description = 4000
 
     tenant_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("stormpath_tenants.id"))
-    name: Mapped[str] = mapped_column(sa.String(names.LONGEST))
-    name_key: Mapped[str] = mapped_column(Key)
-    description: Mapped[str | None] = mapped_column(sa.String(4000))
-    status: Mapped[str] = mapped_column(sa.String(16), default=ENABLED)
 
     account_store_mappings: Mapped[list[AccountStoreMapping]] = relationship(
         order_by=(AccountStoreMapping.list_index, AccountStoreMapping.id),
@@ -124,68 +115,6 @@ class Application(Resource):
             f"There is no application {settings.APPLICATION!r}; the database has: {listed}."
             " Set STORMPATH_APPLICATION to one of them."
         )
-
-    @validates("name")
-    def _check_name(self, _key: str, value: object) -> str:
-        self.name_key = names.key(name := names.text(self.thing, "name", value, required=True) or "")
-        return name
-
-    @validates("description")
-    def _check_description(self, _key: str, value: object) -> str | None:
-        return names.text(self.thing, "description", value, longest=4000, lines=True)
-
-    @validates("status")
-    def _check_status(self, _key: str, value: object) -> str:
-        return status(self.thing, value)
-
-    # --- Account stores ---
-
-    def add_account_store(self, store: Directory, *, is_default: bool = False) -> AccountStoreMapping:
-        """Map an account store behind those there are, and commit.
-
-        :param is_default: whether new accounts and groups go there.
-        :raises AccountStoreAlreadyMapped: it is mapped already.
-        """
-        with atomic():
-            others = self.account_store_mappings
-            mapping = AccountStoreMapping(
-                application_id=self.id,
-                directory_id=store.id,
-                account_store=store,
-                list_index=max((other.list_index for other in others), default=-1) + 1,
-                is_default_account_store=is_default,
-                is_default_group_store=is_default,
-            )
-            for other in others if is_default else ():
-                other.is_default_account_store = other.is_default_group_store = False
-                other.save()
-            mapping.save()
-            session.expire(self, ["account_store_mappings"])
-        return mapping
-
-    @property
-    def default_account_store_mapping(self) -> AccountStoreMapping | None:
-        """The mapping whose account store gets new accounts; None where there is none."""
-        return next((mapping for mapping in self.account_store_mappings if mapping.is_default_account_store), None)
-
-    @property
-    def default_group_store_mapping(self) -> AccountStoreMapping | None:
-        """The mapping whose account store gets new groups; None where there is none."""
-        return next((mapping for mapping in self.account_store_mappings if mapping.is_default_group_store), None)
-
-    def default_account_store(self) -> Directory:
-        """Return the place for new accounts.
-
-        :raises NoDefaultAccountStore, DefaultAccountStoreDisabled: there is none, or it is closed.
-        """
-        return _open(self.default_account_store_mapping, NoDefaultAccountStore, DefaultAccountStoreDisabled)
-
-    def default_group_store(self) -> Directory:
-        """Return the place for new groups.
-
-        :raises NoDefaultGroupStore, DefaultGroupStoreDisabled: there is none, or it is closed.
-        """
-        return _open(self.default_group_store_mapping, NoDefaultGroupStore, DefaultGroupStoreDisabled)
 
     # --- Accounts and groups ---
 
@@ -319,20 +248,6 @@ class Application(Resource):
 
     def _before_delete(self) -> None:
         event.record("application.deleted", application_id=self.id, name=self.name)
-
-    def taken(self) -> AlreadyExists | None:
-        """Return the error for a name that another application has; None where it is free."""
-        other = sa.select(Application.id).where(Application.name_key == self.name_key, Application.id != self.id)
-        return AlreadyExists(self.thing, "name") if session.scalar(other) else None
-
-
-def _open(mapping: AccountStoreMapping | None, none: type[StormpathError], closed: type[StormpathError]) -> Directory:
-    """Return the account store of a mapping, or raise the error for why it takes nothing new."""
-    if mapping is None:
-        raise none
-    if mapping.account_store.status != ENABLED:
-        raise closed
-    return mapping.account_store
 
 
 def _new_directory(application: Application, name: bool | str) -> Directory:

@@ -6,17 +6,18 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from .. import names
 from ..database import session
-from ..errors import AlreadyExists, DirectoriesDiffer, PropertyRequired, ResourceNotFound
+from ..errors import DirectoriesDiffer, PropertyRequired, ResourceNotFound
 from . import event, session as sessions
 from .account import Account
-from .base import ENABLED, Id, Key, Resource, changed, merge, status
+from .base import ENABLED, Id, Resource, changed, merge
 from .collection import Collection
 from .group import Group
 from .login_name import LoginName
+from .named import Named
 from .password_policy import PasswordPolicy
 from .tenant import Tenant
 
@@ -33,19 +34,14 @@ _KNOWN_AS = (
 )
 
 
-class Directory(Resource):
+class Directory(Named):
     """Accounts that share a password policy; their e-mail addresses and usernames are unique in it."""
 
     __tablename__ = "stormpath_directories"
     __table_args__ = (sa.UniqueConstraint("name_key", "tenant_id"),)
     thing, collection = "Directory", "directories"
-    writable = frozenset({"name", "description", "status"})
 
     tenant_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("stormpath_tenants.id"))
-    name: Mapped[str] = mapped_column(sa.String(names.LONGEST))
-    name_key: Mapped[str] = mapped_column(Key)
-    description: Mapped[str | None] = mapped_column(sa.String(1000))
-    status: Mapped[str] = mapped_column(sa.String(16), default=ENABLED)
 
     password_policy: Mapped[PasswordPolicy] = relationship(cascade="all", passive_deletes=True)
     account_store_mappings: Mapped[list["AccountStoreMapping"]] = relationship(viewonly=True)
@@ -65,19 +61,6 @@ class Directory(Resource):
         if not names.can_be_stored(name):
             return None
         return session.scalar(sa.select(cls).where(cls.name_key == names.key(name)))
-
-    @validates("name")
-    def _check_name(self, _key: str, value: object) -> str:
-        self.name_key = names.key(name := names.text(self.thing, "name", value, required=True) or "")
-        return name
-
-    @validates("description")
-    def _check_description(self, _key: str, value: object) -> str | None:
-        return names.text(self.thing, "description", value, longest=1000, lines=True)
-
-    @validates("status")
-    def _check_status(self, _key: str, value: object) -> str:
-        return status(self.thing, value)
 
     # --- Accounts ---
 
@@ -202,11 +185,6 @@ class Directory(Resource):
 
     def _before_delete(self) -> None:
         event.record("directory.deleted", directory_id=self.id, name=self.name)
-
-    def taken(self) -> AlreadyExists | None:
-        """Return the error for a name that another directory has; None where it is free."""
-        other = sa.select(Directory.id).where(Directory.name_key == self.name_key, Directory.id != self.id)
-        return AlreadyExists(self.thing, "name") if session.scalar(other) else None
 
 
 def _meant(model: type[R], given: R | str, find: Callable[[str], R | None]) -> R | None:

@@ -5,56 +5,35 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from .. import names
-from ..database import session
-from ..errors import AlreadyExists, DirectoriesDiffer, InvalidFormat, ResourceNotFound
+from ..errors import DirectoriesDiffer, ResourceNotFound
 from . import event
-from .base import ENABLED, Id, Key, Resource, changed, status
+from .base import Id, Resource, changed
 from .collection import Collection
-from .group_membership import GroupMembership, told
+from .group_membership import GroupMembership, known_groups
+from .named import Named
 
 if TYPE_CHECKING:
     from .account import Account
     from .directory import Directory
 
 
-class Group(Resource):
+class Group(Named):
     """A set of accounts of one directory, and what they may do. A DISABLED one opens no door."""
 
     __tablename__ = "stormpath_groups"
     __table_args__ = (sa.UniqueConstraint("directory_id", "name_key"),)
     __allow_unmapped__ = True  # for the attribute below that is no column
     thing, collection = "Group", "groups"
-    writable = frozenset({"name", "description", "status"})
 
     directory_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("stormpath_directories.id", ondelete="CASCADE"))
-    name: Mapped[str] = mapped_column(sa.String(names.LONGEST))
-    name_key: Mapped[str] = mapped_column(Key)
-    description: Mapped[str | None] = mapped_column(sa.String(1000))
-    status: Mapped[str] = mapped_column(sa.String(16), default=ENABLED)
 
     directory: Mapped["Directory"] = relationship()
 
     #: The application that a new group is created through; None: its directory alone.
     came_through: Resource | None = None
-
-    @validates("name")
-    def _check_name(self, _key: str, value: object) -> str:
-        name = names.text(self.thing, "name", value, required=True) or ""
-        if self.id_in(name):  # it would pass for the group of that href
-            raise InvalidFormat(self.thing, "name")
-        self.name_key = names.key(name)
-        return name
-
-    @validates("description")
-    def _check_description(self, _key: str, value: object) -> str | None:
-        return names.text(self.thing, "description", value, longest=1000, lines=True)
-
-    @validates("status")
-    def _check_status(self, _key: str, value: object) -> str:
-        return status(self.thing, value)
 
     # --- Who is in it. An account is given by itself, its href, its e-mail address or its username. ---
 
@@ -106,22 +85,19 @@ class Group(Resource):
             self._record("group.updated", changed={name: what[name] for name in sorted(what.keys() & self.writable)})
 
     def _after_save(self, _what: object) -> None:
-        told().clear()
+        known_groups().clear()
 
     def _before_delete(self) -> None:
         self._record("group.deleted")
 
     def _after_delete(self) -> None:
-        told().clear()
+        known_groups().clear()
 
     def _record(self, kind: str, **details: Any) -> None:
         event.record(kind, directory_id=self.directory_id, group_id=self.id, name=self.name, **details)
 
-    def taken(self) -> AlreadyExists | None:
-        """Return the error for a name that another group of the directory has; None where it is free."""
-        cls = Group
-        same = (cls.directory_id == self.directory_id, cls.name_key == self.name_key, cls.id != self.id)
-        return AlreadyExists(self.thing, "name") if session.scalar(sa.select(cls.id).where(*same)) else None
+    def _neighbours(self) -> tuple[sa.ColumnElement[bool], ...]:
+        return (Group.directory_id == self.directory_id,)
 
 
 # --- Which group is meant ---

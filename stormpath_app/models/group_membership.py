@@ -75,7 +75,7 @@ class GroupMembership(Resource):
         return made
 
     def _after_save(self, _what: object) -> None:
-        told().clear()
+        known_groups().clear()
 
     def _before_delete(self) -> None:
         if not self.group:
@@ -83,20 +83,20 @@ class GroupMembership(Resource):
         self._record("account.group_removed", self.group)
 
     def _after_delete(self) -> None:
-        told().clear()
+        known_groups().clear()
 
     def _record(self, kind: str, group: "Group") -> None:
         places = {"account_id": self.account_id, "directory_id": group.directory_id}
         event.record(kind, **places, group_id=group.id, name=group.name)
 
 
-_TOLD = "stormpath_enabled_groups"  # in session.info
+_KNOWN_GROUPS = "stormpath_enabled_groups"  # in session.info
 
 
-def told() -> dict[str, str | None]:
-    """Return what the statement that found an account told of its groups too: its id -> `member.enabled_groups`.
+def known_groups() -> dict[str, str | None]:
+    """Return what need not be asked for: the id of an account -> its groups, as `member.enabled_groups` gives them.
 
-    It holds until the request ends, or changes a group or a membership.
+    The statement that finds out who asks writes it. It holds until the request ends, or changes a group or membership.
     """
-    found: dict[str, str | None] = session().info.setdefault(_TOLD, {})
+    found: dict[str, str | None] = session().info.setdefault(_KNOWN_GROUPS, {})
     return found

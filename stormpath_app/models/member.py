@@ -11,7 +11,7 @@ from ..database import JsonArray, session
 from .base import ENABLED, Resource
 from .collection import Collection
 from .group import Group, Reference, references
-from .group_membership import GroupMembership, told
+from .group_membership import GroupMembership, known_groups
 
 if TYPE_CHECKING:
     from .directory import Directory
@@ -69,12 +69,12 @@ class Member(Resource):
 
     def refresh(self) -> None:
         """Read it again from the database, and its groups; unsaved changes are gone."""
-        told().clear()
+        known_groups().clear()
         super().refresh()
 
     def _enabled(self) -> set[Reference]:
         """Return all that the account's enabled groups can be asked for by."""
-        known = told()
+        known = known_groups()
         text: str | None = known[self.id] if self.id in known else session.scalar(_ENABLED, {"account_id": self.id})
         found = set()
         for line in json.loads(text or "[]"):

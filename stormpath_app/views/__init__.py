@@ -58,7 +58,7 @@ def _accept_forms_alone() -> None:
 
 
 _REFUSALS: tuple[tuple[type[HTTPException], str, str], ...] = (
-    (RequestEntityTooLarge, "Too much", "What was sent is too long for this page."),
+    (RequestEntityTooLarge, "Too much", "What was sent is too long for this page. Go back and shorten it."),
     (LengthRequired, "No length", "This page takes forms that tell their length."),
     (UnsupportedMediaType, "Not a form", "This page takes forms."),
     (BadRequest, "Not accepted", "Open the page again, then send it once more."),

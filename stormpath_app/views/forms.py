@@ -22,6 +22,11 @@ class LoginForm(Form):
     login = StringField(_("Email"), [InputRequired(_("Login identifier required."))])
     password = PasswordField(_("Password"), [InputRequired(_("Password required."))])
 
+    def __init__(self) -> None:
+        super().__init__()
+        if settings.ENABLE_USERNAME:
+            self.login.label.text = _("Username or Email")
+
 
 class RegistrationForm(Form):
     """A new account's fields. The settings say which there are and which must be filled."""

@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from ..authentication import login_fresh, login_user, logout_user
-from ..errors import LoginFailed
+from ..errors import LoginFailed, TooManyAttempts
 from ..models import Application
 from ..settings import settings
 from .forms import Form, LoginForm
@@ -33,7 +33,7 @@ def login() -> ResponseReturnValue:
                 return redirect(target or site_url(settings.REDIRECT_URL))
     elif onward := _onward(target):
         return redirect(onward)
-    return _page(form, target), status, headers
+    return _page(form, target, must_wait=status == TooManyAttempts.status), status, headers
 
 
 def _onward(target: str | None) -> str | None:
@@ -45,15 +45,17 @@ def _onward(target: str | None) -> str | None:
     return target or site_url(settings.REDIRECT_URL)
 
 
-def _page(form: LoginForm, target: str | None) -> str:
+def _page(form: LoginForm, target: str | None, *, must_wait: bool) -> str:
     again = _is_asked_again()
     if again and not form.is_submitted():
         form.login.data = current_user.email
     return render(
         settings.LOGIN_TEMPLATE,
         form,
+        must_wait=must_wait,
         other_account=target is not None and not again and bool(current_user.is_authenticated),
-        register_url=None if again else link("stormpath.register", target),
+        # The registration page would lead somebody who is logged in straight back.
+        register_url=None if current_user.is_authenticated else link("stormpath.register", target),
     )
 
 

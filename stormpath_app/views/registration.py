@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from ..authentication import login_user
-from ..errors import InvalidFormat, PasswordRefused, PropertyError, StormpathError
+from ..errors import InvalidFormat, PasswordRefused, PropertyError, StormpathError, TooManyAttempts
 from ..models import Application
 from ..settings import settings
 from ..translation import gettext as _
@@ -34,6 +34,7 @@ def register() -> ResponseReturnValue:
     page = render(
         settings.REGISTRATION_TEMPLATE,
         form,
+        must_wait=status == TooManyAttempts.status,
         password_hint=_password_hint(),
         login_url=link("stormpath.login", target),
     )

@@ -147,10 +147,10 @@ def test_who_needs_another_account_is_not_sent_round_in_circles(browser):
         ({"password": f"{PASSWORD}\0"}, WRONG),
         ({"login": "nobody@falcon.example"}, WRONG),
         ({"login": " "}, WRONG),
-        ({"login": ""}, "Login identifier required."),
-        ({"login": None}, "Login identifier required."),
-        ({"password": ""}, "Password required."),
-        ({"password": None}, "Password required."),
+        ({"login": ""}, "Email"),
+        ({"login": None}, "Email"),
+        ({"password": ""}, "Password"),
+        ({"password": None}, "Password"),
     ],
 )
 def test_a_refused_form_comes_again_with_what_was_typed_but_never_the_password(browser, fields, sentence):
@@ -163,6 +163,16 @@ def test_a_refused_form_comes_again_with_what_was_typed_but_never_the_password(b
     assert page.select_one("[name=password]").get("value", "") == ""
     assert "Woot1Loves" not in answer.text
     assert not is_in(browser)
+
+
+@pytest.mark.settings(STORMPATH_ENABLE_USERNAME=True)
+def test_what_is_missing_is_told_once_at_its_field_and_the_alert_leads_there(browser):
+    page = soup(send(browser, login="", password=""))
+    links = {link.text: link["href"] for link in page.select("[role=alert] a")}
+    assert links == {"Username or Email": "#login", "Password": "#password"}
+    assert page.select_one("label[for=login]").text == "Username or Email"
+    assert page.text.count("Login identifier required.") == page.text.count("Password required.") == 1
+    assert page.select_one("#login-error").text.strip() == "Login identifier required."
 
 
 def test_what_was_typed_comes_back_as_text_and_not_as_markup(browser):

@@ -13,13 +13,6 @@ PREFETCHED = [
 ]
 
 
-@pytest.fixture
-def member(client, account, log_in):
-    """Return the browser of somebody who is logged in."""
-    log_in(client)
-    return client
-
-
 def is_in(client):
     return client.get("/secret").status_code == 200
 

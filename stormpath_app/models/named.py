@@ -1,0 +1,56 @@
+"""Named: what an application, a directory and a group have alike."""
+
+from typing import ClassVar
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, declared_attr, mapped_column, validates
+
+from .. import names
+from ..database import session
+from ..errors import AlreadyExists, InvalidFormat
+from .base import ENABLED, Key, Resource, status
+
+
+class Named(Resource):
+    """A resource with a name, which may be written in any case, a description and a status."""
+
+    __abstract__ = True
+    writable = frozenset({"name", "description", "status"})
+    #: In characters.
+    longest_description: ClassVar[int] = 1000
+
+    name: Mapped[str] = mapped_column(sa.String(names.LONGEST))
+    name_key: Mapped[str] = mapped_column(Key)
+    status: Mapped[str] = mapped_column(sa.String(16), default=ENABLED)
+
+    @declared_attr
+    @classmethod
+    def description(cls) -> Mapped[str | None]:
+        """What it is for."""
+        return mapped_column(sa.String(cls.longest_description))
+
+    @validates("name")
+    def _check_name(self, _key: str, value: object) -> str:
+        name = names.text(self.thing, "name", value, required=True) or ""
+        if self.id_in(name):  # it would pass for the one of that href
+            raise InvalidFormat(self.thing, "name")
+        self.name_key = names.key(name)
+        return name
+
+    @validates("description")
+    def _check_description(self, _key: str, value: object) -> str | None:
+        return names.text(self.thing, "description", value, longest=self.longest_description, lines=True)
+
+    @validates("status")
+    def _check_status(self, _key: str, value: object) -> str:
+        return status(self.thing, value)
+
+    def taken(self) -> AlreadyExists | None:
+        """Return the error for a name that another one has; None where it is free."""
+        cls = type(self)
+        other = sa.select(cls.id).where(cls.name_key == self.name_key, cls.id != self.id, *self._neighbours())
+        return AlreadyExists(self.thing, "name") if session.scalar(other) else None
+
+    def _neighbours(self) -> tuple[sa.ColumnElement[bool], ...]:
+        """Return what those meet whose names it cannot have."""
+        return ()

@@ -1,0 +1,77 @@
+"""Closed doors: where people are sent who may not enter."""
+
+from urllib.parse import quote
+
+from flask import abort, current_app, flash, redirect, request, session as browser_session
+from flask_login import current_user
+from flask_login.utils import login_url
+from werkzeug.routing import BuildError
+from werkzeug.wrappers import Response
+
+from ..authentication import login_fresh
+from ..translation import gettext as _
+from .login import AGAIN
+from .pages import answer_json, prefers_json
+
+
+def send_to_login() -> Response:
+    """Send a person to the login page, which leads back.
+
+    Who is logged in comes here too, with an account that may not enter. The login page then asks for another one;
+    after a form it sends them on, so the sentence is flashed, for whichever page they see next.
+    """
+    if not current_user.is_authenticated:
+        lost = _("What you sent was not saved. Log in, then send it once more.")
+        return _refuse(401, _("Log in first."), _("Log in to open this page.") if _is_look() else lost)
+    reason = _("Your account may not do this.")
+    lost = _("What you sent was not saved. Log in with another account to send it.")
+    return _refuse(403, reason, None if _is_look() else f"{reason} {lost}", "warning")
+
+
+def ask_for_the_password() -> Response:
+    """Send a person whose login is not fresh there, where the password is asked for again."""
+    if login_fresh():
+        raise RuntimeError(
+            "Flask-Login's `fresh_login_required` looks for a mark in the browser's session that our logins do not"
+            " leave: use stormpath_app's `fresh_login_required` and `login_fresh`."
+        )
+    sentence = _("Enter your password again to open this page.")
+    lost = _("What you sent was not saved. Enter your password again, then send it once more.")
+    return _refuse(401, sentence, sentence if _is_look() else lost, mark=AGAIN)
+
+
+def _refuse(
+    status: int, for_programs: str, sentence: str | None, category: str = "message", *, mark: str | None = None
+) -> Response:
+    """Answer with a redirect to the login page, which leads back, unless a form was sent: no link repeats that."""
+    if prefers_json():
+        return answer_json(status, for_programs)
+    try:
+        login_view = current_app.login_manager.login_view or ""  # type: ignore[attr-defined]
+        where = login_url(login_view, next_url=_here() if _is_look() else None)
+    except BuildError:
+        abort(status)
+    if sentence:
+        _flash_once(sentence, category)
+    return redirect(f"{where}{'&' if '?' in where else '?'}{mark}=1" if mark else where)
+
+
+def _is_look() -> bool:
+    return request.method in {"GET", "HEAD"}
+
+
+def _flash_once(sentence: str, category: str = "message") -> None:
+    """Flash a sentence, unless it waits to be shown already."""
+    if sentence not in [text for _category, text in browser_session.get("_flashes", [])]:
+        flash(sentence, category)
+
+
+def _here() -> str:
+    """Return the address that was asked for, without scheme and host, as it travels: percent-encoded."""
+    query = request.query_string.decode("latin-1")
+    path = quote(f"{request.script_root}{request.path}", safe=_IN_PATHS)
+    return f"{path}?{quote(query, safe=_IN_QUERIES)}" if query else path
+
+
+_IN_PATHS = "/:;=@!$&'()*+,~"
+_IN_QUERIES = f"{_IN_PATHS}?%"
