@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from blinker import Signal
 from flask import Flask, Request, Response, current_app, g, request, session as browser_session
 from flask_login import current_user, user_logged_in, user_logged_out
 from werkzeug.local import LocalProxy
@@ -130,7 +131,7 @@ def login_user(account: Account, remember: bool = True, *, fresh: bool = True) -
     _know_device(account)
     _forget_form_tokens()
     current_app.login_manager._update_request_context_with_user(account)  # type: ignore[attr-defined]
-    user_logged_in.send(current_app._get_current_object(), user=account)  # type: ignore[attr-defined]
+    _send_signal(user_logged_in, account)
     return True
 
 
@@ -144,7 +145,7 @@ def logout_user() -> bool:
     g.stormpath_cookies = None, None
     _forget_form_tokens()
     current_app.login_manager._update_request_context_with_user()  # type: ignore[attr-defined]
-    user_logged_out.send(current_app._get_current_object(), user=account)  # type: ignore[attr-defined]
+    _send_signal(user_logged_out, account)
     return True
 
 
@@ -199,7 +200,7 @@ def _know_device(account: Account) -> None:
 @user_logged_in.connect  # type: ignore[untyped-decorator]
 def _notice_login(app: Flask, user: Any, **_more: Any) -> None:
     """Give a login that was made with Flask-Login's own `login_user` a session of ours."""
-    if "stormpath" in app.extensions and isinstance(user, Account) and "stormpath_cookies" not in g:
+    if "stormpath" in app.extensions and isinstance(user, Account) and not _is_ours(user_logged_in):
         remember = browser_session.get("_remember") == "set"
         fresh = bool(browser_session.get("_fresh"))
         _forget_flask_login()
@@ -208,9 +209,22 @@ def _notice_login(app: Flask, user: Any, **_more: Any) -> None:
 
 @user_logged_out.connect  # type: ignore[untyped-decorator]
 def _notice_logout(app: Flask, **_more: Any) -> None:
-    if "stormpath" in app.extensions and "stormpath_cookies" not in g:
+    if "stormpath" in app.extensions and not _is_ours(user_logged_out):
         _forget_flask_login()
         logout_user()
+
+
+def _send_signal(signal: Signal, account: Account) -> None:
+    """Send one of Flask-Login's signals for a verb of ours, which needs no notice."""
+    before, g.stormpath_sends = g.get("stormpath_sends"), signal
+    try:
+        signal.send(current_app._get_current_object(), user=account)  # type: ignore[attr-defined]
+    finally:
+        g.stormpath_sends = before
+
+
+def _is_ours(signal: Signal) -> bool:
+    return g.get("stormpath_sends") is signal
 
 
 def _forget_flask_login() -> None:

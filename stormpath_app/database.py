@@ -58,6 +58,8 @@ class Database(SQLAlchemy):
         host = self._hosts.get(app)
         if host is not None and app not in self._hosts_met:
             self._hosts_met.add(app)
+            models: Any = host.Model
+            models.registry.configure(cascade=True)  # a `backref` of theirs is an attribute of ours from now on
             if is_in_memory(url(app)):
                 self.set_up_memory(app)
         return host or self

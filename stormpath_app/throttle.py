@@ -140,9 +140,12 @@ def admit() -> Attempt:
     return attempt
 
 
-def nobody(application_id: str, login: str) -> str:
-    """Return what stands for the account of a login that no account has, the same for each of its spellings."""
-    return _digest(application_id + (names.key(login) if names.can_be_stored(login) else login))
+def nobody(directory_id: str, login: str) -> str:
+    """Return what stands for the account of a login that no account has, the same for each of its spellings.
+
+    :param directory_id: where the account would be. Applications that share the directory would share its counter.
+    """
+    return _digest(directory_id + (names.key(login) if names.can_be_stored(login) else login))
 
 
 def unlock(account_id: str) -> None:

@@ -60,8 +60,12 @@ def is_atomic() -> bool:
 
 def begin_write(connection: sa.Connection) -> None:
     """Take SQLite's write lock now, so that what is read next is still true when it is written. Idempotent."""
+    if connection.dialect.name != "sqlite":
+        return
+    if not connection.in_transaction():
+        connection.begin()  # a host's engine may have a BEGIN of its own here, as SQLAlchemy's manual has it
     driver: Any = connection.connection.dbapi_connection
-    if connection.dialect.name == "sqlite" and not driver.in_transaction:
+    if not driver.in_transaction:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 

@@ -1,6 +1,7 @@
 """Who is asking: sessions that begin, last and end, and values that never were one."""
 
 import hashlib
+import itertools
 from datetime import timedelta
 
 import flask_login
@@ -344,6 +345,50 @@ def test_flask_logins_own_logout_user_logs_out_as_ours_does(app, client, account
     thief = copy(client, app)
     client.get("/do")
     assert (is_in(client), is_in(thief)) == (False, False)
+
+
+BY_ANY_HAND = pytest.mark.parametrize(
+    ("enter", "leave"),
+    list(itertools.product((login_user, flask_login.login_user), (logout_user, flask_login.logout_user))),
+    ids=lambda verb: verb.__module__.partition(".")[0],
+)
+
+
+@BY_ANY_HAND
+def test_who_is_logged_in_and_out_again_by_one_view_is_out(app, client, account, enter, leave):
+    view(app, lambda: f"{enter(han())} {leave()} {user.is_authenticated}")
+    assert client.get("/do").text == "True True False"
+    assert not is_in(client)
+
+
+@BY_ANY_HAND
+def test_who_is_logged_out_and_another_one_in_by_one_view_is_the_other_one(app, client, account, log_in, enter, leave):
+    with app.app_context():
+        Account.create("leia@alderaan.example", PASSWORD, "Leia")
+    view(app, lambda: f"{leave()} {enter(Application.current().find_account('leia@alderaan.example'))}")
+    log_in(client)
+    client.get("/do")
+    assert client.get("/secret").text == "Hello Leia"
+
+
+@pytest.mark.parametrize("enter", [login_user, flask_login.login_user], ids=["ours", "Flask-Login's"])
+def test_of_two_who_are_logged_in_by_one_view_the_second_one_stays(app, client, account, enter):
+    with app.app_context():
+        Account.create("leia@alderaan.example", PASSWORD, "Leia")
+    view(app, lambda: f"{enter(Application.current().find_account('leia@alderaan.example'))} {enter(han())}")
+    client.get("/do")
+    assert client.get("/secret").text == "Hello Han"
+
+
+@BY_ANY_HAND
+def test_an_app_may_put_somebody_out_when_it_is_told_that_they_came(app, client, account, enter, leave):
+    def put_out(_app, user):
+        leave()
+
+    view(app, lambda: str(enter(han())))
+    with user_logged_in.connected_to(put_out, app):
+        client.get("/do")
+    assert not is_in(client)
 
 
 def test_a_stranger_and_a_person_can_be_asked_in_the_old_way_and_in_the_new(app, account, log_in):

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
-from stormpath_app import Account, Application, groups_required, hashers
+from stormpath_app import Account, Application, groups_required, hashers, login_user
 from stormpath_app.database import database, session
 from stormpath_app.errors import AccountAlreadyExists, ChangedMeanwhile, LoginFailed, TooManyAttempts, WrongPassword
 from stormpath_app.installation import downgrade_schema, schema_revision, set_up, upgrade_schema
@@ -150,6 +150,19 @@ def test_logins_at_the_same_moment_get_in_and_are_all_in_the_log(app):
         assert session.scalar(sa.select(sa.func.count()).where(AuditEvent.kind == "login.succeeded")) == MANY
         with pytest.raises(LoginFailed):
             Application.current().authenticate_account(people[0], "wrong")
+
+
+def test_nobodys_first_login_is_in_the_way_of_another(app):
+    with app.app_context():
+        people = [create(email=f"{number}@alderaan.example") for number in range(MANY)]
+
+    def enter(number):
+        with app.test_request_context():
+            return login_user(Account.get(people[number]))
+
+    assert at_once(app, enter) == [True] * MANY
+    with app.app_context():
+        assert session.scalar(sa.select(sa.func.count()).select_from(AccountSession)) == MANY
 
 
 @pytest.mark.settings(STORMPATH_THROTTLE={"free_failures": 3})

@@ -295,15 +295,15 @@ def test_an_account_that_is_unlocked_has_no_failures_on_any_device_and_others_ke
     "login", ["nobody", " NoBody ", "no\u200dbody", "\uff2e\uff2f\uff22\uff2f\uff24\uff39"], ids=ascii
 )
 def test_each_spelling_of_a_login_that_nobody_has_is_one(login):
-    assert throttle.nobody("shop", login) == throttle.nobody("shop", "nobody")
+    assert throttle.nobody("people", login) == throttle.nobody("people", "nobody")
 
 
 @pytest.mark.parametrize("login", ["", "\0", "\ud800", "x" * 100_000], ids=lambda login: ascii(login[:9]))
 def test_a_login_that_no_account_can_have_counts_too(login):
     for _ in range(5):
-        fail(throttle.nobody("shop", login))
-    assert wait(throttle.nobody("shop", login)) == 1
-    assert wait(throttle.nobody("shop", "nobody")) == wait(throttle.nobody("bar", login)) == 0
+        fail(throttle.nobody("people", login))
+    assert wait(throttle.nobody("people", login)) == 1
+    assert wait(throttle.nobody("people", "nobody")) == wait(throttle.nobody("staff", login)) == 0
 
 
 # --- What is old is swept away ---

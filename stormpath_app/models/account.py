@@ -176,7 +176,8 @@ class Account(Member):
         """Look at the username beside the address, and hash the password that was set, by the directory's policy."""
         if self.chosen_username and names.key(self.chosen_username) == names.key(self.email):
             self.chosen_username = None
-        if "@" in names.key(self.chosen_username or ""):  # it would keep the owner of that address from it
+        username = self.chosen_username or ""
+        if "@" in names.key(username) or self.id_in(username):  # it would pass for another one's address or href
             raise InvalidFormat(self.thing, "username")
         if self._new_password is None:
             return

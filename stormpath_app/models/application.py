@@ -162,7 +162,7 @@ class Application(AccountStoreHolder):
         return found
 
     def _look_up(self, login: str, account_store: Directory | None) -> Any:
-        """Return a row of the account, or None, and its hash and status as they are in the database at this moment."""
+        """Return a row: the account, or None; its directory's id, or the first store's; FRESH as of this moment."""
         key = names.key(login) if names.can_be_stored(login) else ""  # nobody's
         store_id = account_store.id if account_store else ""
         row = session.execute(_KNOWN_AS, {"id": self.id, "name_key": key, "store_id": store_id}).first()
@@ -195,8 +195,8 @@ class Application(AccountStoreHolder):
         try:
             if self.status != ENABLED:
                 raise ApplicationDisabled
-            account, *fresh = self._look_up(login, account_store)
-            attempt = throttle.reserve(account.id if account else throttle.nobody(self.id, login))
+            account, directory_id, *fresh = self._look_up(login, account_store)
+            attempt = throttle.reserve(account.id if account else throttle.nobody(directory_id, login))
             new_hash = self._check(account, fresh, password)
         except TooManyAttempts:  # without a line in the log, which a flood would fill
             raise
@@ -265,7 +265,7 @@ def _new_directory(application: Application, name: bool | str) -> Directory:
 _CURRENT = "stormpath_application"  # in session.info
 # Built once, as a login should cost little beside its hash.
 _KNOWN_AS = (
-    sa.select(Account, *FRESH)
+    sa.select(Account, AccountStoreMapping.directory_id, *FRESH)
     .select_from(AccountStoreMapping)
     .outerjoin(Directory, (Directory.id == AccountStoreMapping.directory_id) & (Directory.status == ENABLED))
     .outerjoin(LoginName, (LoginName.directory_id == Directory.id) & (LoginName.name_key == sa.bindparam("name_key")))
@@ -274,7 +274,7 @@ _KNOWN_AS = (
         AccountStoreMapping.application_id == sa.bindparam("id"),
         sa.or_(sa.bindparam("store_id") == "", AccountStoreMapping.directory_id == sa.bindparam("store_id")),
     )
-    .order_by(Account.id.is_(None), AccountStoreMapping.list_index, AccountStoreMapping.id)
+    .order_by(Account.id.is_(None), Directory.id.is_(None), AccountStoreMapping.list_index, AccountStoreMapping.id)
     .limit(1)
 )
 _NAMED: sa.Select[Any] = sa.select(Application).where(Application.name_key == sa.bindparam("name_key"))

@@ -99,7 +99,7 @@ class Resource(Base):
     def id_in(cls, href: str) -> str | None:
         """Return the id at the end of a href of such a resource, on whatever host; None in any other text."""
         before, _slash, wanted = href.rpartition("/")
-        return wanted if wanted and before.endswith(f"/v1/{cls.collection}") else None
+        return wanted if wanted.isalnum() and before.endswith(f"/v1/{cls.collection}") else None
 
     @classmethod
     def get(cls, href: str) -> Self:
@@ -122,6 +122,11 @@ class Resource(Base):
             with session.no_autoflush:  # a host's session would write what is not looked at yet
                 self._check_free()
                 self._prepare()
+        except StormpathError:
+            self._set_again(wanted)
+            raise
+        session.flush()  # what a host has waiting goes first: its mistakes are its own
+        try:
             with atomic() as current, current.no_autoflush:
                 self._check_free()
                 self._before_save()
@@ -145,10 +150,10 @@ class Resource(Base):
 
         :raises PointedAt: a row of the host's points at it.
         """
+        session.flush()  # what a host has waiting goes first: it may be what points at this
         try:
             with atomic() as current, current.no_autoflush:
                 self._before_delete()
-                references.delete_dependents(current.connection(), self.__table__, self.id)
                 current.expire(
                     self, sa.inspect(type(self)).relationships.keys()
                 )  # what belongs to it is the database's
@@ -195,6 +200,12 @@ class Resource(Base):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.id}>"
+
+
+@sa.event.listens_for(Resource, "before_delete", propagate=True)
+def _take_along(_mapper: object, connection: sa.Connection, resource: Resource) -> None:
+    """Look at foreign keys after the host's relationships did what they say, and also when a host deletes the row."""
+    references.delete_dependents(connection, resource.__table__, resource.id)
 
 
 def merge(

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Mapped, declared_attr, mapped_column, validates
 
 from .. import names
 from ..database import session
-from ..errors import AlreadyExists
+from ..errors import AlreadyExists, InvalidFormat
 from .base import ENABLED, Key, Resource, status
 
 
@@ -31,7 +31,10 @@ class Named(Resource):
 
     @validates("name")
     def _check_name(self, _key: str, value: object) -> str:
-        self.name_key = names.key(name := names.text(self.thing, "name", value, required=True) or "")
+        name = names.text(self.thing, "name", value, required=True) or ""
+        if self.id_in(name):  # it would pass for the one of that href
+            raise InvalidFormat(self.thing, "name")
+        self.name_key = names.key(name)
         return name
 
     @validates("description")

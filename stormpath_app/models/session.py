@@ -60,7 +60,8 @@ class AccountSession(Base):
         """Add a session to the transaction that is open; return its token, which is told this once."""
         now, who, secret = clock.now(), origin.current(), secrets.token_urlsafe(32)
         connection, session_id = session.connection(), new_id()
-        connection.execute(_END_EXPIRED, {"whose": account_id, "now": now})  # those that ended by themselves
+        if expired := connection.scalars(_EXPIRED, {"whose": account_id, "now": now}).all():
+            connection.execute(_END, {"ended": expired})
         started = {
             "id": session_id,
             "account_id": account_id,
@@ -82,9 +83,11 @@ class AccountSession(Base):
 # Built once, and without the ORM's unit of work: a login should cost little beside its hash.
 _LOGINS: Any = AccountSession.__table__
 _START = sa.insert(_LOGINS)
-_END_EXPIRED = sa.delete(_LOGINS).where(
+# Looked up first: on MySQL a DELETE also locks the place where no row is, and those who write there lock each other.
+_EXPIRED = sa.select(_LOGINS.c.id).where(
     _LOGINS.c.account_id == sa.bindparam("whose"), _LOGINS.c.expires_at < sa.bindparam("now")
 )
+_END = sa.delete(_LOGINS).where(_LOGINS.c.id.in_(sa.bindparam("ended", expanding=True)))
 _ROTATE = (
     sa.update(_LOGINS)
     .where(_LOGINS.c.id == sa.bindparam("session_id"), _LOGINS.c.token_hash == sa.bindparam("old"))

@@ -145,6 +145,8 @@ WRONG = [
     *(({name: "a\0b"}, 2006) for name in ("username", "given_name", "middle_name", "surname")),
     *(({name: "x"}, 2015) for name in ("given_nmae", "id", "password_hash", "directory_id", "chosen_username")),
     ({"status": "LOCKED"}, 2003),
+    # It would pass for another account where one is asked for by href or name.
+    *(({"username": value}, 2006) for value in ("x/v1/accounts/0353QuDJUTzgm3zO2H0Sat", "/v1/accounts/x")),
 ]
 
 

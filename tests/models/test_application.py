@@ -367,6 +367,24 @@ def test_two_applications_with_one_account_share_its_counter(application, han, h
     assert told(application, LOGIN) == told(other, LOGIN) == "TooManyAttempts"
 
 
+@pytest.mark.parametrize("is_open", [True, False])
+def test_two_applications_tell_no_stranger_which_logins_their_common_directory_has(
+    application, han, staff, is_open, held_clock
+):
+    if not is_open:
+        before = application.add_account_store(staff)
+        before.list_index = -1
+        before.save()
+        staff.status = "DISABLED"
+        staff.save()
+    other = Client().applications.create(name="Bar")
+    other.add_account_store(han.directory)
+    for login in (LOGIN, "nobody@falcon.example"):
+        for _ in range(5):
+            told(application, login)
+        assert told(other, login) == "TooManyAttempts"
+
+
 def test_a_store_that_is_named_has_no_lock_of_its_own(application, han, held_clock):
     for number in range(5):
         with pytest.raises(WrongPassword):

@@ -10,7 +10,7 @@ from werkzeug.local import LocalProxy
 
 from stormpath_app import Account, Application
 from stormpath_app.database import session
-from stormpath_app.errors import ChangedMeanwhile, DirectoriesDiffer, ResourceNotFound
+from stormpath_app.errors import ChangedMeanwhile, DirectoriesDiffer, InvalidFormat, ResourceNotFound
 from stormpath_app.models import Client, GroupMembership
 from stormpath_app.models.member import enabled_groups
 from stormpath_app.transactions import atomic
@@ -195,9 +195,12 @@ def test_a_group_goes_by_its_newest_name_alone(han, admins):
 
 
 def test_no_name_can_pass_for_the_href_of_another_group(han, admins):
-    crafted = han.directory.groups.create(name=f"x{admins.href}")
-    han.add_group(crafted)
-    assert [han.has_group(group) for group in (crafted, crafted.name, admins.href, admins)] == [True, *[False] * 3]
+    with pytest.raises(InvalidFormat):
+        han.directory.groups.create(name=f"x{admins.href}")
+    crafted = han.directory.groups.create(name=f"x{admins.href}.")
+    han.add_group(crafted.name)
+    assert [han.has_group(group) for group in (crafted, crafted.name)] == [True, True]
+    assert [han.has_group(group) for group in (admins, admins.href)] == [False, False]
 
 
 def test_an_account_that_was_found_otherwise_asks_with_one_statement(app, han, admins, crew):
