@@ -192,8 +192,9 @@ class Account(Member):
         :raises WrongPassword, TooManyAttempts: it is another one, or the account has none; it was not looked at.
         """
         attempt = throttle.reserve(self.id)
+        just_read = session.execute(sa.select(*LOGIN_COLUMNS).where(Account.id == self.id)).first()
         try:
-            self.compare_password(password, session.execute(sa.select(*FRESH).where(Account.id == self.id)).first())
+            self.compare_password(password, just_read)
         except WrongPassword:
             with atomic():
                 attempt.count()
@@ -208,16 +209,16 @@ class Account(Member):
             throttle.unlock(self.id)
             self._record("account.unlocked")
 
-    def compare_password(self, password: str, fresh: Sequence[Any] | None) -> None:
-        """Check the password against FRESH columns just read; None: the account is gone.
+    def compare_password(self, password: str, just_read: Sequence[Any] | None) -> None:
+        """Check the password against LOGIN_COLUMNS just read from the database; None: the account is gone.
 
         What is in memory may be older than a change elsewhere. What was set there and is not saved stays.
 
         :raises WrongPassword: it is another one, or the account has none.
         """
-        stored = fresh[0] if fresh else None
+        stored = just_read[0] if just_read else None
         unsaved = changed(self)
-        for column, value in zip(FRESH, fresh or (), strict=False):
+        for column, value in zip(LOGIN_COLUMNS, just_read or (), strict=False):
             if column.key not in unsaved:
                 set_committed_value(self, column.key, value)
         release()
@@ -307,7 +308,7 @@ class Account(Member):
         return None
 
 
-#: What a login is decided by.
-FRESH = (Account.password_hash, Account.password_modified_at, Account.status)
+#: What a login is decided by, which is read anew for each: what is in memory may be older.
+LOGIN_COLUMNS = (Account.password_hash, Account.password_modified_at, Account.status)
 
 login_name.follow(Account)

@@ -25,7 +25,7 @@ from ..errors import (
 from ..settings import settings
 from ..transactions import atomic, is_atomic, release
 from . import event, session as sessions
-from .account import FRESH, Account
+from .account import LOGIN_COLUMNS, Account
 from .account_store_holder import AccountStoreHolder
 from .account_store_mapping import AccountStoreMapping
 from .base import DISABLED, ENABLED, UNVERIFIED, Id, changed, merge
@@ -162,7 +162,7 @@ class Application(AccountStoreHolder):
         return found
 
     def _look_up(self, login: str, account_store: Directory | None) -> Any:
-        """Return a row: the account, or None; its directory's id, or the first store's; FRESH as of this moment."""
+        """Return a row: the account, or None; its directory's id, or the first store's; LOGIN_COLUMNS of now."""
         key = names.key(login) if names.can_be_stored(login) else ""  # nobody's
         store_id = account_store.id if account_store else ""
         row = session.execute(_KNOWN_AS, {"id": self.id, "name_key": key, "store_id": store_id}).first()
@@ -195,9 +195,9 @@ class Application(AccountStoreHolder):
         try:
             if self.status != ENABLED:
                 raise ApplicationDisabled
-            account, directory_id, *fresh = self._look_up(login, account_store)
+            account, directory_id, *just_read = self._look_up(login, account_store)
             attempt = throttle.reserve(account.id if account else throttle.nobody(directory_id, login))
-            new_hash = self._check(account, fresh, password)
+            new_hash = self._check(account, just_read, password)
         except TooManyAttempts:  # without a line in the log, which a flood would fill
             raise
         except LoginFailed as failure:
@@ -216,12 +216,12 @@ class Application(AccountStoreHolder):
             self._record("login.succeeded", account)
         return AuthenticationResult(account)
 
-    def _check(self, account: Account | None, fresh: Sequence[Any], password: str) -> str | None:
+    def _check(self, account: Account | None, just_read: Sequence[Any], password: str) -> str | None:
         if account is None:
             release()
             hashers.verify(password, None, settings.BCRYPT_COST)  # as long as a wrong password
             raise AccountNotFound
-        account.compare_password(password, fresh)
+        account.compare_password(password, just_read)
         if account.status == DISABLED:
             raise AccountDisabled
         if account.status == UNVERIFIED:
@@ -265,7 +265,7 @@ def _new_directory(application: Application, name: bool | str) -> Directory:
 _CURRENT = "stormpath_application"  # in session.info
 # Built once, as a login should cost little beside its hash.
 _KNOWN_AS = (
-    sa.select(Account, AccountStoreMapping.directory_id, *FRESH)
+    sa.select(Account, AccountStoreMapping.directory_id, *LOGIN_COLUMNS)
     .select_from(AccountStoreMapping)
     .outerjoin(Directory, (Directory.id == AccountStoreMapping.directory_id) & (Directory.status == ENABLED))
     .outerjoin(LoginName, (LoginName.directory_id == Directory.id) & (LoginName.name_key == sa.bindparam("name_key")))
