@@ -191,15 +191,18 @@ def check(app: Flask) -> list[Problem]:
 
 def _check_secret(app: Flask) -> Iterator[Problem]:
     key: object = app.secret_key  # as it was set: a number, where a variable of the environment looks like one
+    old: object = app.config.get("SECRET_KEY_FALLBACKS") or ()
     if not key:
         yield Problem(f"SECRET_KEY is not set. Make one with {_MAKE_KEY} and keep it out of version control.")
     elif not isinstance(key, str | bytes):
         yield Problem(f"SECRET_KEY is of type {type(key).__name__}; it must be text or bytes.")
+    elif not isinstance(old, list | tuple) or not all(isinstance(one, str | bytes) for one in old):
+        yield Problem("SECRET_KEY_FALLBACKS must be a list, of text or bytes: of a text, each letter would be a key.")
     elif not app.debug:
         # A test's key may be anything; whoever left TESTING on is told.
         yield from _judge_key("SECRET_KEY", key, "warning" if app.testing else "error")
-        for old in app.config.get("SECRET_KEY_FALLBACKS") or ():
-            yield from _judge_key("One of SECRET_KEY_FALLBACKS", old, "warning")
+        for one in old:
+            yield from _judge_key("One of SECRET_KEY_FALLBACKS", one, "warning")
 
 
 def _judge_key(name: str, key: str | bytes, level: Level) -> Iterator[Problem]:

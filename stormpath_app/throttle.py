@@ -42,6 +42,7 @@ attempts = sa.Table(
 
 _REMEMBERED = timedelta(days=30)  # after the last try
 _RACES = 100  # lost to others one after the other: each of them was one more try
+_TOLERANCE = 2  # times as long as a limit makes it may a wait be, as the clocks of servers differ
 _SWEPT = 10  # rows that are forgotten with one failure, which makes two at most
 
 
@@ -100,7 +101,8 @@ class Attempt:
             return
         connection, now = session.connection(), clock.now()
         if self.network is not None:
-            counted = {"network": self.network, "now": now, "end": now + limits.network_window}
+            window = limits.network_window
+            counted = {"network": self.network, "now": now, "end": now + window, "latest": now + _TOLERANCE * window}
             connection.execute(_one_more(connection.dialect.name), counted)
         after_commit(_sweep)
 
@@ -211,9 +213,12 @@ def _look(attempt: Attempt) -> Mapping[str | None, Any]:
 
 def _refuse_blocked(attempt: Attempt, seen: Mapping[str | None, Any], limits: Limits, now: datetime) -> None:
     free = {attempt.counter: limits.free_failures, attempt.network: limits.network_failures}
-    ends = [row.blocked_until for key, row in seen.items() if row.failures >= free[key]]
-    if ends and (end := max(ends)) > now:
-        raise TooManyAttempts(wait=end - now)
+    longest = {attempt.counter: limits.longest_wait, attempt.network: limits.network_window}
+    waits = [(key, row.blocked_until - now) for key, row in seen.items() if row.failures >= free[key]]
+    # One that no limit makes is of a clock that was wrong, or of limits that were others.
+    believed = [wait for key, wait in waits if timedelta() < wait <= _TOLERANCE * longest[key]]
+    if believed:
+        raise TooManyAttempts(wait=max(believed))
 
 
 def _take(seen: Any, attempt: Attempt, limits: Limits, now: datetime) -> bool:
@@ -252,7 +257,8 @@ def _first(dialect: str) -> Any:
 @cache
 def _one_more(dialect: str) -> Any:
     """Return the statement that counts a network's failure, in the window that is open or in a new one."""
-    end, is_open = bindparam("end", type_=UTCDateTime), attempts.c.forget_at > bindparam("now")
+    end = bindparam("end", type_=UTCDateTime)
+    is_open = (attempts.c.forget_at > bindparam("now")) & (attempts.c.forget_at <= bindparam("latest"))
     first = {"key": bindparam("network"), "failures": 1, "blocked_until": end, "forget_at": end}
     # In this order: MySQL looks at what it has just set.
     more = {

@@ -4,6 +4,7 @@ With a host's session (`StormpathManager(app, db=db)`) the transaction is shared
 the host's to end: what is announced waits for whoever commits.
 """
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -86,8 +87,13 @@ class LockedByUs(SQLAlchemyError):
     """The request's own session holds SQLite's one write lock: no other connection can have it now."""
 
 
-#: How long a write beside the session waits for SQLite's lock, in milliseconds.
+class OthersFirst(SQLAlchemyError):
+    """Other requests of this process write beside their sessions."""
+
+
+#: How long a write beside the session waits for its turn, and then for SQLite's lock, in milliseconds.
 BESIDE_WAITS = 500
+_turn = threading.Lock()
 
 
 @contextmanager
@@ -101,8 +107,19 @@ def beside() -> Iterator[sa.Connection]:
     """
     if _holds_lock(session()):
         raise LockedByUs
-    with database.engine.connect() as connection, _short_of_patience(connection), connection.begin():
+    with _one_at_a_time(), database.engine.connect() as connection, _short_of_patience(connection), connection.begin():
         yield connection
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Let one request in, as it may hold a connection and wait for a second: many who do wait for each other."""
+    if not _turn.acquire(timeout=BESIDE_WAITS / 1000):
+        raise OthersFirst
+    try:
+        yield
+    finally:
+        _turn.release()
 
 
 def _holds_lock(current: Session) -> bool:

@@ -84,6 +84,20 @@ def test_a_secret_is_not_told_with_what_is_wrong_with_it(app):
     assert "Canary" not in str(problems(app))
 
 
+@pytest.mark.parametrize(
+    ("fallbacks", "told"),
+    [
+        *((right, []) for right in (None, [], [SECRET_KEY], (SECRET_KEY.encode(), SECRET_KEY))),
+        *((wrong, ["error"]) for wrong in (SECRET_KEY, SECRET_KEY.encode(), 5, [5], [None], {SECRET_KEY: 1})),
+        (["dev", ""], ["warning"] * 2),
+    ],
+    ids=ascii,
+)
+def test_old_secrets_are_a_list_as_each_letter_of_a_text_would_be_one(app, fallbacks, told):
+    app.config.update({**PUBLIC, "SECRET_KEY_FALLBACKS": fallbacks})
+    assert levels(app, "SECRET_KEY_FALLBACKS") == told
+
+
 @pytest.mark.parametrize(("switch", "told"), [("DEBUG", []), ("TESTING", ["warning"])])
 def test_any_secret_is_good_enough_for_a_developer(app, switch, told):
     app.config.update({**PUBLIC, "SECRET_KEY": "dev", switch: True})

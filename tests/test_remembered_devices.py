@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from stormpath_app import Account, login_user, user
-from stormpath_app.database import session
+from stormpath_app.database import database, session
 from stormpath_app.models import Tenant
 
 from .conftest import PASSWORD, statements
@@ -181,6 +181,26 @@ def test_a_host_that_is_writing_on_a_connection_of_its_own_is_not_waited_for(doe
     host.close()
     assert is_in(member)
     assert cookies(member).token != before.token
+
+
+def test_many_who_come_back_at_one_moment_do_not_wait_for_each_others_connections(app, does, member):
+    def read_and_ask():
+        name = user.given_name
+        session.scalar(sa.select(Tenant.name))  # from now on the request has a connection
+        both.wait(60)
+        return name
+
+    does.append(read_and_ask)
+    both = threading.Barrier(2)
+    tabs = [browser(app, token=cookies(member).token) for _ in range(2)]
+    with app.app_context():
+        engine = database.engine
+    with contextlib.ExitStack() as others, ThreadPoolExecutor(2) as threads:
+        for _ in range(13):  # of fifteen
+            others.enter_context(engine.connect())
+        answers = list(threads.map(lambda tab: tab.get("/do").text, tabs))
+    assert answers == ["Han", "Han"]
+    assert any(cookies(tab).session for tab in tabs)
 
 
 def test_what_a_host_has_written_in_our_session_and_not_committed_is_not_committed_for_it(app, does, member):

@@ -149,6 +149,35 @@ def test_no_counter_is_forgotten_while_it_refuses(held_clock):
     assert wait() == 86400
 
 
+@pytest.mark.parametrize("hours", [1, 100_000])
+def test_what_a_clock_that_was_wrong_has_written_refuses_nobody_for_longer_than_any_wait(held_clock, hours):
+    held_clock.forward(hours=hours)
+    fail_often(100)
+    for _ in range(5):
+        fail(HAN, OFFICE)
+    held_clock.forward(hours=-hours)
+    assert wait(LEIA) == wait(HAN, OFFICE) == 0
+    fail(LEIA)
+    assert rows()["network:192.0.2.1"] == 1
+    fail(HAN, OFFICE)
+    assert wait(HAN, OFFICE) == 2
+
+
+def test_a_shorter_setting_ends_a_longer_wait_at_once(app, held_clock):
+    app.config["STORMPATH_THROTTLE"] = {"longest_wait": timedelta(days=1), "network_window": timedelta(days=1)}
+    fail_often(100)
+    for _ in range(30):
+        held_clock.forward(seconds=wait(HAN, OFFICE))
+        fail(HAN, OFFICE)
+    assert (wait(LEIA) > 0, wait(HAN, OFFICE)) == (False, 86400)
+    fail_often(100)
+    assert wait(LEIA) == 86400
+    app.config["STORMPATH_THROTTLE"] = {}
+    assert wait(LEIA) == wait(HAN, OFFICE) == 0
+    fail(HAN, OFFICE)
+    assert wait(HAN, OFFICE) == 900
+
+
 # --- A network ---
 
 

@@ -5,7 +5,14 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from ..authentication import login_user
-from ..errors import InvalidFormat, PasswordRefused, PropertyError, StormpathError, TooManyAttempts
+from ..errors import (
+    InvalidFormat,
+    LoginOutdated,
+    PasswordRefused,
+    PropertyError,
+    StormpathError,
+    TooManyAttempts,
+)
 from ..models import Application
 from ..settings import settings
 from ..translation import gettext as _
@@ -22,12 +29,13 @@ def register() -> ResponseReturnValue:
             status = tell_errors(form)
         else:
             try:
-                account = Application.current().accounts.create(form.attributes())
+                login_user(Application.current().accounts.create(form.attributes()))
+            except LoginOutdated:  # the account is there, but it or the application is closed: they learn it there
+                return redirect(link("stormpath.login", target) or site_url("/"))
             except StormpathError as error:
                 status, headers = refuse(error)
                 _tell(form, error)
             else:
-                login_user(account)
                 return redirect(target or site_url(settings.REGISTRATION_REDIRECT_URL or settings.REDIRECT_URL))
     elif current_user.is_authenticated:
         return redirect(target or site_url(settings.REDIRECT_URL))

@@ -9,6 +9,7 @@ from bs4 import BeautifulSoup
 
 from stormpath_app import Account, Application
 from stormpath_app.database import session
+from stormpath_app.signals import user_created
 
 from ..conftest import PASSWORD, token
 from .test_login import FORM, ODD
@@ -281,6 +282,31 @@ def test_where_new_accounts_have_no_place_a_person_is_told_so_in_few_words(app, 
         store.save()
     answer = register(client)
     assert (answer.status_code, alert(answer).strip()) == (200, "New accounts cannot be created at the moment.")
+
+
+def test_who_joins_a_site_that_is_closed_is_led_to_the_login_page_which_says_so(app, client, register, log_in):
+    with app.app_context():
+        application = Application.current()
+        application.status = "DISABLED"
+        application.save()
+    answer = register(client, page="/register?next=/secret")
+    assert (answer.status_code, answer.location) == (302, "/login?next=/secret")
+    assert client.get("/secret").status_code == 302
+    assert alert(log_in(client, "leia@alderaan.example")).strip() == "Logging in is closed at the moment."
+
+
+@pytest.mark.settings(STORMPATH_ENABLE_LOGIN=False)
+def test_who_was_closed_out_while_they_joined_is_not_logged_in(app, client, register):
+    def close(_app, account, **_more):
+        with app.app_context():  # as another request would
+            found = Application.current().find_account(account.email)
+            found.status = "DISABLED"
+            found.save()
+
+    with user_created.connected_to(close, app):
+        answer = register(client)
+    assert (answer.status_code, answer.location) == (302, "/")
+    assert client.get("/secret").status_code == 401
 
 
 @pytest.mark.settings(STORMPATH_ENABLE_USERNAME=True)
