@@ -290,6 +290,24 @@ def test_the_first_password_of_a_block_is_hashed_before_the_write_lock_is_taken(
     assert locked == [False]
 
 
+@pytest.mark.parametrize("ends_by", ["verb", "host's commit"])
+def test_a_receiver_that_fails_in_the_middle_of_a_change_leaves_a_session_that_works(context, ends_by):
+    def write_half(_sender, account, **_more):
+        context.db.session.add(context.Order(account_id=account.id))
+        context.db.session.flush()  # it lacks what was ordered
+
+    with user_created.connected_to(write_half, context.app):
+        if ends_by == "verb":
+            leia = create(context)
+        else:
+            with context.db.session.begin_nested():
+                leia = create(context)
+            context.db.session.commit()
+    leia.given_name = "General"
+    leia.save()
+    assert (context.count(Account.__table__), context.count(context.Order.__table__)) == (1, 0)
+
+
 # --- What waits in the host's session ---
 
 
