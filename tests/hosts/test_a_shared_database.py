@@ -322,6 +322,16 @@ def test_a_row_of_the_host_that_cannot_be_written_is_not_the_verbs_mistake(conte
         context.db.session.rollback()
 
 
+def test_an_account_that_is_refused_commits_nothing_of_the_hosts(host):
+    with host.app.test_request_context(environ_base={"REMOTE_ADDR": "192.0.2.1"}):
+        create(host)
+        host.db.session.add(host.Order(what="a droid", account_id=create(host, email="han@falcon.example").id))
+        with pytest.raises(AccountAlreadyExists):
+            create(host)
+        host.db.session.commit()
+    assert host.count(host.Order.__table__) == 0
+
+
 # --- What is set and not saved ---
 
 
