@@ -79,6 +79,18 @@ def test_a_login_page_that_the_hosts_login_manager_names_is_the_one(bare, order)
     assert app.test_client().get("/secret").location == "/front?next=%2Fsecret"
 
 
+@BOTH_ORDERS
+def test_what_is_missing_is_told_though_the_hosts_login_manager_asks_who_is_there_for_every_template(bare, order):
+    app = bare(STORMPATH_APPLICATION="Falcon", STORMPATH_BCRYPT_COST=40)
+    app.debug = True
+    wire(app, flask_login.LoginManager, StormpathManager, order=order)
+    app.context_processor(lambda: {"cart": f"of {current_user.email}"})
+    for page in ("/login", "/secret"):
+        answer = app.test_client().get(page)
+        assert answer.status_code == 503
+        assert "STORMPATH_BCRYPT_COST" in answer.text
+
+
 # --- CSRFProtect ---
 
 
