@@ -6,7 +6,6 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
-from urllib.parse import quote
 
 from flask import (
     Blueprint,
@@ -21,7 +20,7 @@ from flask import (
     request,
     session as browser_session,
 )
-from flask_login import AnonymousUserMixin
+from flask_login import LOGIN_MESSAGE, REFRESH_MESSAGE, AnonymousUserMixin
 from flask_login.utils import login_url
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.orm import Session
@@ -39,7 +38,7 @@ from .transactions import atomic, tell
 from .translation import gettext as _
 from .views import ADDRESSES, VIEWS, answer_not_ready, create_blueprint, is_static
 from .views.login import AGAIN
-from .views.pages import answer_json, prefers_json
+from .views.pages import answer_json, here, prefers_json
 
 # The database stands below what sets it up.
 database.set_up_memory = installation.set_up
@@ -254,7 +253,8 @@ class StormpathManager:
         after a form it sends them on, so the sentence is flashed, for whichever page they see next.
         """
         if not user.is_authenticated:
-            return self._refuse(401, _("Log in first."), _("Log in to open this page."))
+            said = _said("login_message", _("Log in to open this page."))
+            return self._refuse(401, _("Log in first."), *said)
         reason = _("Your account may not do this.")
         return self._refuse(403, reason, None if _is_look() else reason, "warning")
 
@@ -266,7 +266,7 @@ class StormpathManager:
                 " leave: use stormpath_app's `fresh_login_required` and `login_fresh`."
             )
         sentence = _("Enter your password again to open this page.")
-        return self._refuse(401, sentence, sentence, mark=AGAIN)
+        return self._refuse(401, sentence, *_said("needs_refresh_message", sentence), mark=AGAIN)
 
     @staticmethod
     def _refuse(
@@ -276,13 +276,25 @@ class StormpathManager:
         if prefers_json():
             return answer_json(status, for_programs)
         try:
-            login_view = current_app.login_manager.login_view or ""  # type: ignore[attr-defined]
-            where = login_url(login_view, next_url=_here() if _is_look() else None)
+            manager = current_app.login_manager  # type: ignore[attr-defined]
+            login_view = manager.blueprint_login_views.get(request.blueprint, manager.login_view)
+            where = login_url(login_view or "", next_url=here() if _is_look() else None)
         except BuildError:
             abort(status)
         if sentence:
             _flash_once(sentence, category)
         return redirect(f"{where}{'&' if '?' in where else '?'}{mark}=1" if mark else where)
+
+
+def _said(name: str, ours: str) -> tuple[str | None, str]:
+    """Return a message of the app's LoginManager and its category; our sentence where the message is Flask-Login's."""
+    manager = current_app.login_manager  # type: ignore[attr-defined]
+    message = getattr(manager, name)
+    if message in {LOGIN_MESSAGE, REFRESH_MESSAGE}:
+        message = ours
+    elif message and manager.localize_callback:
+        message = manager.localize_callback(message)
+    return message, getattr(manager, f"{name}_category")
 
 
 def _is_look() -> bool:
@@ -318,17 +330,6 @@ class _FirstRequest:
 def _state() -> State:
     state: State = current_app.extensions["stormpath"]
     return state
-
-
-def _here() -> str:
-    """Return the address that was asked for, without scheme and host, as it travels: percent-encoded."""
-    query = request.query_string.decode("latin-1")
-    path = quote(f"{request.script_root}{request.path}", safe=_IN_PATHS)
-    return f"{path}?{quote(query, safe=_IN_QUERIES)}" if query else path
-
-
-_IN_PATHS = "/:;=@!$&'()*+,~"
-_IN_QUERIES = f"{_IN_PATHS}?%"
 
 
 def _origin_of_request() -> origin.Origin | None:

@@ -1,15 +1,17 @@
 """An app that brings extensions of its own: they are joined, not replaced."""
 
+from datetime import timedelta
+
 import flask_login
 import pytest
 from bs4 import BeautifulSoup
-from flask import request
+from flask import Blueprint, get_flashed_messages, request
 from flask_admin import Admin, AdminIndexView, BaseView, expose
 from flask_babel import Babel
 from flask_mail import Mail, Message
 from flask_wtf import CSRFProtect
 
-from stormpath_app import StormpathManager, current_user, login_required, user
+from stormpath_app import StormpathManager, current_user, fresh_login_required, login_required, user
 
 from ..conftest import PASSWORD, statements, token
 from .conftest import han
@@ -77,6 +79,50 @@ def test_a_login_page_that_the_hosts_login_manager_names_is_the_one(bare, order)
     theirs.login_view = "front"
     app.add_url_rule("/front", "front", lambda: "Come in")
     assert app.test_client().get("/secret").location == "/front?next=%2Fsecret"
+
+
+@BOTH_ORDERS
+def test_what_a_hosts_login_manager_says_to_strangers_is_said(bare, order):
+    app = bare()
+    theirs, _ours = wire(app, flask_login.LoginManager, StormpathManager, order=order)
+    theirs.login_message, theirs.login_message_category = "Bitte anmelden.", "info"
+    app.add_url_rule("/said", "said", lambda: get_flashed_messages(with_categories=True))
+    client = app.test_client()
+    client.get("/secret")
+    assert client.get("/said").json == [["info", "Bitte anmelden."]]
+    theirs.localize_callback = str.upper
+    client.get("/secret")
+    assert client.get("/said").json == [["info", "BITTE ANMELDEN."]]
+    theirs.login_message = None
+    client.get("/secret")
+    assert client.get("/said").json == []
+
+
+@BOTH_ORDERS
+def test_what_it_says_to_those_who_must_give_the_password_again_is_said(bare, log_in, order):
+    app = bare(STORMPATH_FRESH_FOR=timedelta(microseconds=1))
+    theirs, _ours = wire(app, flask_login.LoginManager, StormpathManager, order=order)
+    theirs.needs_refresh_message, theirs.needs_refresh_message_category = "Noch einmal.", "info"
+    app.add_url_rule("/said", "said", lambda: get_flashed_messages(with_categories=True))
+    app.add_url_rule("/close", "close", fresh_login_required(lambda: "Closed."))
+    han(app)
+    client = app.test_client()
+    log_in(client)
+    client.get("/close")
+    assert client.get("/said").json == [["info", "Noch einmal."]]
+
+
+@BOTH_ORDERS
+def test_a_login_page_that_it_has_for_one_blueprint_is_the_one_there(bare, order):
+    app = bare()
+    theirs, _ours = wire(app, flask_login.LoginManager, StormpathManager, order=order)
+    theirs.blueprint_login_views["staff"] = "front"
+    staff = Blueprint("staff", __name__, url_prefix="/staff")
+    staff.add_url_rule("/", "home", login_required(lambda: "Hello"))
+    app.register_blueprint(staff)
+    app.add_url_rule("/front", "front", lambda: "Come in")
+    assert app.test_client().get("/staff/").location == "/front?next=%2Fstaff%2F"
+    assert app.test_client().get("/secret").location == "/login?next=%2Fsecret"
 
 
 @BOTH_ORDERS
