@@ -88,7 +88,7 @@ def tell_errors(form: FlaskForm) -> int:
 
     A client that prefers JSON is told at once, and the view ends here.
     """
-    is_stale = "csrf_token" in form.errors
+    is_stale = form.meta.csrf_field_name in form.errors
     sentences = [str(sentence) for found in form.errors.values() for sentence in found]
     if is_stale:  # nothing else was looked at in earnest
         sentences = [_("This page was open for too long. Send it once more.")]

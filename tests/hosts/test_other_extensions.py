@@ -155,6 +155,19 @@ def test_a_hosts_csrf_protection_lets_our_forms_pass_and_keeps_its_own_closed(ba
     assert client.post("/transfer", data={"csrf_token": token(client, "/login?next=/")}).text == "Done"
 
 
+def test_a_csrf_field_of_another_name_is_as_good_and_as_stale(bare):
+    app = bare(WTF_CSRF_FIELD_NAME="mark")
+    wire(app, CSRFProtect, StormpathManager)
+    han(app)
+    client = app.test_client()
+    form = {"login": "han@falcon.example", "password": PASSWORD}
+    stale = client.post("/login", data={**form, "mark": "stale"})
+    assert stale.status_code == 400
+    assert "This page was open for too long." in stale.text
+    mark = BeautifulSoup(stale.text, "html.parser").find("input", {"name": "mark"})["value"]
+    assert client.post("/login", data={**form, "mark": mark}).status_code == 302
+
+
 # --- Flask-Mail, Flask-Babel, Flask-Admin ---
 
 
