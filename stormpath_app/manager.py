@@ -64,7 +64,10 @@ class State:
                 " working."
             )
         if self.blueprint.name not in self.app.blueprints:
-            yield Problem("Our pages are not registered: app.register_blueprint(stormpath_manager.blueprint).")
+            yield Problem(
+                "Our pages are not registered under their name: app.register_blueprint(stormpath_manager.blueprint),"
+                " without `name` and in no other blueprint."
+            )
         rules = list(self.app.url_map.iter_rules())
         for ours in (rule for rule in rules if rule.endpoint in ADDRESSES):
             for other in rules:

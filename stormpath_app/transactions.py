@@ -173,6 +173,7 @@ def tell() -> None:
             call()
         except Exception:
             current_app.logger.exception("A receiver of a signal failed; the change it was told about stands.")
+            session.rollback()  # it may have failed in the middle of a change of its own
 
 
 # These watch every session, as a host's may be shared: they leave at once where nothing of ours waits.

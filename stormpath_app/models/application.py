@@ -133,8 +133,10 @@ class Application(AccountStoreHolder):
         try:
             return self.default_account_store().create_account(properties, application=self, **more)
         except AccountAlreadyExists:
-            with atomic():
-                attempt.count()
+            if not is_atomic():
+                session.rollback()  # what waits in a host's session was to be written with the account
+                with atomic():
+                    attempt.count()
             raise
 
     @property

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Blueprint, Response, abort, current_app, render_template, request
+from flask import Blueprint, Response, abort, current_app, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import BadRequest, HTTPException, LengthRequired, RequestEntityTooLarge, UnsupportedMediaType
 
@@ -79,14 +79,14 @@ def answer_not_ready(error: NotReady) -> ResponseReturnValue:
     """Tell that the site is not set up; in debug also what is missing, which is for its developer alone."""
     if prefers_json():
         return answer_json(error.status, error.message)
-    page = render_template(  # of our own, and with no setting: those may be what is wrong
-        "flask_stormpath/error.html",
-        _=_,
-        heading=_("Not set up yet"),
-        sentence=error.message,
-        problems=error.problems if current_app.debug else [],
-    )
-    return Response(page, error.status, {"Cache-Control": "no-store", "Content-Security-Policy": STRICT})
+    problems = error.problems if current_app.debug else []
+    headers = {"Cache-Control": "no-store", "Content-Security-Policy": STRICT}
+    if "stormpath.static" not in current_app.view_functions:  # our pages are what is missing
+        return Response("\n".join([error.message, *problems]), error.status, headers, mimetype="text/plain")
+    # Of our own, without a setting and without context processors: each may be what is wrong, or ask who is there.
+    template = current_app.jinja_env.get_template("flask_stormpath/error.html")
+    page = template.render(_=_, heading=_("Not set up yet"), sentence=error.message, problems=problems)
+    return Response(page, error.status, headers)
 
 
 def _is_ours() -> bool:

@@ -1,9 +1,7 @@
 """Closed doors: where people are sent who may not enter."""
 
-from urllib.parse import quote
-
 from flask import abort, current_app, flash, redirect, request, session as browser_session
-from flask_login import current_user
+from flask_login import LOGIN_MESSAGE, REFRESH_MESSAGE, current_user
 from flask_login.utils import login_url
 from werkzeug.routing import BuildError
 from werkzeug.wrappers import Response
@@ -11,7 +9,7 @@ from werkzeug.wrappers import Response
 from ..authentication import login_fresh
 from ..translation import gettext as _
 from .login import AGAIN
-from .pages import answer_json, prefers_json
+from .pages import answer_json, here, prefers_json
 
 
 def send_to_login() -> Response:
@@ -22,7 +20,8 @@ def send_to_login() -> Response:
     """
     if not current_user.is_authenticated:
         lost = _("What you sent was not saved. Log in, then send it once more.")
-        return _refuse(401, _("Log in first."), _("Log in to open this page.") if _is_look() else lost)
+        said = _said("login_message", _("Log in to open this page.") if _is_look() else lost)
+        return _refuse(401, _("Log in first."), *said)
     reason = _("Your account may not do this.")
     lost = _("What you sent was not saved. Log in with another account to send it.")
     return _refuse(403, reason, None if _is_look() else f"{reason} {lost}", "warning")
@@ -37,7 +36,7 @@ def ask_for_the_password() -> Response:
         )
     sentence = _("Enter your password again to open this page.")
     lost = _("What you sent was not saved. Enter your password again, then send it once more.")
-    return _refuse(401, sentence, sentence if _is_look() else lost, mark=AGAIN)
+    return _refuse(401, sentence, *_said("needs_refresh_message", sentence if _is_look() else lost), mark=AGAIN)
 
 
 def _refuse(
@@ -47,13 +46,25 @@ def _refuse(
     if prefers_json():
         return answer_json(status, for_programs)
     try:
-        login_view = current_app.login_manager.login_view or ""  # type: ignore[attr-defined]
-        where = login_url(login_view, next_url=_here() if _is_look() else None)
+        manager = current_app.login_manager  # type: ignore[attr-defined]
+        login_view = manager.blueprint_login_views.get(request.blueprint, manager.login_view)
+        where = login_url(login_view or "", next_url=here() if _is_look() else None)
     except BuildError:
         abort(status)
     if sentence:
         _flash_once(sentence, category)
     return redirect(f"{where}{'&' if '?' in where else '?'}{mark}=1" if mark else where)
+
+
+def _said(name: str, ours: str) -> tuple[str | None, str]:
+    """Return a message of the app's LoginManager and its category; our sentence where the message is Flask-Login's."""
+    manager = current_app.login_manager  # type: ignore[attr-defined]
+    message = getattr(manager, name)
+    if message in {LOGIN_MESSAGE, REFRESH_MESSAGE}:
+        message = ours
+    elif message and manager.localize_callback:
+        message = manager.localize_callback(message)
+    return message, getattr(manager, f"{name}_category")
 
 
 def _is_look() -> bool:
@@ -64,14 +75,3 @@ def _flash_once(sentence: str, category: str = "message") -> None:
     """Flash a sentence, unless it waits to be shown already."""
     if sentence not in [text for _category, text in browser_session.get("_flashes", [])]:
         flash(sentence, category)
-
-
-def _here() -> str:
-    """Return the address that was asked for, without scheme and host, as it travels: percent-encoded."""
-    query = request.query_string.decode("latin-1")
-    path = quote(f"{request.script_root}{request.path}", safe=_IN_PATHS)
-    return f"{path}?{quote(query, safe=_IN_QUERIES)}" if query else path
-
-
-_IN_PATHS = "/:;=@!$&'()*+,~"
-_IN_QUERIES = f"{_IN_PATHS}?%"

@@ -2,7 +2,7 @@
 
 import unicodedata
 from typing import Any
-from urllib.parse import urljoin, urlsplit, urlunsplit
+from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
 from flask import Response, abort, current_app, flash, g, jsonify, render_template, request, url_for
 from flask_wtf import FlaskForm
@@ -88,7 +88,7 @@ def tell_errors(form: FlaskForm) -> int:
 
     A client that prefers JSON is told at once, and the view ends here.
     """
-    is_stale = "csrf_token" in form.errors
+    is_stale = form.meta.csrf_field_name in form.errors
     sentences = [str(sentence) for found in form.errors.values() for sentence in found]
     if is_stale:  # nothing else was looked at in earnest
         sentences = [_("This page was open for too long. Send it once more.")]
@@ -116,6 +116,17 @@ def site_url(url: str) -> str:
 def next_url() -> str | None:
     """Return the page that `?next=` asks for, as a path of this site; None where it asks for none, or for elsewhere."""
     return local_path(request.args.get("next", ""))
+
+
+def here() -> str:
+    """Return the address that was asked for, without scheme and host, as it travels: percent-encoded."""
+    query = request.query_string.decode("latin-1")
+    path = quote(f"{request.script_root}{request.path}", safe=_IN_PATHS)
+    return f"{path}?{quote(query, safe=_IN_QUERIES)}" if query else path
+
+
+_IN_PATHS = "/:;=@!$&'()*+,~"
+_IN_QUERIES = f"{_IN_PATHS}?%"
 
 
 def local_path(target: str) -> str | None:

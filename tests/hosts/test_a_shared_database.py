@@ -290,6 +290,24 @@ def test_the_first_password_of_a_block_is_hashed_before_the_write_lock_is_taken(
     assert locked == [False]
 
 
+@pytest.mark.parametrize("ends_by", ["verb", "host's commit"])
+def test_a_receiver_that_fails_in_the_middle_of_a_change_leaves_a_session_that_works(context, ends_by):
+    def write_half(_sender, account, **_more):
+        context.db.session.add(context.Order(account_id=account.id))
+        context.db.session.flush()  # it lacks what was ordered
+
+    with user_created.connected_to(write_half, context.app):
+        if ends_by == "verb":
+            leia = create(context)
+        else:
+            with context.db.session.begin_nested():
+                leia = create(context)
+            context.db.session.commit()
+    leia.given_name = "General"
+    leia.save()
+    assert (context.count(Account.__table__), context.count(context.Order.__table__)) == (1, 0)
+
+
 # --- What waits in the host's session ---
 
 
@@ -302,6 +320,16 @@ def test_a_row_of_the_host_that_cannot_be_written_is_not_the_verbs_mistake(conte
         with pytest.raises(sa.exc.IntegrityError):
             verb()
         context.db.session.rollback()
+
+
+def test_an_account_that_is_refused_commits_nothing_of_the_hosts(host):
+    with host.app.test_request_context(environ_base={"REMOTE_ADDR": "192.0.2.1"}):
+        create(host)
+        host.db.session.add(host.Order(what="a droid", account_id=create(host, email="han@falcon.example").id))
+        with pytest.raises(AccountAlreadyExists):
+            create(host)
+        host.db.session.commit()
+    assert host.count(host.Order.__table__) == 0
 
 
 # --- What is set and not saved ---

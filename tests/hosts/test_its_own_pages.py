@@ -1,7 +1,7 @@
 """An app with pages of its own: at our addresses, in our places, round ours; and old ways to wire them."""
 
 import pytest
-from flask import redirect, render_template_string, request, url_for
+from flask import Blueprint, redirect, render_template_string, request, url_for
 
 from stormpath_app import StormpathManager, login_required, login_user, user
 from stormpath_app.errors import LoginFailed
@@ -135,6 +135,26 @@ def test_a_blueprint_that_nobody_registered_is_told(bare):
         _ = manager.blueprint
     manager.init_app(app, register_blueprint=False)
     assert "app.register_blueprint(stormpath_manager.blueprint)" in errors(app)
+    add_secret(app)
+    assert (app.test_client().get("/secret").status_code, app.test_client().get("/login").status_code) == (503, 404)
+
+
+@pytest.mark.parametrize("debug", [True, False])
+@pytest.mark.parametrize("how", ["renamed", "inside another"])
+def test_a_blueprint_under_another_name_is_told_on_its_pages(bare, how, debug):
+    app = bare()
+    app.debug = debug
+    manager = StormpathManager()
+    manager.init_app(app, register_blueprint=False)
+    if how == "renamed":
+        app.register_blueprint(manager.blueprint, name="members", url_prefix="/members")
+    else:
+        members = Blueprint("members", __name__, url_prefix="/members")
+        members.register_blueprint(manager.blueprint)
+        app.register_blueprint(members)
+    answer = app.test_client().get("/members/login")
+    assert (answer.status_code, answer.mimetype) == (503, "text/plain")
+    assert ("without `name`" in answer.text) is debug
 
 
 # --- Settings that come late ---

@@ -1,15 +1,17 @@
 """An app that brings extensions of its own: they are joined, not replaced."""
 
+from datetime import timedelta
+
 import flask_login
 import pytest
 from bs4 import BeautifulSoup
-from flask import request
+from flask import Blueprint, get_flashed_messages, request
 from flask_admin import Admin, AdminIndexView, BaseView, expose
 from flask_babel import Babel
 from flask_mail import Mail, Message
 from flask_wtf import CSRFProtect
 
-from stormpath_app import StormpathManager, current_user, login_required, user
+from stormpath_app import StormpathManager, current_user, fresh_login_required, login_required, user
 
 from ..conftest import PASSWORD, statements, token
 from .conftest import han
@@ -79,6 +81,62 @@ def test_a_login_page_that_the_hosts_login_manager_names_is_the_one(bare, order)
     assert app.test_client().get("/secret").location == "/front?next=%2Fsecret"
 
 
+@BOTH_ORDERS
+def test_what_a_hosts_login_manager_says_to_strangers_is_said(bare, order):
+    app = bare()
+    theirs, _ours = wire(app, flask_login.LoginManager, StormpathManager, order=order)
+    theirs.login_message, theirs.login_message_category = "Bitte anmelden.", "info"
+    app.add_url_rule("/said", "said", lambda: get_flashed_messages(with_categories=True))
+    client = app.test_client()
+    client.get("/secret")
+    assert client.get("/said").json == [["info", "Bitte anmelden."]]
+    theirs.localize_callback = str.upper
+    client.get("/secret")
+    assert client.get("/said").json == [["info", "BITTE ANMELDEN."]]
+    theirs.login_message = None
+    client.get("/secret")
+    assert client.get("/said").json == []
+
+
+@BOTH_ORDERS
+def test_what_it_says_to_those_who_must_give_the_password_again_is_said(bare, log_in, order):
+    app = bare(STORMPATH_FRESH_FOR=timedelta(microseconds=1))
+    theirs, _ours = wire(app, flask_login.LoginManager, StormpathManager, order=order)
+    theirs.needs_refresh_message, theirs.needs_refresh_message_category = "Noch einmal.", "info"
+    app.add_url_rule("/said", "said", lambda: get_flashed_messages(with_categories=True))
+    app.add_url_rule("/close", "close", fresh_login_required(lambda: "Closed."))
+    han(app)
+    client = app.test_client()
+    log_in(client)
+    client.get("/close")
+    assert client.get("/said").json == [["info", "Noch einmal."]]
+
+
+@BOTH_ORDERS
+def test_a_login_page_that_it_has_for_one_blueprint_is_the_one_there(bare, order):
+    app = bare()
+    theirs, _ours = wire(app, flask_login.LoginManager, StormpathManager, order=order)
+    theirs.blueprint_login_views["staff"] = "front"
+    staff = Blueprint("staff", __name__, url_prefix="/staff")
+    staff.add_url_rule("/", "home", login_required(lambda: "Hello"))
+    app.register_blueprint(staff)
+    app.add_url_rule("/front", "front", lambda: "Come in")
+    assert app.test_client().get("/staff/").location == "/front?next=%2Fstaff%2F"
+    assert app.test_client().get("/secret").location == "/login?next=%2Fsecret"
+
+
+@BOTH_ORDERS
+def test_what_is_missing_is_told_though_the_hosts_login_manager_asks_who_is_there_for_every_template(bare, order):
+    app = bare(STORMPATH_APPLICATION="Falcon", STORMPATH_BCRYPT_COST=40)
+    app.debug = True
+    wire(app, flask_login.LoginManager, StormpathManager, order=order)
+    app.context_processor(lambda: {"cart": f"of {current_user.email}"})
+    for page in ("/login", "/secret"):
+        answer = app.test_client().get(page)
+        assert answer.status_code == 503
+        assert "STORMPATH_BCRYPT_COST" in answer.text
+
+
 # --- CSRFProtect ---
 
 
@@ -95,6 +153,19 @@ def test_a_hosts_csrf_protection_lets_our_forms_pass_and_keeps_its_own_closed(ba
     assert log_in(client).status_code == 302
     assert client.post("/login", data={"login": "han@falcon.example", "password": PASSWORD}).status_code == 400
     assert client.post("/transfer", data={"csrf_token": token(client, "/login?next=/")}).text == "Done"
+
+
+def test_a_csrf_field_of_another_name_is_as_good_and_as_stale(bare):
+    app = bare(WTF_CSRF_FIELD_NAME="mark")
+    wire(app, CSRFProtect, StormpathManager)
+    han(app)
+    client = app.test_client()
+    form = {"login": "han@falcon.example", "password": PASSWORD}
+    stale = client.post("/login", data={**form, "mark": "stale"})
+    assert stale.status_code == 400
+    assert "This page was open for too long." in stale.text
+    mark = BeautifulSoup(stale.text, "html.parser").find("input", {"name": "mark"})["value"]
+    assert client.post("/login", data={**form, "mark": mark}).status_code == 302
 
 
 # --- Flask-Mail, Flask-Babel, Flask-Admin ---
