@@ -6,6 +6,7 @@ one moment, no more than are free get as far as a hash. Each counter is one row,
 
 import hashlib
 import ipaddress
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -43,6 +44,7 @@ attempts = sa.Table(
 _REMEMBERED = timedelta(days=30)  # after the last try
 _RACES = 100  # lost to others one after the other: each of them was one more try
 _TOLERANCE = 2  # times as long as a limit makes it may a wait be, as the clocks of servers differ
+_WITH_PORT = re.compile(r"^(?:([\d.]+)|\[([^]]+)\]):\d+$")  # as some proxies tell an address, anew each time
 _SWEPT = 10  # rows that are forgotten with one failure, which makes two at most
 
 
@@ -167,7 +169,7 @@ def _network(address: str | None) -> str | None:
     if not address:
         return None
     try:
-        found = ipaddress.ip_address(address)
+        found = ipaddress.ip_address(_WITH_PORT.sub(r"\1\2", address))
     except ValueError:  # a server can call its clients what it likes
         return f"network:{_digest(address)}"
     if isinstance(found, ipaddress.IPv6Address):
