@@ -1,11 +1,13 @@
 """Creating an account."""
 
+from contextlib import suppress
+
 from flask import redirect, request
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from ..authentication import login_user
-from ..errors import InvalidFormat, PasswordRefused, PropertyError, StormpathError
+from ..errors import InvalidFormat, LoginOutdated, PasswordRefused, PropertyError, StormpathError
 from ..models import Application
 from ..settings import settings
 from ..translation import gettext as _
@@ -27,7 +29,8 @@ def register() -> ResponseReturnValue:
                 status, headers = refuse(error)
                 _tell(form, error)
             else:
-                login_user(account)
+                with suppress(LoginOutdated):  # whoever heard of the account may have closed it already
+                    login_user(account)
                 return redirect(target or site_url(settings.REGISTRATION_REDIRECT_URL or settings.REDIRECT_URL))
     elif current_user.is_authenticated:
         return redirect(target or site_url(settings.REDIRECT_URL))
