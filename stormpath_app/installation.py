@@ -263,6 +263,11 @@ def _check_database(app: Flask) -> Iterator[Problem]:
     except RuntimeError:  # Flask-SQLAlchemy knows no such app
         yield Problem("The database that was given with db= is not this app's yet: call db.init_app(app).")
         return
+    except KeyError:  # binds alone
+        yield Problem(
+            "The database that was given with db= has no place for the accounts: set SQLALCHEMY_DATABASE_URI."
+        )
+        return
     except (SQLAlchemyError, ImportError, ValueError) as error:
         yield Problem(f"The database of {name} does not answer: {type(error).__name__}: {error}")
         return

@@ -178,7 +178,8 @@ class StormpathManager:
         if register_blueprint:
             app.register_blueprint(state.blueprint)
         app.register_error_handler(NotReady, answer_not_ready)
-        app.context_processor(lambda: {"user": user, "current_user": user})
+        # The first of them: a host's own `user` stays the host's.
+        app.template_context_processors[None].insert(0, lambda: {"user": user, "current_user": user})
         app.after_request(finish_response)
         app.cli.add_command(stormpath_commands)
         app.wsgi_app = _FirstRequest(app.wsgi_app, state)  # type: ignore[method-assign]

@@ -439,6 +439,15 @@ def test_a_database_that_knows_nothing_of_the_app_is_named(tmp_path):
         ]
 
 
+def test_a_database_of_binds_alone_is_named(tmp_path):
+    app = Flask("shop", instance_path=str(tmp_path))
+    app.config.update(TESTING=True, SECRET_KEY=SECRET_KEY, SQLALCHEMY_BINDS={"orders": "sqlite://"})
+    manager = StormpathManager(app, db=SQLAlchemy(app))
+    with app.app_context():
+        assert "set SQLALCHEMY_DATABASE_URI" in " ".join(problem.sentence for problem in manager.check())
+    assert app.test_client().get("/login").status_code == 503
+
+
 def test_two_places_for_the_accounts_are_one_too_many(tmp_path):
     host = Host(tmp_path, STORMPATH_DATABASE_URI="sqlite://").set_up()
     with host.app.app_context():

@@ -2,6 +2,7 @@
 
 import pytest
 import sqlalchemy as sa
+from flask import render_template_string
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
@@ -68,3 +69,12 @@ def test_a_table_of_the_host_with_the_same_index_and_constraint_names_does_not_c
     with app.app_context():
         db.create_all()
         assert User.create("han@falcon.example", PASSWORD, "Han", "Solo").directory.name
+
+
+@pytest.mark.parametrize("order", [1, -1], ids=["before", "after"])
+def test_what_its_templates_call_user_stays_what_it_is(bare, order):
+    app = bare()
+    for wire in [StormpathManager, lambda app: app.context_processor(lambda: {"user": "Lando"})][::order]:
+        wire(app)
+    app.add_url_rule("/", "home", lambda: render_template_string("{{ user }}, {{ current_user.is_anonymous }}"))
+    assert app.test_client().get("/").text == "Lando, True"

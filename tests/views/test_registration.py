@@ -275,6 +275,22 @@ def test_a_token_from_before_the_registration_is_worthless_after(client, registe
     assert client.get("/secret").status_code == 200
 
 
+@pytest.mark.parametrize("how", ["disables", "deletes"])
+def test_whom_a_receiver_of_the_signal_shuts_out_at_once_is_led_to_the_login_page(app, client, register, how):
+    def shut_out(_sender, account, **_more):
+        with app.app_context():  # as a worker of the host's would
+            newcomer = Account.get(account.id)
+            if how == "deletes":
+                newcomer.delete()
+            else:
+                newcomer.status = "DISABLED"
+                newcomer.save()
+
+    with user_created.connected_to(shut_out, app):
+        assert register(client).location == "/login"
+    assert client.get("/secret").status_code == 302
+
+
 def test_where_new_accounts_have_no_place_a_person_is_told_so_in_few_words(app, client, register):
     with app.app_context():
         store = Application.current().default_account_store_mapping.account_store
