@@ -237,20 +237,21 @@ def _forget_flask_login() -> None:
 
 def finish_response(response: Response) -> Response:
     """Set the cookies that this request changed, keep an active login alive, and end one that was copied."""
-    login: _Login | None = g.get("stormpath_session")
-    for replay in g.pop("stormpath_replays", ()):
+    known: Any = g._get_current_object()  # once: each look through the proxy costs
+    login: _Login | None = known.get("stormpath_session")
+    for replay in known.pop("stormpath_replays", ()):
         if not login or replay.id != login.found.id:  # an old cookie beside the newest is nobody's copy
             active_session.end(replay)
-    if "stormpath_cookies" in g:
-        _send_cookies(response, *g.pop("stormpath_cookies"))
+    if "stormpath_cookies" in known:
+        _send_cookies(response, *known.pop("stormpath_cookies"))
     elif login:
         _go_on(response, login)
-    if value := g.pop("stormpath_device_cookie", None):
+    if value := known.pop("stormpath_device_cookie", None):
         response.set_cookie(_name(DEVICE_COOKIE), value, max_age=_KNOWN_FOR, **_flags())
-    g.pop("stormpath_device", None)
-    if g.pop("stormpath_private", False):
+    known.pop("stormpath_device", None)
+    if known.pop("stormpath_private", False):
         response.headers.setdefault("Cache-Control", "no-store")
-    if g.pop("stormpath_asked", False):
+    if known.pop("stormpath_asked", False):
         if "Vary" in response.headers:
             response.vary.add("Cookie")
         else:
@@ -262,15 +263,14 @@ def _go_on(response: Response, login: _Login) -> None:
     """Hand a restored login the token that it goes on with, and keep any alive."""
     found, is_newest = login.found, login.shown == login.found.token
     now = clock.now()
-    age = _age(found.expires_at - now) if found.remembered else None
     if login.is_restored and is_newest and found.may_rotate(now):
         if token := sessions.rotate(found.token, now):
-            _send_cookies(response, token, age)
+            _send_cookies(response, token, _age_of(found, now))
         return  # what could not be written is at the next request, which comes with the same cookie
     if login.is_restored or not is_newest:
-        _send_cookies(response, found.token, age)
+        _send_cookies(response, found.token, _age_of(found, now))
     if is_newest:
-        _keep_alive(response, found, now, age)
+        _keep_alive(response, found, now)
 
 
 def _send_cookies(response: Response, token: str | None, age: timedelta | None) -> None:
@@ -292,6 +292,10 @@ def _age(left: timedelta) -> timedelta:
     return min(cookie_duration, left)
 
 
+def _age_of(found: ActiveSession, now: datetime) -> timedelta | None:
+    return _age(found.expires_at - now) if found.remembered else None
+
+
 def _flags() -> dict[str, Any]:
     return {
         "domain": settings.COOKIE_DOMAIN,
@@ -302,7 +306,7 @@ def _flags() -> dict[str, Any]:
     }
 
 
-def _keep_alive(response: Response, found: ActiveSession, now: datetime, age: timedelta | None) -> None:
+def _keep_alive(response: Response, found: ActiveSession, now: datetime) -> None:
     """Move `last_seen_at` and the remembered cookie on, once a minute at most and after the response is out."""
     if rotated_at := found.unconfirmed_since:
         sessions.confirm(found.id, rotated_at)
@@ -310,7 +314,7 @@ def _keep_alive(response: Response, found: ActiveSession, now: datetime, age: ti
     interval = min(timedelta(seconds=sessions.SEEN_EVERY), settings.COOKIE_DURATION / 15)
     if now - found.last_seen_at < interval:
         return
-    if age:
+    if age := _age_of(found, now):
         _send(response, TOKEN_COOKIE, found.token, age)
     engine = database.engine
     response.call_on_close(lambda: sessions.seen(engine, found.id, now, now - interval))

@@ -127,7 +127,7 @@ def start(account: Account, application: Application, *, remembered: bool, fresh
         "password_modified_at": account.password_modified_at,
         "application_id": application.id,
     }
-    if session.scalar(_ADMITS, known) is None:
+    if session.connection().scalar(_ADMITS, known) is None:
         raise LoginOutdated
     return AccountSession.start(account.id, application.id, remembered=remembered, fresh=fresh)
 
