@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -72,15 +73,17 @@ class Member(Resource):
         known_groups().clear()
         super().refresh()
 
-    def _enabled(self) -> set[Reference]:
+    def _enabled(self) -> frozenset[Reference]:
         """Return all that the account's enabled groups can be asked for by."""
         known = known_groups()
         text: str | None = known[self.id] if self.id in known else session.scalar(_ENABLED, {"account_id": self.id})
-        found = set()
-        for line in json.loads(text or "[]"):
-            group_id, _blank, key = line.partition(" ")
-            found |= {Reference(group_id, None), Reference(None, key)}
-        return found
+        return _read(text or "[]")
+
+
+@lru_cache(maxsize=1024)  # many people are in the same groups
+def _read(text: str) -> frozenset[Reference]:
+    parts = [line.partition(" ") for line in json.loads(text)]
+    return frozenset(one for group_id, _, key in parts for one in (Reference(group_id, None), Reference(None, key)))
 
 
 def enabled_groups(account_id: Any) -> sa.Select[Any]:
