@@ -219,6 +219,7 @@ def go(
         if way in FOR_MEMBERS:
             page.context.add_cookies(cookies)
         way(page)
+        page.wait_for_load_state()  # words can be there before the stylesheet is
         return page
 
     return go
