@@ -250,7 +250,7 @@ def _check_database(app: Flask) -> Iterator[Problem]:
     try:
         if database.database.is_shared(app):
             name = "the app (db=)"
-            yield from _check_shared(app)
+            yield from _check_place(app)
         else:
             yield from _check_twins(app)
         if not database.database.is_made_from(app):
@@ -259,6 +259,7 @@ def _check_database(app: Flask) -> Iterator[Problem]:
         if (file := database.sqlite_file(app)) and not file.exists():
             yield Problem(_no_database(app))
             return
+        yield from _check_foreign_keys()
         found, needed = schema_revision(), migrations.newest()
     except RuntimeError:  # Flask-SQLAlchemy knows no such app
         yield Problem("The database that was given with db= is not this app's yet: call db.init_app(app).")
@@ -281,14 +282,16 @@ def _check_database(app: Flask) -> Iterator[Problem]:
         yield from _check_application()
 
 
-def _check_shared(app: Flask) -> Iterator[Problem]:
+def _check_place(app: Flask) -> Iterator[Problem]:
     if app.config["STORMPATH_DATABASE_URI"] is not None:
         yield Problem("STORMPATH_DATABASE_URI is set beside db=, which has a database already: take one of them away.")
+
+
+def _check_foreign_keys() -> Iterator[Problem]:
     with database.database.engine.connect() as connection:
         if connection.dialect.name == "sqlite" and not connection.exec_driver_sql("PRAGMA foreign_keys").scalar():
             yield Problem(
-                "The app's SQLite does not enforce foreign keys; docs/database.md has the three lines that make it.",
-                "note",
+                "The app's SQLite does not enforce foreign keys; docs/database.md has the lines that make it.", "note"
             )
 
 

@@ -421,6 +421,13 @@ def test_a_shared_database_is_never_made_by_itself(tmp_path):
         assert "flask stormpath init" in " ".join(problem.sentence for problem in host.manager.check())
 
 
+def test_a_look_for_what_is_missing_makes_no_file(tmp_path):
+    host = Host(tmp_path)
+    with host.app.app_context():
+        assert "There is no database at" in " ".join(problem.sentence for problem in host.manager.check())
+    assert not (tmp_path / "shop.db").exists()
+
+
 def test_the_command_makes_it_and_upgrading_says_how_to_keep_alembic_off(tmp_path):
     host = Host(tmp_path)
     run = host.app.test_cli_runner().invoke
