@@ -1,6 +1,5 @@
 """The database: one private Flask-SQLAlchemy, or the host's, and types and functions that are alike everywhere."""
 
-import contextlib
 import os
 import sqlite3
 import threading
@@ -184,10 +183,12 @@ def _write_ahead(cursor: Any) -> None:
     for _attempt in range(100):
         if cursor.execute("PRAGMA journal_mode").fetchone()[0] in {"wal", "memory"}:
             return
-        with contextlib.suppress(sqlite3.OperationalError):  # two processes make the file at the same moment
+        try:
             cursor.execute("PRAGMA journal_mode = WAL")
-            return
-        time.sleep(0.05)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                raise
+            time.sleep(0.05)  # two processes make the file at the same moment
 
 
 # --- Column types ---

@@ -207,6 +207,16 @@ def test_a_database_in_memory_sets_itself_up_and_lives_as_long_as_the_app(make, 
         assert [account.email for account in Application.current().accounts] == ["han@falcon.example"]
 
 
+def test_only_a_lock_is_waited_for_when_a_file_is_opened(make, tmp_path, monkeypatch):
+    file = tmp_path / "readonly.db"
+    with contextlib.closing(sqlite3.connect(file)) as connection:
+        connection.execute("CREATE TABLE theirs (id)")
+    monkeypatch.setattr("time.sleep", lambda _seconds: pytest.fail("it waits for what will not change"))
+    app = make(STORMPATH_DATABASE_URI=f"sqlite:///file:{file}?mode=ro&uri=true")
+    with app.app_context(), pytest.raises(sa.exc.OperationalError, match="readonly"):
+        database.engine.connect()
+
+
 def test_our_file_lets_readers_pass_writers_and_keeps_references_whole(context):
     with database.engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
