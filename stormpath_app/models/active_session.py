@@ -167,12 +167,9 @@ def _judge(session_id: str, secret: str, row: Any) -> ActiveSession | Replay | N
 def end(replay: Replay) -> None:
     """End the login that somebody has a copy of, and record it: now, in a transaction of its own."""
     with contextlib.suppress(SQLAlchemyError), beside() as connection:
-        if connection.execute(_END, {"session_id": replay.id}).rowcount:
+        if connection.execute(sa.delete(AccountSession).where(AccountSession.id == replay.id)).rowcount:
             who = {"account_id": replay.account_id, "directory_id": replay.directory_id}
             event.record("login.replayed", connection, **who)
-
-
-_END = sa.delete(AccountSession.__table__).where(_LOGIN.id == bindparam("session_id"))  # type: ignore[arg-type]
 
 
 def _first(wanted: dict[str, str]) -> Any:
