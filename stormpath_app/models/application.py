@@ -133,7 +133,7 @@ class Application(AccountStoreHolder):
         try:
             return self.default_account_store().create_account(properties, application=self, **more)
         except AccountAlreadyExists:
-            if not is_atomic():
+            if attempt.network is not None:
                 session.rollback()  # what waits in a host's session was to be written with the account
                 with atomic():
                     attempt.count()

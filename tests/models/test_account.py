@@ -9,6 +9,7 @@ from flask import current_app
 from stormpath_app import Account, Application, User
 from stormpath_app.database import database, session
 from stormpath_app.errors import (
+    AccountAlreadyExists,
     LoginFailed,
     PasswordRefused,
     PropertyRequired,
@@ -296,3 +297,11 @@ def test_a_change_moves_the_time_it_was_changed_at_alone(han, held_clock):
     han.save()
     han.refresh()
     assert (han.created_at, han.modified_at) == (created, held_clock.at)
+
+
+def test_an_account_that_is_refused_leaves_what_is_set_on_others(context):
+    han = Account.create("han@falcon.example", PASSWORD, "Han", "Solo")
+    han.given_name = "Unsaved"
+    with pytest.raises(AccountAlreadyExists):
+        Account.create("han@falcon.example", PASSWORD)
+    assert han.given_name == "Unsaved"
