@@ -13,7 +13,7 @@ from flask_sqlalchemy import SQLAlchemy
 from stormpath_app import Account, Application, StormpathManager, groups_required, hashers, login_required, user
 from stormpath_app.database import FILE, database
 from stormpath_app.installation import set_up
-from stormpath_app.models import Group, GroupMembership, LoginName
+from stormpath_app.models import Group as OurGroup, GroupMembership, LoginName
 from stormpath_app.models.base import new_id
 
 COST = 12
@@ -132,23 +132,22 @@ def make_by_hand(folder: str, known: bytes) -> Measured:
     add_pages(app, flask_login.login_required(greet), flask_login.login_required(greet_admins))
     with app.app_context():
         db.create_all()
-        for model, source in ((User, Account), (Group, _OUR_GROUPS), (membership, GroupMembership)):
-            _copy(db, model, source)
+        for theirs, ours in (
+            (User.__table__, Account.__table__),
+            (Group.__table__, OurGroup.__table__),
+            (membership, GroupMembership.__table__),
+        ):
+            _copy(db, theirs, ours)
         db.session.execute(sa.update(User).where(User.email == EMAIL).values(password_hash=known.decode()))
         db.session.commit()
         return Measured(app, db.engine, "{} by hand", {"login": EMAIL})
 
 
-_OUR_GROUPS = Group
-
-
-def _copy(db: SQLAlchemy, target: Any, source: Any) -> None:
+def _copy(db: SQLAlchemy, theirs: sa.Table, ours: sa.Table) -> None:
     """Fill a table with the columns of the same name of one of ours; a user is what we call an account."""
-    theirs, ours = sa.inspect(target, raiseerr=False), sa.inspect(source).local_table
-    columns = theirs.local_table.columns if theirs is not None and hasattr(theirs, "local_table") else target.columns
-    names = [column.name for column in columns]
+    names = theirs.columns.keys()
     values = [ours.c["account_id" if name == "user_id" else name] for name in names]
-    db.session.execute(sa.insert(target).from_select(names, sa.select(*values)))
+    db.session.execute(sa.insert(theirs).from_select(names, sa.select(*values)))
 
 
 # --- Flask-Security, as its quick start has it ---

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from .servers import PATIENCE, _free_port
+from .servers import PATIENCE, free_port
 
 _NUMBERS = count()
 
@@ -62,7 +62,7 @@ def postgresql() -> Iterator[DatabaseServer]:
     programs = max(Path("/usr/lib/postgresql").glob("*/bin"), default=None, key=lambda path: int(path.parent.name))
     initdb, server = (_program(name, programs) for name in ("initdb", "postgres"))
     with tempfile.TemporaryDirectory(prefix="postgresql-") as folder:
-        data, port = f"{folder}/data", _free_port()
+        data, port = f"{folder}/data", free_port()
         _as("postgres", folder, [initdb, "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"])
         command = [server, "-D", data, "-p", str(port), "-k", folder, "-c", "listen_addresses=127.0.0.1"]
         command += ["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "max_connections=200"]
@@ -76,7 +76,7 @@ def mariadb() -> Iterator[DatabaseServer]:
     """Start MariaDB; as root, it runs as the user its package made."""
     install, server = (_program(name) for name in ("mariadb-install-db", "mariadbd"))
     with tempfile.TemporaryDirectory(prefix="mariadb-") as folder:
-        data, port = f"{folder}/data", _free_port()
+        data, port = f"{folder}/data", free_port()
         quick = ["--no-defaults", f"--datadir={data}", "--skip-name-resolve"]
         _as("mysql", folder, [install, *quick, "--auth-root-authentication-method=normal", "--skip-test-db"])
         command = [server, *quick, f"--socket={folder}/socket", f"--port={port}", "--bind-address=127.0.0.1"]

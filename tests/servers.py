@@ -76,7 +76,7 @@ def manage(instance: Path, *arguments: str, stdin: str = "", **settings: str) ->
 @contextlib.contextmanager
 def manage_run(instance: Path, **settings: str) -> Iterator[Server]:
     """Serve with `manage.py run`, which sets up what is missing."""
-    port = _free_port()
+    port = free_port()
     command = [sys.executable, MANAGE, "run", "--port", str(port)]
     with _running(command, port, instance, settings) as server:
         yield server
@@ -100,7 +100,7 @@ def gunicorn(
     :param preload: whether the workers are forks of one process that has the site already.
     :param program: another app than the site, which sets itself up; `database`: its file in the instance folder.
     """
-    port = _free_port()
+    port = free_port()
     settings = {"FLASK_STORMPATH_BASE_URL": f"http://127.0.0.1:{port}", **settings}
     command = [
         *(sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "--no-control-socket"),
@@ -144,7 +144,8 @@ def _environment(instance: Path, settings: dict[str, str]) -> dict[str, str]:
     return {**kept, **ours, **settings}
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port that nobody listens at."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

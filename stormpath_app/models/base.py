@@ -154,9 +154,8 @@ class Resource(Base):
         try:
             with atomic() as current, current.no_autoflush:
                 self._before_delete()
-                current.expire(
-                    self, sa.inspect(type(self)).relationships.keys()
-                )  # what belongs to it is the database's
+                # What belongs to it is the database's to take along, or the host's relationships', as they are now.
+                current.expire(self, sa.inspect(type(self)).relationships.keys())
                 current.delete(self)
                 current.flush()
                 self._after_delete()
