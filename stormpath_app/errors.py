@@ -24,6 +24,9 @@ class StormpathError(Exception):
         self.developer_message = developer_message or self.cause or self.message
         super().__init__(self.message)
 
+    def __str__(self) -> str:
+        return self.message
+
     @property
     def user_message(self) -> str:
         """The same as `message`, under the name the old SDK had."""
@@ -155,11 +158,18 @@ class OutOfRange(PropertyError):
     template = "%(thing)s %(label)s must be between %(low)s and %(high)s."
 
 
-class UnknownProperty(PropertyError):
+class UnknownProperty(PropertyError, KeyError):
     """No such attribute: probably a typing error."""
 
     code = 2015
     template = "%(thing)s has no property '%(property)s'."
+
+
+class ReadOnly(PropertyError):
+    """The attribute cannot be set, or not any more: accounts and groups stay in their directory."""
+
+    code = 2017
+    template = "%(thing)s %(label)s cannot be changed."
 
 
 class PasswordRefused(StormpathError):

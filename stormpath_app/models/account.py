@@ -14,9 +14,10 @@ from ..errors import AccountAlreadyExists, InvalidFormat, PropertyRequired, Wron
 from ..settings import settings
 from ..transactions import announce, atomic, release
 from . import event, login_name, session as sessions
-from .base import DISABLED, ENABLED, UNVERIFIED, Id, Resource, changed, status
+from .base import DISABLED, ENABLED, UNVERIFIED, Id, Resource, status, stays
 from .login_name import LoginName
 from .member import Member
+from .unsaved import changed
 
 if TYPE_CHECKING:
     from .directory import Directory
@@ -45,6 +46,11 @@ class Account(Member):
     __allow_unmapped__ = True  # for the two attributes below that are no columns
     thing, collection = "Account", "accounts"
     writable = frozenset({"email", "username", "password", "given_name", "middle_name", "surname", "status"})
+    readable = (
+        *("username", "email", "given_name", "middle_name", "surname", "full_name"),
+        *("status", "password_modified_at"),
+    )
+    links = frozenset({"directory", "groups", "group_memberships"})
 
     directory_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("stormpath_directories.id", ondelete="CASCADE"))
     # The value before is always known, as its login name must go with it.
@@ -120,6 +126,10 @@ class Account(Member):
         """The names there are, with blanks between."""
         return " ".join(filter(None, (self.given_name, self.middle_name, self.surname)))
 
+    @validates("directory_id", "directory")
+    def _check_directory(self, key: str, value: object) -> object:
+        return stays(self, key, value)
+
     @validates("email")
     def _check_email(self, _key: str, value: object) -> str:
         return names.email(value)
@@ -132,24 +142,9 @@ class Account(Member):
     def _check_status(self, _key: str, value: object) -> str:
         return status(self.thing, value, (ENABLED, DISABLED, UNVERIFIED))
 
-    def attributes(self) -> dict[str, Any]:
-        """Return what may be told of the account, under Stormpath's names; no secret is among it."""
-        return {
-            "href": self.href,
-            "username": self.username,
-            "email": self.email,
-            "given_name": self.given_name,
-            "middle_name": self.middle_name,
-            "surname": self.surname,
-            "full_name": self.full_name,
-            "status": self.status,
-            "created_at": self.created_at,
-            "modified_at": self.modified_at,
-        }
-
     def payload(self) -> dict[str, Any]:
         """Return what signals carry: `user`, the attributes, as in Flask-Stormpath; `account`, the account itself."""
-        return {"user": self.attributes(), "account": self}
+        return {"user": dict(self), "account": self}
 
     # --- The password ---
 

@@ -9,8 +9,9 @@ from ..database import session
 from ..errors import AccountStoreAlreadyMapped
 from . import event, session as sessions
 from .account import Account
-from .base import Id, Resource, changed
+from .base import Id, Resource
 from .directory import Directory
+from .unsaved import changed
 
 if TYPE_CHECKING:
     from .application import Application
@@ -24,6 +25,8 @@ class AccountStoreMapping(Resource):
     __tablename__ = "stormpath_account_store_mappings"
     __table_args__ = (sa.UniqueConstraint("application_id", "directory_id"),)
     thing, collection = "Account Store Mapping", "accountStoreMappings"
+    readable = ("list_index", "is_default_account_store", "is_default_group_store")
+    links = frozenset({"application", "account_store"})
 
     application_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("stormpath_applications.id", ondelete="CASCADE"))
     directory_id: Mapped[str] = mapped_column(

@@ -28,12 +28,13 @@ from . import event, session as sessions
 from .account import LOGIN_COLUMNS, Account
 from .account_store_holder import AccountStoreHolder
 from .account_store_mapping import AccountStoreMapping
-from .base import DISABLED, ENABLED, UNVERIFIED, Id, changed, merge
+from .base import DISABLED, ENABLED, UNVERIFIED, Id, merge
 from .collection import Collection
 from .directory import Directory
 from .group import Group
 from .login_name import LoginName
 from .tenant import Tenant
+from .unsaved import changed
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,12 @@ class Application(AccountStoreHolder):
     __table_args__ = (sa.UniqueConstraint("name_key", "tenant_id"),)
     thing, collection = "Application", "applications"
     longest_description = 4000
+    links = frozenset(
+        {
+            *("accounts", "groups", "account_store_mappings"),
+            *("default_account_store_mapping", "default_group_store_mapping"),
+        }
+    )
 
     tenant_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("stormpath_tenants.id"))
 

@@ -8,8 +8,7 @@ from typing import Any, ClassVar, Self
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import DeclarativeBase, Mapped, Session, SessionTransaction, declared_attr, mapped_column
-from sqlalchemy.orm.attributes import set_committed_value
+from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
 from sqlalchemy.orm.exc import StaleDataError
 
 from .. import clock, names
@@ -19,6 +18,7 @@ from ..errors import (
     Conflict,
     OutOfRange,
     PointedAt,
+    ReadOnly,
     ResourceNotFound,
     StormpathError,
     UnknownProperty,
@@ -28,6 +28,7 @@ from ..errors import (
 from ..settings import settings
 from ..transactions import atomic
 from . import references
+from .unsaved import SavedAlone, changed, write
 
 ENABLED, DISABLED, UNVERIFIED = "ENABLED", "DISABLED", "UNVERIFIED"
 
@@ -54,14 +55,18 @@ class Base(DeclarativeBase):
     metadata = metadata
 
 
-class Resource(Base):
+class Resource(Base, SavedAlone):
     """A thing with a href. `thing`: its name in error texts; `collection`: its part of the href."""
 
     __abstract__ = True
     thing: ClassVar[str]
     collection: ClassVar[str]
-    #: What `create` takes; anything else is a typing error.
+    #: What `create` takes, and `resource["name"] = value`; anything else is a typing error.
     writable: ClassVar[frozenset[str]] = frozenset()
+    #: What `dict(resource)` tells, beside its href and its two times: plain values, no secret.
+    readable: ClassVar[tuple[str, ...]] = ()
+    #: What `resource["name"]` gives beside those: other resources, and collections of them.
+    links: ClassVar[frozenset[str]] = frozenset()
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
@@ -84,10 +89,29 @@ class Resource(Base):
         """The address of the resource. It is compared by its path, so that a new BASE_URL breaks none."""
         return f"{settings.BASE_URL or ''}/v1/{self.collection}/{self.id}"
 
-    @property
-    def is_new(self) -> bool:
-        """Whether it was never saved."""
-        return not sa.inspect(self).has_identity
+    # --- As a dictionary ---
+
+    def keys(self) -> tuple[str, ...]:
+        """Return the names of its attributes, in the order that `dict(resource)` has them."""
+        return ("href", *self.readable, "created_at", "modified_at")
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self.keys() and name not in self.links:
+            raise UnknownProperty(self.thing, str(name))
+        return getattr(self, name)
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        if name not in self.writable:
+            raise ReadOnly(self.thing, name) if name in self else UnknownProperty(self.thing, str(name))
+        setattr(self, name, value)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.keys() or name in self.links
+
+    #: Not iterated: a resource given where a list belongs is a mistake.
+    __iter__ = None
+
+    # --- By href ---
 
     @classmethod
     def find(cls, href: str) -> Self | None:
@@ -112,6 +136,8 @@ class Resource(Base):
             raise ResourceNotFound(developer_message=f"There is no {cls.thing} {href!r}.")
         return found
 
+    # --- Saving ---
+
     def save(self) -> None:
         """Write what was set, and commit.
 
@@ -123,7 +149,7 @@ class Resource(Base):
                 self._check_free()
                 self._prepare()
         except StormpathError:
-            self._set_again(wanted)
+            self.set_again(wanted)
             raise
         session.flush()  # what a host has waiting goes first: its mistakes are its own
         try:
@@ -136,13 +162,13 @@ class Resource(Base):
                 current.flush()
                 self._after_save(what)
         except IntegrityError as error:  # a race that the look before it did not see
-            self._set_again(wanted)
+            self.set_again(wanted)
             raise self.taken() or Conflict() from error
         except StaleDataError as error:
-            self._set_again(wanted)
+            self.set_again(wanted)
             raise ChangedMeanwhile from error
         except StormpathError:
-            self._set_again(wanted)
+            self.set_again(wanted)
             raise
 
     def delete(self) -> None:
@@ -174,12 +200,6 @@ class Resource(Base):
 
     def _prepare(self) -> None:
         """Do what takes long, before the transaction begins."""
-
-    def _set_again(self, wanted: dict[str, tuple[Any, Any]]) -> None:
-        """Set anew what a rollback took away."""
-        if not self.is_new:
-            for name, (_before, after) in wanted.items():
-                setattr(self, name, after)
 
     def _before_save(self) -> None:
         """Do what belongs to the same transaction: audit, signals."""
@@ -221,6 +241,17 @@ def merge(
     return merged
 
 
+def stays(resource: Resource, name: str, value: Any) -> Any:
+    """Return the value of an attribute that is given once, at creation; nothing can be moved.
+
+    :raises ReadOnly: it has another one.
+    """
+    before = resource.__dict__.get(name)
+    if before is not None and value != before:
+        raise ReadOnly(resource.thing, name.removesuffix("_id"))
+    return value
+
+
 def status(thing: str, value: object, allowed: tuple[str, ...] = (ENABLED, DISABLED)) -> str:
     """Return a status in capitals; it may be written in any case."""
     if not isinstance(value, str):
@@ -239,65 +270,3 @@ def whole_number(thing: str, label: str, value: object, low: int, high: int) -> 
     if not low <= value <= high:
         raise OutOfRange(thing, label, low=low, high=high)
     return value
-
-
-def changed(resource: Resource) -> dict[str, tuple[Any, Any]]:
-    """Return what was set and not yet saved: attribute -> (before, after)."""
-    state, found = sa.inspect(resource), {}
-    for column in state.mapper.column_attrs if state.modified else ():
-        history = state.attrs[column.key].history
-        if history.has_changes():
-            found[column.key] = ((history.deleted or (None,))[0], (history.added or (None,))[0])
-    return found
-
-
-# --- What was set is written by its own save() alone: another verb's commit must not go round the rules ---
-
-# In session.info: what the next flush writes; what it kept back, to be set again; whether a commit is flushing.
-_WRITTEN, _KEPT, _COMMITTING = "stormpath_written", "stormpath_kept", "stormpath_committing"
-
-
-def write(resource: Resource) -> None:
-    """Let the next flush write what was set on this resource."""
-    session().info.setdefault(_WRITTEN, []).append(resource)
-
-
-# These watch every session, as a host's may be shared: where nothing of ours is dirty, nothing happens.
-
-
-@sa.event.listens_for(Session, "before_flush")
-def _keep_back(current: Session, _context: object, _instances: object) -> None:
-    written = current.info.get(_WRITTEN, ())
-    for resource in current.dirty:
-        if isinstance(resource, Resource) and not any(resource is one for one in written):
-            wanted = changed(resource)
-            current.info.setdefault(_KEPT, []).append((resource, wanted))
-            for name, (before, _after) in wanted.items():
-                set_committed_value(resource, name, before)
-
-
-@sa.event.listens_for(Session, "after_flush_postexec")
-def _is_flushed(current: Session, _context: object) -> None:
-    current.info.pop(_WRITTEN, None)
-    if _COMMITTING not in current.info:  # a commit flushes until there is nothing left to flush
-        _give_back(current)
-
-
-@sa.event.listens_for(Session, "before_commit")
-def _is_committing(current: Session) -> None:
-    current.info[_COMMITTING] = True
-
-
-@sa.event.listens_for(Session, "after_transaction_end")
-def _has_ended(current: Session, ended: SessionTransaction) -> None:
-    if ended.nested or ended.parent is None:  # not a flush's own
-        for name in (_WRITTEN, _COMMITTING):
-            current.info.pop(name, None)
-        _give_back(current)
-
-
-def _give_back(current: Session) -> None:
-    for resource, wanted in current.info.pop(_KEPT, ()):
-        for name, (before, _after) in wanted.items():
-            set_committed_value(resource, name, before)  # what expired with the commit need not be read for this
-        resource._set_again(wanted)

@@ -38,3 +38,6 @@ class Client:
     def groups(self) -> Collection[Group]:
         """All groups of all directories; a new one is created in an application or a directory."""
         return Collection(Group)
+
+
+Tenant.client = Client

@@ -13,13 +13,14 @@ from ..database import session
 from ..errors import DirectoriesDiffer, PropertyRequired, ResourceNotFound
 from . import event, session as sessions
 from .account import Account
-from .base import ENABLED, Id, Resource, changed, merge
+from .base import ENABLED, Id, Resource, merge
 from .collection import Collection
 from .group import Group
 from .login_name import LoginName
 from .named import Named
 from .password_policy import PasswordPolicy
 from .tenant import Tenant
+from .unsaved import changed
 
 if TYPE_CHECKING:
     from .account_store_mapping import AccountStoreMapping
@@ -40,6 +41,7 @@ class Directory(Named):
     __tablename__ = "stormpath_directories"
     __table_args__ = (sa.UniqueConstraint("name_key", "tenant_id"),)
     thing, collection = "Directory", "directories"
+    links = frozenset({"accounts", "groups", "password_policy", "account_store_mappings"})
 
     tenant_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("stormpath_tenants.id"))
 

@@ -5,15 +5,16 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from .. import names
 from ..errors import DirectoriesDiffer, ResourceNotFound
 from . import event
-from .base import Id, Resource, changed
+from .base import Id, Resource, stays
 from .collection import Collection
 from .group_membership import GroupMembership, known_groups
 from .named import Named
+from .unsaved import changed
 
 if TYPE_CHECKING:
     from .account import Account
@@ -27,6 +28,7 @@ class Group(Named):
     __table_args__ = (sa.UniqueConstraint("directory_id", "name_key"),)
     __allow_unmapped__ = True  # for the attribute below that is no column
     thing, collection = "Group", "groups"
+    links = frozenset({"directory", "accounts", "account_memberships"})
 
     directory_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("stormpath_directories.id", ondelete="CASCADE"))
 
@@ -34,6 +36,10 @@ class Group(Named):
 
     #: The application that a new group is created through; None: its directory alone.
     came_through: Resource | None = None
+
+    @validates("directory_id", "directory")
+    def _check_directory(self, key: str, value: object) -> object:
+        return stays(self, key, value)
 
     # --- Who is in it. An account is given by itself, its href, its e-mail address or its username. ---
 

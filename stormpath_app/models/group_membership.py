@@ -23,6 +23,7 @@ class GroupMembership(Resource):
     __tablename__ = "stormpath_group_memberships"
     __table_args__ = (sa.UniqueConstraint("account_id", "group_id"),)
     thing, collection = "Group Membership", "groupMemberships"
+    links = frozenset({"account", "group"})
 
     account_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("stormpath_accounts.id", ondelete="CASCADE"))
     group_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("stormpath_groups.id", ondelete="CASCADE"), index=True)

@@ -7,7 +7,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from .. import names
 from ..database import session
-from .base import Base, Id, Key, Resource, changed
+from .base import Base, Id, Key, Resource
+from .unsaved import changed
 
 
 class LoginName(Base):

@@ -14,7 +14,8 @@ from .. import hashers
 from ..errors import OutOfRange, PasswordRefused, WrongType
 from ..translation import gettext as _
 from . import event
-from .base import Id, Resource, changed, whole_number, write
+from .base import Id, Resource, whole_number
+from .unsaved import changed, write
 
 # The classes of characters, as Stormpath counted them.
 _SYMBOLS = frozenset(" " + string.punctuation + "¡¦§©«¬®±µ¶·»½¿×÷")
@@ -60,6 +61,11 @@ class PasswordStrength(Resource):
 
     __tablename__ = "stormpath_password_strengths"
     thing, collection = "Password strength", "passwordPolicies"
+    readable = (
+        *("min_length", "max_length", "min_lower_case", "min_upper_case", "min_numeric"),
+        *("min_symbol", "min_diacritic"),
+    )
+    writable = frozenset(readable)
 
     id: Mapped[str] = mapped_column(
         Id, sa.ForeignKey("stormpath_password_policies.id", ondelete="CASCADE"), primary_key=True
@@ -132,6 +138,9 @@ class PasswordPolicy(Resource):
 
     __tablename__ = "stormpath_password_policies"
     thing, collection = "Password policy", "passwordPolicies"
+    readable = ("refuses_common",)
+    writable = frozenset(readable)
+    links = frozenset({"strength"})
 
     id: Mapped[str] = mapped_column(Id, sa.ForeignKey("stormpath_directories.id", ondelete="CASCADE"), primary_key=True)
     #: Whether well-known passwords, and the account's own names, are refused.

@@ -1,13 +1,15 @@
 """Tenant: the whole of one database. There is one."""
 
-from typing import Self
+import re
+from collections.abc import Callable
+from typing import Any, ClassVar, Self
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, validates
 
 from .. import names
 from ..database import session
-from ..errors import NotReady
+from ..errors import InvalidFormat, NotReady
 from .base import Resource
 
 
@@ -16,9 +18,26 @@ class Tenant(Resource):
 
     __tablename__ = "stormpath_tenants"
     thing, collection = "Tenant", "tenants"
+    writable = frozenset({"name", "key"})
+    readable = ("name", "key")
+    links = frozenset({"applications", "directories", "groups", "accounts"})
+
+    #: Returns everything from the top. `client.py`, which stands above, sets it.
+    client: ClassVar[Callable[[], Any]]
 
     name: Mapped[str] = mapped_column(sa.String(names.LONGEST))
     key: Mapped[str] = mapped_column(sa.String(63), unique=True)
+
+    @validates("name")
+    def _check_name(self, key: str, value: object) -> str | None:
+        return names.text(self.thing, key, value, required=True)
+
+    @validates("key")
+    def _check_key(self, key: str, value: object) -> str:
+        text = names.text(self.thing, key, value, longest=63, required=True) or ""
+        if not re.fullmatch("[a-z0-9]([a-z0-9-]*[a-z0-9])?", text):
+            raise InvalidFormat(self.thing, key)
+        return text
 
     @classmethod
     def first(cls) -> Self | None:
@@ -35,3 +54,25 @@ class Tenant(Resource):
         if found is None:
             raise NotReady(["The database is empty. Run `flask stormpath init`."])
         return found
+
+    # --- What it owns ---
+
+    @property
+    def applications(self) -> Any:
+        """All applications, as `client.applications`."""
+        return type(self).client().applications
+
+    @property
+    def directories(self) -> Any:
+        """All directories, as `client.directories`."""
+        return type(self).client().directories
+
+    @property
+    def groups(self) -> Any:
+        """All groups of all directories, as `client.groups`."""
+        return type(self).client().groups
+
+    @property
+    def accounts(self) -> Any:
+        """All accounts of all directories, as `client.accounts`."""
+        return type(self).client().accounts
