@@ -277,9 +277,13 @@ class Account(Member):
             return
         if "password_hash" in what:
             self._record("password.changed")
+            announce(signals.password_changed, self.payload)
         if others := sorted(what.keys() - {"password_hash", "password_modified_at"}):
             details = {"status": what["status"]} if "status" in what else {}
             self._record("account.updated", changed=others, **details)
+        if "status" in what:
+            before = what["status"][0]
+            announce(signals.status_changed, lambda: {**self.payload(), "before": before})
         if what:
             announce(signals.user_updated, self.payload)
 

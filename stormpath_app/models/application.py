@@ -7,7 +7,7 @@ from typing import Any, Self
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from .. import hashers, names, throttle
+from .. import hashers, names, signals, throttle
 from ..database import session
 from ..errors import (
     AccountAlreadyExists,
@@ -23,7 +23,7 @@ from ..errors import (
     TooManyAttempts,
 )
 from ..settings import settings
-from ..transactions import atomic, is_atomic, release
+from ..transactions import announce, atomic, is_atomic, release
 from . import event, session as sessions
 from .account import LOGIN_COLUMNS, Account
 from .account_store_holder import AccountStoreHolder
@@ -216,6 +216,7 @@ class Application(AccountStoreHolder):
                 else:
                     attempt.count()
                 self._record("login.failed", account, code=failure.code)
+                self._announce_failure(login, account, failure)
             raise
         assert account is not None  # noqa: S101 - _check raises AccountNotFound
         with atomic():
@@ -236,6 +237,10 @@ class Application(AccountStoreHolder):
         if account.status == UNVERIFIED:
             raise AccountNotVerified
         return account.upgrade_hash(password)
+
+    def _announce_failure(self, login: str, account: Account | None, failure: LoginFailed) -> None:
+        whose = account.payload() if account else {"user": None, "account": None}
+        announce(signals.login_failed, lambda: {"login": login, "application": self, "error": failure, **whose})
 
     def _record(self, kind: str, account: Account | None, **details: Any) -> None:
         event.record(

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from .. import names
+from .. import names, signals
 from ..database import session
 from ..errors import DirectoriesDiffer, PropertyRequired, ResourceNotFound
+from ..transactions import announce
 from . import event, session as sessions
 from .account import Account
 from .base import ENABLED, Id, Resource, merge
@@ -187,6 +188,8 @@ class Directory(Named):
 
     def _before_delete(self) -> None:
         event.record("directory.deleted", directory_id=self.id, name=self.name)
+        last = dict(self)
+        announce(signals.directory_deleted, lambda: {"directory": last})
 
 
 def _meant(model: type[R], given: R | str, find: Callable[[str], R | None]) -> R | None:

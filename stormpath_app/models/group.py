@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
-from .. import names
+from .. import names, signals
 from ..errors import DirectoriesDiffer, ResourceNotFound
+from ..transactions import announce
 from . import event
 from .base import Id, Resource, stays
 from .collection import Collection
@@ -95,6 +96,8 @@ class Group(Named):
 
     def _before_delete(self) -> None:
         self._record("group.deleted")
+        last = dict(self)
+        announce(signals.group_deleted, lambda: {"group": last})
 
     def _after_delete(self) -> None:
         known_groups().clear()

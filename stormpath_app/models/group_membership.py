@@ -3,11 +3,13 @@
 from typing import TYPE_CHECKING, Self
 
 import sqlalchemy as sa
+from blinker import Signal
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from .. import signals
 from ..database import session
 from ..errors import ChangedMeanwhile, Conflict, ResourceNotFound
-from ..transactions import atomic
+from ..transactions import announce, atomic
 from . import event
 from .base import Id, Resource
 
@@ -72,7 +74,7 @@ class GroupMembership(Resource):
     def _make(cls, account: "Member", group: "Group") -> Self:
         made = cls(account_id=account.id, group_id=group.id)
         made.save()
-        made._record("account.group_added", group)
+        made._tell("account.group_added", signals.group_joined, group)
         return made
 
     def _after_save(self, _what: object) -> None:
@@ -81,14 +83,16 @@ class GroupMembership(Resource):
     def _before_delete(self) -> None:
         if not self.group:
             raise ChangedMeanwhile  # it was deleted, and its memberships with it
-        self._record("account.group_removed", self.group)
+        self._tell("account.group_removed", signals.group_left, self.group)
 
     def _after_delete(self) -> None:
         known_groups().clear()
 
-    def _record(self, kind: str, group: "Group") -> None:
+    def _tell(self, kind: str, signal: Signal, group: "Group") -> None:
+        account = self.account
         places = {"account_id": self.account_id, "directory_id": group.directory_id}
         event.record(kind, **places, group_id=group.id, name=group.name)
+        announce(signal, lambda: {**account.payload(), "group": group})
 
 
 _KNOWN_GROUPS = "stormpath_enabled_groups"  # in session.info
