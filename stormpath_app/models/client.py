@@ -5,6 +5,7 @@ from .application import Application
 from .collection import Collection
 from .directory import Directory
 from .group import Group
+from .group_membership import GroupMembership
 from .tenant import Tenant
 
 
@@ -38,6 +39,11 @@ class Client:
     def groups(self) -> Collection[Group]:
         """All groups of all directories; a new one is created in an application or a directory."""
         return Collection(Group)
+
+    @property
+    def group_memberships(self) -> Collection[GroupMembership]:
+        """All memberships. `create(account=..., group=...)` makes one."""
+        return Collection(GroupMembership, create=GroupMembership.create)
 
 
 Tenant.client = Client

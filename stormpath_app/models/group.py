@@ -2,6 +2,7 @@
 
 import builtins
 from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
@@ -52,8 +53,9 @@ class Group(Named):
 
     @property
     def account_memberships(self) -> Collection[GroupMembership]:
-        """The memberships of the accounts in the group."""
-        return Collection(GroupMembership, GroupMembership.group_id == self.id)
+        """The memberships of the accounts in the group. `create(account=...)` makes one."""
+        mine = GroupMembership.group_id == self.id
+        return Collection(GroupMembership, mine, create=partial(GroupMembership.create, group=self))
 
     def add_account(self, account: "Account | str") -> GroupMembership:
         """Put an account into the group, and commit. Where it is in already, nothing happens.

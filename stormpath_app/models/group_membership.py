@@ -1,17 +1,18 @@
 """GroupMembership: one account in one group of its directory."""
 
-from typing import TYPE_CHECKING, Self
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Self
 
 import sqlalchemy as sa
 from blinker import Signal
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from .. import signals
 from ..database import session
-from ..errors import ChangedMeanwhile, Conflict, ResourceNotFound
+from ..errors import ChangedMeanwhile, Conflict, DirectoriesDiffer, PropertyRequired, ResourceNotFound, WrongType
 from ..transactions import announce, atomic
 from . import event
-from .base import Id, Resource
+from .base import Id, Resource, merge, stays
 
 if TYPE_CHECKING:
     from .account import Account
@@ -26,12 +27,39 @@ class GroupMembership(Resource):
     __table_args__ = (sa.UniqueConstraint("account_id", "group_id"),)
     thing, collection = "Group Membership", "groupMemberships"
     links = frozenset({"account", "group"})
+    writable = links  # at creation
 
     account_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("stormpath_accounts.id", ondelete="CASCADE"))
     group_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("stormpath_groups.id", ondelete="CASCADE"), index=True)
 
     account: Mapped["Account"] = relationship()
     group: Mapped["Group"] = relationship()
+
+    @classmethod
+    def create(cls, properties: Mapping[str, Any] | None = None, **more: Any) -> Self:
+        """Put an `account` into a `group`, each given by itself or its href, and commit; return the membership.
+
+        Where the account is in the group already, that membership is returned.
+
+        :raises ResourceNotFound: there is no such account or group.
+        :raises DirectoriesDiffer: they are in two directories.
+        """
+        given = merge(cls.thing, cls.writable, properties, more)
+        account, group = (cls._meant(name, given.get(name)) for name in ("account", "group"))
+        if account.directory_id != group.directory_id:
+            raise DirectoriesDiffer
+        return cls.join(account, group)
+
+    @classmethod
+    def _meant(cls, name: str, value: Any) -> Any:
+        model: type[Resource] = sa.inspect(cls).relationships[name].mapper.class_
+        if value is None:
+            raise PropertyRequired(cls.thing, name)
+        if isinstance(value, str):
+            return model.get(value)
+        if not isinstance(value, model):
+            raise WrongType(cls.thing, name)
+        return value
 
     @classmethod
     def of(cls, account_id: str, group_id: str) -> Self | None:
@@ -76,6 +104,10 @@ class GroupMembership(Resource):
         made.save()
         made._tell("account.group_added", signals.group_joined, group)
         return made
+
+    @validates("account_id", "account", "group_id", "group")
+    def _check_ends(self, key: str, value: object) -> object:
+        return stays(self, key, value)
 
     def _after_save(self, _what: object) -> None:
         known_groups().clear()

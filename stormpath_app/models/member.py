@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -36,8 +36,9 @@ class Member(Resource):
 
     @property
     def group_memberships(self) -> Collection[GroupMembership]:
-        """The memberships of the account."""
-        return Collection(GroupMembership, GroupMembership.account_id == self.id)
+        """The memberships of the account. `create(group=...)` makes one."""
+        mine = GroupMembership.account_id == self.id
+        return Collection(GroupMembership, mine, create=partial(GroupMembership.create, account=self))
 
     def add_group(self, group: Group | str) -> GroupMembership:
         """Put the account into a group, and commit. Where it is in already, nothing happens.

@@ -8,9 +8,18 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mysql, postgresql
 from werkzeug.local import LocalProxy
 
-from stormpath_app import Account, Application
+from stormpath_app import Account, Application, Directory
 from stormpath_app.database import session
-from stormpath_app.errors import ChangedMeanwhile, DirectoriesDiffer, InvalidFormat, ResourceNotFound
+from stormpath_app.errors import (
+    ChangedMeanwhile,
+    DirectoriesDiffer,
+    InvalidFormat,
+    PropertyRequired,
+    ReadOnly,
+    ResourceNotFound,
+    UnknownProperty,
+    WrongType,
+)
 from stormpath_app.models import Client, GroupMembership
 from stormpath_app.models.member import enabled_groups
 from stormpath_app.transactions import atomic
@@ -300,3 +309,55 @@ def test_who_is_taken_out_by_two_at_once_is_taken_out_once(app, monkeypatch, han
     with pytest.raises(ResourceNotFound):
         han.remove_group(admins)
     assert len(events("account.group_removed")) == 1
+
+
+# --- As a resource ---
+
+MAKERS = {
+    "the client": lambda han, admins: Client().group_memberships.create({"account": han, "group": admins}),
+    "hrefs": lambda han, admins: Client().group_memberships.create(account=han.href, group=admins.href),
+    "the account": lambda han, admins: han.group_memberships.create(group=admins),
+    "the group": lambda han, admins: admins.account_memberships.create({"account": han}),
+}
+
+
+@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
+def test_a_membership_is_made_from_both_its_ends(han, admins, make):
+    membership = make(han, admins)
+    assert (membership.account, membership.group) == (han, admins)
+    assert make(han, admins) is membership
+    assert list(Client().group_memberships) == [membership]
+    membership.delete()
+    assert not admins.has_account(han)
+
+
+@pytest.mark.parametrize(
+    ("given", "error"),
+    [
+        ({"group": "/v1/groups/none"}, ResourceNotFound),
+        ({"group": None}, PropertyRequired),
+        ({}, PropertyRequired),
+        ({"group": 5}, WrongType),
+        ({"gruop": "x"}, UnknownProperty),
+    ],
+)
+def test_a_membership_of_nothing_is_refused(han, given, error):
+    with pytest.raises(error):
+        han.group_memberships.create(given)
+    assert count() == 0
+
+
+def test_a_membership_across_directories_is_refused(han):
+    elsewhere = Directory.create(name="Empire").groups.create(name="troopers")
+    with pytest.raises(DirectoriesDiffer):
+        Client().group_memberships.create(account=han, group=elsewhere)
+    assert count() == 0
+
+
+def test_a_membership_is_never_changed(han, admins, crew):
+    membership = han.add_group(admins)
+    with pytest.raises(ReadOnly):
+        membership.group = crew
+    with pytest.raises(ReadOnly):
+        membership["group"] = crew
+    assert han.has_group(admins)
