@@ -270,3 +270,12 @@ def whole_number(thing: str, label: str, value: object, low: int, high: int) -> 
     if not low <= value <= high:
         raise OutOfRange(thing, label, low=low, high=high)
     return value
+
+
+def boolean(thing: str, label: str, value: object) -> bool:
+    """Return True or False; the texts "true" and "false", in any case, are these."""
+    if isinstance(value, str):
+        value = {"true": True, "false": False}.get(value.strip().lower())
+    if not isinstance(value, bool):
+        raise WrongType(thing, label)
+    return value
