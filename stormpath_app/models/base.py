@@ -246,7 +246,8 @@ def stays(resource: Resource, name: str, value: Any) -> Any:
 
     :raises ReadOnly: it has another one.
     """
-    before = resource.__dict__.get(name)
+    # A host's session forgets with each commit what it had: it is read again.
+    before = resource.__dict__.get(name) if resource.is_new else getattr(resource, name)
     if before is not None and value != before:
         raise ReadOnly(resource.thing, name.removesuffix("_id"))
     return value

@@ -4,6 +4,7 @@ import pytest
 from flask import render_template_string
 
 from stormpath_app import Application, Directory
+from stormpath_app.database import session
 from stormpath_app.errors import InvalidFormat, ReadOnly, StormpathError, TooLong, UnknownProperty
 from stormpath_app.models import Client, Group
 
@@ -94,6 +95,14 @@ def test_an_account_stays_in_its_directory(leia):
         leia.directory_id = other.id
     leia.directory = leia.directory
     leia.save()
+
+
+def test_it_stays_there_after_a_hosts_session_has_forgotten_it(leia):
+    other = Directory.create(name="Empire")
+    for name, value in (("directory_id", other.id), ("directory", other)):
+        session.expire(leia)
+        with pytest.raises(ReadOnly):
+            setattr(leia, name, value)
 
 
 def test_a_group_stays_in_its_directory(leia):
