@@ -79,7 +79,7 @@ class AccountSchema(Resource):
         back_populates="schema",
         collection_class=Fields,
         order_by=Field.name,
-        lazy="joined",
+        lazy="selectin",
         cascade="all",
         passive_deletes=True,
     )
