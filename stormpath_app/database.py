@@ -1,10 +1,11 @@
 """The database: one private Flask-SQLAlchemy, or the host's, and types and functions that are alike everywhere."""
 
+import json
 import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -217,6 +218,26 @@ class UTCDateTime(sa.TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class TextTuple(sa.TypeDecorator[tuple[str, ...]]):
+    """Texts in their order: a tuple in Python, a JSON array in the database."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    @staticmethod
+    def spell(value: Iterable[str]) -> str:
+        """Return the JSON, in ASCII."""
+        return json.dumps(list(value))
+
+    def process_bind_param(self, value: Iterable[str] | None, _dialect: sa.Dialect) -> str | None:
+        """Write JSON."""
+        return None if value is None else self.spell(value)
+
+    def process_result_value(self, value: str | None, _dialect: sa.Dialect) -> tuple[str, ...] | None:
+        """Read JSON."""
+        return None if value is None else tuple(json.loads(value))
 
 
 def exact_text(length: int) -> sa.types.TypeEngine[str]:

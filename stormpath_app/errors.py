@@ -130,6 +130,12 @@ class UnsupportedValue(PropertyError):
     template = "%(thing)s %(label)s must be one of: %(allowed)s."
 
 
+class WorkflowUnavailable(UnsupportedValue):
+    """The mail that this would send is not part of this version: it stays DISABLED."""
+
+    template = "%(thing)s %(label)s must be DISABLED: mail workflows are not part of this version."
+
+
 class WrongType(PropertyError):
     """The value is of another type."""
 
@@ -170,6 +176,26 @@ class ReadOnly(PropertyError):
 
     code = 2017
     template = "%(thing)s %(label)s cannot be changed."
+
+
+class EmailDomainRefused(PropertyError):
+    """The directory takes no e-mail addresses of this domain."""
+
+    template = "Cannot create the Account because your email's domain is not allowed."
+
+
+class EmailDomainBlacklisted(EmailDomainRefused):
+    """The domain of the e-mail address is on the directory's blacklist."""
+
+    code = 7205
+    cause = "The domain of the email address is on the blacklist of the Directory's Account creation policy."
+
+
+class EmailDomainNotWhitelisted(EmailDomainRefused):
+    """The directory has a whitelist, and the domain of the e-mail address is not on it."""
+
+    code = 7206
+    cause = "The domain of the email address is not on the whitelist of the Directory's Account creation policy."
 
 
 class PasswordRefused(StormpathError):

@@ -31,6 +31,11 @@ def key(name: str) -> str:
     return f"{_fold(local)}@{_ascii_domain(domain)}" if at else _fold(domain)
 
 
+def domain(address: str) -> str:
+    """Return the domain of an e-mail address as its key has it: in ASCII, without capitals."""
+    return key(address).rpartition("@")[2]
+
+
 def can_be_stored(value: str) -> bool:
     """Tell whether every database can hold or compare this text: no NUL, no half of a surrogate pair, not too long."""
     return "\0" not in value and len(value) <= LONGEST and not any("\ud800" <= letter <= "\udfff" for letter in value)
@@ -86,6 +91,36 @@ def email(value: object) -> str:
     if "=?" in local or _UNSEEN.search(local) or "@" in _fold(local):
         raise InvalidFormat("Account", "email", label="email address")
     return address
+
+
+def domain_pattern(thing: str, name: str, value: object) -> str:
+    """Return a pattern of domains as it was typed; `*` stands for any letters.
+
+    A part of it between two dots is in ASCII, or has no star: `*bücher` would be no beginning of any ASCII form.
+
+    :raises PropertyError: it is none.
+    """
+    pattern = text(thing, name, value, required=True) or ""
+    try:
+        if not _PATTERN.fullmatch(ascii_pattern(pattern)):
+            raise InvalidFormat(thing, name)
+    except UnicodeError as error:  # as idna's errors are
+        raise InvalidFormat(thing, name) from error
+    return pattern
+
+
+def ascii_pattern(pattern: str) -> str:
+    """Return a pattern of domains in the form that `domain` has.
+
+    :raises UnicodeError: a part is in no ASCII form.
+    """
+    parts = _DOTS.split(pattern.rstrip("."))
+    return ".".join(part.lower() if part.isascii() else idna.encode(part, uts46=True).decode("ascii") for part in parts)
+
+
+# What ends a label of a domain (UTS 46), and what a pattern may look like.
+_DOTS = re.compile("[.\u3002\uff0e\uff61]")
+_PATTERN = re.compile(r"[a-z0-9*_-]+(\.[a-z0-9*_-]+)*")
 
 
 def _fold(name: str) -> str:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
-from stormpath_app import Account, Application, installation, migrations
+from stormpath_app import Account, Application, Directory, installation, migrations
 from stormpath_app.database import database, session
 from stormpath_app.installation import SECRET_FILE, set_up
 from stormpath_app.models import AccountSession, Base, Client, Tenant
@@ -308,6 +308,25 @@ def test_logins_survive_the_way_back_to_the_first_tables_and_up_again(app, clien
             (0, None)
         ]
     assert client.get("/secret").status_code == 200
+
+
+def test_directories_and_accounts_that_are_there_get_what_the_new_tables_ask_for(app, client, account, log_in):
+    with app.app_context():
+        directory = Directory.create(name="Rebels")
+        installation.downgrade_schema("0004")
+        session.rollback()
+        installation.upgrade_schema()
+        session.expire_all()
+        for one in (directory, Application.current().default_account_store()):
+            assert (one.account_creation_policy.email_domain_blacklist, len(one.account_schema.fields)) == ((), 2)
+            assert one.account_creation_policy.created_at == one.created_at
+            assert [field.required for field in one.account_schema.fields] == [False, False]
+        field = directory.account_schema.fields["surname"]
+        field.required = True
+        field.save()
+        han = Application.current().find_account("solo")  # by the login names, which are still there
+        assert han.email_verification_status == "UNKNOWN"
+    assert log_in(client).status_code == 302
 
 
 def test_the_way_back_leaves_no_table_of_ours_and_all_of_others(context):

@@ -1,6 +1,8 @@
 """Stormpath's resources and their verbs: the one door for every interface."""
 
 from .account import Account, Claim
+from .account_creation_policy import AccountCreationPolicy
+from .account_schema import AccountSchema, Field
 from .account_store_mapping import AccountStoreMapping
 from .active_session import ActiveSession, Replay
 from .application import Application, AuthenticationResult
@@ -21,6 +23,8 @@ __all__ = [
     "ENABLED",
     "UNVERIFIED",
     "Account",
+    "AccountCreationPolicy",
+    "AccountSchema",
     "AccountSession",
     "AccountStoreMapping",
     "ActiveSession",
@@ -32,6 +36,7 @@ __all__ = [
     "Client",
     "Collection",
     "Directory",
+    "Field",
     "Group",
     "GroupMembership",
     "LoginName",

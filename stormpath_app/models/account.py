@@ -14,7 +14,7 @@ from ..errors import AccountAlreadyExists, InvalidFormat, PropertyRequired, Wron
 from ..settings import settings
 from ..transactions import announce, atomic, release
 from . import event, login_name, session as sessions
-from .base import DISABLED, ENABLED, UNVERIFIED, Id, Resource, status, stays
+from .base import DISABLED, ENABLED, UNKNOWN, UNVERIFIED, VERIFIED, Id, Resource, status, stays
 from .login_name import LoginName
 from .member import Member
 from .unsaved import changed
@@ -38,6 +38,7 @@ class Account(Member):
     """A member of a directory. Set attributes, then `save()`.
 
     `email`, `username`, `given_name`, `middle_name`, `surname`; `status`: ENABLED, DISABLED or UNVERIFIED;
+    `email_verification_status`: UNKNOWN, UNVERIFIED or VERIFIED, and UNVERIFIED again with another address;
     `password` can be set and never read.
     """
 
@@ -45,10 +46,15 @@ class Account(Member):
     __table_args__ = (sa.Index(None, "directory_id", "id"),)
     __allow_unmapped__ = True  # for the two attributes below that are no columns
     thing, collection = "Account", "accounts"
-    writable = frozenset({"email", "username", "password", "given_name", "middle_name", "surname", "status"})
+    writable = frozenset(
+        {
+            *("email", "username", "password", "given_name", "middle_name", "surname"),
+            *("status", "email_verification_status"),
+        }
+    )
     readable = (
         *("username", "email", "given_name", "middle_name", "surname", "full_name"),
-        *("status", "password_modified_at"),
+        *("status", "email_verification_status", "password_modified_at"),
     )
     links = frozenset({"directory", "groups", "group_memberships"})
 
@@ -61,6 +67,8 @@ class Account(Member):
     middle_name: Mapped[str | None] = mapped_column(sa.String(names.LONGEST))
     surname: Mapped[str | None] = mapped_column(sa.String(names.LONGEST))
     status: Mapped[str] = mapped_column(sa.String(16), default=ENABLED)
+    #: Whether the address is known to be theirs: UNKNOWN where the account is older than this attribute.
+    email_verification_status: Mapped[str] = mapped_column(sa.String(16), default=UNVERIFIED, server_default=UNKNOWN)
     #: Not loaded with the account: it is needed at login alone, and should be nowhere else.
     password_hash: Mapped[str | None] = deferred(mapped_column(exact_text(128)))
     password_modified_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
@@ -132,7 +140,10 @@ class Account(Member):
 
     @validates("email")
     def _check_email(self, _key: str, value: object) -> str:
-        return names.email(value)
+        address = names.email(value)
+        if not self.is_new and address != self.email and "email_verification_status" not in changed(self):
+            self.email_verification_status = UNVERIFIED  # it was the old address that was verified
+        return address
 
     @validates("given_name", "middle_name", "surname")
     def _check_name(self, key: str, value: object) -> str | None:
@@ -141,6 +152,10 @@ class Account(Member):
     @validates("status")
     def _check_status(self, _key: str, value: object) -> str:
         return status(self.thing, value, (ENABLED, DISABLED, UNVERIFIED))
+
+    @validates("email_verification_status")
+    def _check_email_verification_status(self, key: str, value: object) -> str:
+        return status(self.thing, value, (UNKNOWN, UNVERIFIED, VERIFIED), name=key)
 
     def payload(self) -> dict[str, Any]:
         """Return what signals carry: `user`, the attributes, as in Flask-Stormpath; `account`, the account itself."""
@@ -155,10 +170,10 @@ class Account(Member):
 
     @password.setter
     def password(self, value: str) -> None:
+        if value is None or value == "":
+            raise PropertyRequired(self.thing, "password")
         if not isinstance(value, str):
             raise WrongType(self.thing, "password")
-        if not value:
-            raise PropertyRequired(self.thing, "password")
         self._new_password = value
 
     def own_names(self) -> Iterable[str | None]:
@@ -168,18 +183,28 @@ class Account(Member):
         return (self.email, local, self.chosen_username, *parts, *self.directory.site_names())
 
     def _prepare(self) -> None:
-        """Look at the username beside the address, and hash the password that was set, by the directory's policy."""
+        """Look at the username beside the address, ask the directory's policies, and hash the password that was set."""
         if self.chosen_username and names.key(self.chosen_username) == names.key(self.email):
             self.chosen_username = None
         username = self.chosen_username or ""
         if "@" in names.key(username) or self.id_in(username):  # it would pass for another one's address or href
             raise InvalidFormat(self.thing, "username")
+        self._ask_directory()
         if self._new_password is None:
             return
         self.directory.password_policy.check(self._new_password, self.own_names())
         release()
         self.password_hash = hashers.hash(self._new_password, settings.BCRYPT_COST)
         self.password_modified_at = clock.now()
+
+    def _ask_directory(self) -> None:
+        """Let the directory look at the address and the names that are set now: what there is already may stay."""
+        what = changed(self)
+        if "email" in what:
+            self.directory.account_creation_policy.check(self.email)
+        given = {name: getattr(self, name) for name in ("given_name", "surname") if self.is_new or name in what}
+        if given:
+            self.directory.account_schema.check(given)
 
     def check_password(self, password: str) -> None:
         """Accept the account's own password, and commit. It takes the time of one hash, and is counted as a login is.

@@ -81,7 +81,7 @@ class Application(AccountStoreHolder):
             default account store and group store.
         :raises DirectoryNameTaken: the name that was asked for.
         """
-        given = merge(cls.thing, cls.writable, properties, more)
+        given = merge(cls, properties, more)
         with atomic():
             created = cls(tenant_id=Tenant.current().id, name=given.pop("name", None), **given)
             created.save()

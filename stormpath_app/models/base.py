@@ -31,6 +31,7 @@ from . import references
 from .unsaved import SavedAlone, changed, write
 
 ENABLED, DISABLED, UNVERIFIED = "ENABLED", "DISABLED", "UNVERIFIED"
+UNKNOWN, VERIFIED = "UNKNOWN", "VERIFIED"  # beside UNVERIFIED, of an e-mail address
 
 _DIGITS = string.digits + string.ascii_uppercase + string.ascii_lowercase  # in the order of their bytes
 _ID_LENGTH = 22  # what 128 bits need in base 62
@@ -91,9 +92,20 @@ class Resource(Base, SavedAlone):
 
     # --- As a dictionary ---
 
-    def keys(self) -> tuple[str, ...]:
+    @classmethod
+    def keys(cls) -> tuple[str, ...]:
         """Return the names of its attributes, in the order that `dict(resource)` has them."""
-        return ("href", *self.readable, "created_at", "modified_at")
+        return ("href", *cls.readable, "created_at", "modified_at")
+
+    @classmethod
+    def check_writable(cls, name: object) -> None:
+        """Accept the name of an attribute that can be set.
+
+        :raises UnknownProperty, ReadOnly: there is none, or it can only be read.
+        """
+        if name not in cls.writable:
+            is_known = name in {*cls.keys(), *cls.links}
+            raise (ReadOnly if is_known else UnknownProperty)(cls.thing, str(name))
 
     def __getitem__(self, name: str) -> Any:
         if name not in self.keys() and name not in self.links:
@@ -101,8 +113,7 @@ class Resource(Base, SavedAlone):
         return getattr(self, name)
 
     def __setitem__(self, name: str, value: Any) -> None:
-        if name not in self.writable:
-            raise ReadOnly(self.thing, name) if name in self else UnknownProperty(self.thing, str(name))
+        self.check_writable(name)
         setattr(self, name, value)
 
     def __contains__(self, name: object) -> bool:
@@ -227,17 +238,14 @@ def _take_along(_mapper: object, connection: sa.Connection, resource: Resource) 
     references.delete_dependents(connection, resource.__table__, resource.id)
 
 
-def merge(
-    thing: str, allowed: frozenset[str], properties: Mapping[str, Any] | None, more: Mapping[str, Any]
-) -> dict[str, Any]:
+def merge(model: type[Resource], properties: Mapping[str, Any] | None, more: Mapping[str, Any]) -> dict[str, Any]:
     """Return the attributes of a `create({...})` or `create(name=...)` as one dictionary.
 
-    :raises UnknownProperty: one of them does not exist.
+    :raises UnknownProperty, ReadOnly: one of them does not exist, or can only be read.
     """
     merged = {**(properties or {}), **more}
     for name in merged:
-        if name not in allowed:
-            raise UnknownProperty(thing, str(name))
+        model.check_writable(name)
     return merged
 
 
@@ -246,18 +254,19 @@ def stays(resource: Resource, name: str, value: Any) -> Any:
 
     :raises ReadOnly: it has another one.
     """
-    before = resource.__dict__.get(name)
+    # A host's session forgets with each commit what it had: it is read again.
+    before = resource.__dict__.get(name) if resource.is_new else getattr(resource, name)
     if before is not None and value != before:
         raise ReadOnly(resource.thing, name.removesuffix("_id"))
     return value
 
 
-def status(thing: str, value: object, allowed: tuple[str, ...] = (ENABLED, DISABLED)) -> str:
+def status(thing: str, value: object, allowed: tuple[str, ...] = (ENABLED, DISABLED), *, name: str = "status") -> str:
     """Return a status in capitals; it may be written in any case."""
     if not isinstance(value, str):
-        raise WrongType(thing, "status")
+        raise WrongType(thing, name)
     if value.upper() not in allowed:
-        raise UnsupportedValue(thing, "status", allowed=", ".join(allowed))
+        raise UnsupportedValue(thing, name, allowed=", ".join(allowed))
     return value.upper()
 
 
@@ -269,4 +278,13 @@ def whole_number(thing: str, label: str, value: object, low: int, high: int) -> 
         raise WrongType(thing, label)
     if not low <= value <= high:
         raise OutOfRange(thing, label, low=low, high=high)
+    return value
+
+
+def boolean(thing: str, label: str, value: object) -> bool:
+    """Return True or False; the texts "true" and "false", in any case, are these."""
+    if isinstance(value, str):
+        value = {"true": True, "false": False}.get(value.strip().lower())
+    if not isinstance(value, bool):
+        raise WrongType(thing, label)
     return value

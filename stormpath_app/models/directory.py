@@ -14,6 +14,8 @@ from ..errors import DirectoriesDiffer, PropertyRequired, ResourceNotFound
 from ..transactions import announce
 from . import event, session as sessions
 from .account import Account
+from .account_creation_policy import AccountCreationPolicy
+from .account_schema import AccountSchema
 from .base import ENABLED, Id, Resource, merge
 from .collection import Collection
 from .group import Group
@@ -42,19 +44,32 @@ class Directory(Named):
     __tablename__ = "stormpath_directories"
     __table_args__ = (sa.UniqueConstraint("name_key", "tenant_id"),)
     thing, collection = "Directory", "directories"
-    links = frozenset({"accounts", "groups", "password_policy", "account_store_mappings"})
+    links = frozenset(
+        {
+            *("accounts", "groups", "account_store_mappings"),
+            *("password_policy", "account_creation_policy", "account_schema"),
+        }
+    )
 
     tenant_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("stormpath_tenants.id"))
 
     password_policy: Mapped[PasswordPolicy] = relationship(cascade="all", passive_deletes=True)
+    account_creation_policy: Mapped[AccountCreationPolicy] = relationship(
+        back_populates="directory", cascade="all", passive_deletes=True
+    )
+    account_schema: Mapped[AccountSchema] = relationship(
+        back_populates="directory", cascade="all", passive_deletes=True
+    )
     account_store_mappings: Mapped[list["AccountStoreMapping"]] = relationship(viewonly=True)
 
     @classmethod
     def create(cls, properties: Mapping[str, Any] | None = None, **more: Any) -> Self:
-        """Create a directory with the standard password policy, and commit."""
-        given = merge(cls.thing, cls.writable, properties, more)
+        """Create a directory with the standard policies, and commit."""
+        given = merge(cls, properties, more)
         created = cls(tenant_id=Tenant.current().id, name=given.pop("name", None), **given)
         created.password_policy = PasswordPolicy.standard(created.id)
+        created.account_creation_policy = AccountCreationPolicy(id=created.id)
+        created.account_schema = AccountSchema.standard(created.id)
         created.save()
         return created
 
@@ -101,11 +116,10 @@ class Directory(Named):
         :param application: through which it comes, for the log.
         :raises AccountAlreadyExists, PasswordRefused, PropertyError: it cannot be; nothing is written.
         """
-        given = merge(Account.thing, Account.writable, properties, more)
-        if not given.get("email"):
-            raise PropertyRequired(Account.thing, "email", label="email address")
-        if not given.get("password"):
-            raise PropertyRequired(Account.thing, "password")
+        given = merge(Account, properties, more)
+        for name, label in (("email", "email address"), ("password", None)):
+            if given.get(name) is None:
+                raise PropertyRequired(Account.thing, name, label=label)
         account = Account(directory_id=self.id, directory=self, **given)
         account.came_through = application
         account.save()
@@ -143,7 +157,7 @@ class Directory(Named):
         :param application: through which it comes, for the log.
         :raises AlreadyExists, PropertyError: it cannot be; nothing is written.
         """
-        given = merge(Group.thing, Group.writable, properties, more)
+        given = merge(Group, properties, more)
         group = Group(directory_id=self.id, name=given.pop("name", None), **given)
         group.came_through = application
         group.save()

@@ -11,10 +11,10 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from .. import hashers
-from ..errors import OutOfRange, PasswordRefused, WrongType
+from ..errors import OutOfRange, PasswordRefused
 from ..translation import gettext as _
 from . import event
-from .base import Id, Resource, whole_number
+from .base import Id, Resource, boolean, whole_number
 from .unsaved import changed, write
 
 # The classes of characters, as Stormpath counted them.
@@ -151,9 +151,7 @@ class PasswordPolicy(Resource):
 
     @validates("refuses_common")
     def _check_refuses_common(self, key: str, value: object) -> bool:
-        if not isinstance(value, bool):
-            raise WrongType(self.thing, key)
-        return value
+        return boolean(self.thing, key, value)
 
     @classmethod
     def standard(cls, directory_id: str) -> "PasswordPolicy":

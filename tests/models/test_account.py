@@ -131,6 +131,62 @@ def test_another_href_finds_no_account(han, subtests):
                 Account.get(href)
 
 
+# --- Whether its address is verified ---
+
+
+def test_a_new_address_is_unverified_until_somebody_says_otherwise(han):
+    assert (han.email_verification_status, han.status) == ("UNVERIFIED", "ENABLED")
+    han.email_verification_status = "verified"
+    han.save()
+    han.refresh()
+    assert (han["email_verification_status"], han.status) == ("VERIFIED", "ENABLED")
+    created = Application.current().accounts.create(
+        {"email_verification_status": "Unknown", "email": "leia@alderaan.example", "password": PASSWORD}
+    )
+    assert created.email_verification_status == "UNKNOWN"
+
+
+@pytest.mark.parametrize("status", ["VERIFIED", "UNKNOWN"])
+def test_another_address_is_not_verified_because_the_one_before_was(han, status):
+    han.email_verification_status = status
+    han.save()
+    han.email = "han@falcon.example"
+    assert han.email_verification_status == status
+    han.email = "ben@falcon.example"
+    han.save()
+    han.refresh()
+    assert han.email_verification_status == "UNVERIFIED"
+    assert events("account.updated")[-1].data["changed"] == ["email", "email_verification_status"]
+
+
+@pytest.mark.parametrize("first", ["email", "email_verification_status"])
+def test_another_address_is_verified_where_the_same_save_says_so(han, first):
+    given = {"email": "ben@falcon.example", "email_verification_status": "VERIFIED"}
+    for name in (first, *(given.keys() - {first})):
+        han[name] = given[name]
+    han.save()
+    han.refresh()
+    assert dict(han).items() >= given.items()
+
+
+def test_an_address_that_is_refused_leaves_the_old_one_verified(han):
+    Account.create("leia@alderaan.example", PASSWORD)
+    han.email_verification_status = "VERIFIED"
+    han.save()
+    han.email = "leia@alderaan.example"
+    with pytest.raises(AccountAlreadyExists):
+        han.save()
+    han.refresh()
+    assert (han.email, han.email_verification_status) == ("han@falcon.example", "VERIFIED")
+
+
+@pytest.mark.parametrize(("value", "error"), [("ENABLED", UnsupportedValue), ("", UnsupportedValue), (True, WrongType)])
+def test_whether_an_address_is_verified_has_three_answers(han, value, error):
+    with pytest.raises(error) as caught:
+        han.email_verification_status = value
+    assert caught.value.property == "email_verification_status"
+
+
 # --- What cannot be ---
 
 
@@ -138,13 +194,18 @@ WRONG = [
     *(({"email": value}, 2006) for value in EMAIL_REJECT),
     *(({"email": value}, 2004) for value in EMAIL_WRONG_TYPE),
     *(({"email": value}, 2000) for value in (None, "", " ")),
-    *(({"password": value}, 2004) for value in (5, ["x"], b"Woot1Loves.Cookies", True)),
+    *(({"email": value}, 2004) for value in (0, False, [], {})),
+    *(({"password": value}, 2004) for value in (5, 0, False, [], ["x"], b"Woot1Loves.Cookies", True)),
     *(({"password": value}, 2000) for value in (None, "")),
     *(({"password": "short"}, 2007), ({"password": "x" * 101}, 2008), ({"password": "nodigits.Here"}, 400)),
     *(({name: 5}, 2004) for name in ("username", "given_name", "middle_name", "surname", "status")),
     *(({name: "x" * 256}, 2008) for name in ("username", "given_name", "middle_name", "surname")),
     *(({name: "a\0b"}, 2006) for name in ("username", "given_name", "middle_name", "surname")),
     *(({name: "x"}, 2015) for name in ("given_nmae", "id", "password_hash", "directory_id", "chosen_username")),
+    *(
+        ({name: "x"}, 2017)
+        for name in ("href", "created_at", "full_name", "password_modified_at", "directory", "groups")
+    ),
     ({"status": "LOCKED"}, 2003),
     # It would pass for another account where one is asked for by href or name.
     *(({"username": value}, 2006) for value in ("x/v1/accounts/0353QuDJUTzgm3zO2H0Sat", "/v1/accounts/x")),
@@ -197,7 +258,8 @@ def test_a_password_cannot_be_read(han):
 
 
 @pytest.mark.parametrize(
-    ("value", "error"), [(None, WrongType), (5, WrongType), (b"Kessel12.Parsecs", WrongType), ("", PropertyRequired)]
+    ("value", "error"),
+    [(None, PropertyRequired), (5, WrongType), (b"Kessel12.Parsecs", WrongType), ("", PropertyRequired)],
 )
 def test_a_password_that_is_none_is_refused_where_it_is_set(han, value, error):
     with pytest.raises(error):

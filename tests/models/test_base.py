@@ -4,6 +4,7 @@ import pytest
 from flask import render_template_string
 
 from stormpath_app import Application, Directory
+from stormpath_app.database import session
 from stormpath_app.errors import InvalidFormat, ReadOnly, StormpathError, TooLong, UnknownProperty
 from stormpath_app.models import Client, Group
 
@@ -26,6 +27,7 @@ def test_a_resource_becomes_a_dictionary_of_its_plain_attributes(leia):
         "surname": "Organa",
         "full_name": "Organa",
         "status": "ENABLED",
+        "email_verification_status": "UNVERIFIED",
         "password_modified_at": leia.password_modified_at,
         "created_at": leia.created_at,
         "modified_at": leia.modified_at,
@@ -39,7 +41,9 @@ def test_every_resource_tells_its_href_first_and_its_times_last(leia):
     group = directory.groups.create(name="rebels")
     policy = directory.password_policy
     membership = leia.add_group(group)
-    for resource in (application, mapping, directory, group, policy, policy.strength, membership, Client().tenant):
+    asked = directory.account_creation_policy, directory.account_schema, directory.account_schema.fields["surname"]
+    known = (application, mapping, directory, group, policy, policy.strength, *asked, membership, Client().tenant)
+    for resource in known:
         told = dict(resource)
         assert next(iter(told)) == "href"
         assert list(told)[-2:] == ["created_at", "modified_at"]
@@ -94,6 +98,14 @@ def test_an_account_stays_in_its_directory(leia):
         leia.directory_id = other.id
     leia.directory = leia.directory
     leia.save()
+
+
+def test_it_stays_there_after_a_hosts_session_has_forgotten_it(leia):
+    other = Directory.create(name="Empire")
+    for name, value in (("directory_id", other.id), ("directory", other)):
+        session.expire(leia)
+        with pytest.raises(ReadOnly):
+            setattr(leia, name, value)
 
 
 def test_a_group_stays_in_its_directory(leia):

@@ -17,7 +17,16 @@ from stormpath_app.errors import (
     UnknownProperty,
     UnsupportedValue,
 )
-from stormpath_app.models import Client, Directory, LoginName, PasswordPolicy, PasswordStrength
+from stormpath_app.models import (
+    AccountCreationPolicy,
+    AccountSchema,
+    Client,
+    Directory,
+    Field,
+    LoginName,
+    PasswordPolicy,
+    PasswordStrength,
+)
 from stormpath_app.transactions import atomic
 
 from ..conftest import PASSWORD
@@ -203,7 +212,8 @@ def test_a_deleted_directory_is_gone_with_all_that_was_in_it(han):
     directory_id = han.directory_id
     han.directory.delete()
     session.expunge_all()
-    for model in (Account, LoginName, Directory, PasswordPolicy, PasswordStrength):
+    asks = (PasswordPolicy, PasswordStrength, AccountCreationPolicy, AccountSchema, Field)
+    for model in (Account, LoginName, Directory, *asks):
         assert session.scalars(sa.select(model)).all() == []
     assert Application.current().account_store_mappings == []
     assert [(event.directory_id, event.data) for event in events("directory.deleted")] == [

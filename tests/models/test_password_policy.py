@@ -213,9 +213,16 @@ def test_a_number_without_end_is_refused_too(strength):
         strength.min_length = "9" * 5000
 
 
-def test_whether_common_ones_are_refused_is_yes_or_no(policy):
-    with pytest.raises(StormpathError):
-        policy.refuses_common = "perhaps"
+@pytest.mark.parametrize(("written", "meant"), [(True, True), (False, False), ("true", True), (" False ", False)])
+def test_whether_common_ones_are_refused_may_be_written_as_text(policy, written, meant):
+    policy.refuses_common = written
+    assert policy.refuses_common is meant
+
+
+@pytest.mark.parametrize("value", ["perhaps", "", "1", 1, 0, None, []])
+def test_whether_common_ones_are_refused_is_yes_or_no(policy, value):
+    with pytest.raises(WrongType):
+        policy.refuses_common = value
 
 
 @pytest.mark.parametrize(

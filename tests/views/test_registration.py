@@ -180,9 +180,11 @@ def test_a_chosen_username_logs_in_whatever_its_case(app, client, register, log_
 
 def test_fields_that_the_form_does_not_have_change_nothing(app, client, register):
     forged = {"username": "admin", "status": "UNVERIFIED", "is_admin": "1", "password_hash": "x", "id": "1"}
+    forged["email_verification_status"] = "VERIFIED"
     register(client, **forged, href="x", directory="x", directory_id="x", created_at="x", came_through="x")
     [account] = everybody(app)
     assert (account.username, account.status) == ("leia@alderaan.example", "ENABLED")
+    assert account.email_verification_status == "UNVERIFIED"
 
 
 # --- Where it leads, and where it is ---
@@ -254,6 +256,60 @@ def test_a_taken_name_is_told_at_its_field_and_everything_else_is_kept(app, clie
     assert page.select_one("[name=surname]")["value"] == "Organa"
     assert PASSWORD not in answer.text
     assert len(everybody(app)) == 1
+
+
+@pytest.mark.parametrize("lists", [{"email_domain_blacklist": ["*.example"]}, {"email_domain_whitelist": ["a.org"]}])
+@pytest.mark.parametrize("email", ["leia@alderaan.example", "Leia@ALDERAAN\u3002example"])
+def test_an_address_of_a_domain_that_is_not_allowed_makes_no_account(app, client, register, lists, email):
+    with app.app_context():
+        policy = Application.current().default_account_store().account_creation_policy
+        for name, patterns in lists.items():
+            policy[name] = patterns
+        policy.save()
+    answer = register(client, middle_name="Amidala", email=email)
+    page = soup(answer)
+    sentence = "Cannot create the Account because your email's domain is not allowed."
+    assert (answer.status_code, page.select_one("#email-error").text.strip()) == (200, sentence)
+    typed = {name: page.select_one(f"[name={name}]")["value"] for name in (*NAMES, "email")}
+    assert typed == {"given_name": "Leia", "middle_name": "Amidala", "surname": "Organa", "email": email}
+    assert PASSWORD not in answer.text
+    assert client.get("/secret").status_code == 302
+    assert everybody(app) == []
+
+
+def test_a_client_of_json_learns_that_its_domain_is_not_allowed(app, client):
+    with app.app_context():
+        policy = Application.current().default_account_store().account_creation_policy
+        policy.email_domain_blacklist = ["*"]
+        policy.save()
+    data = {"given_name": "Leia", "surname": "Organa", "email": "leia@alderaan.example", "password": PASSWORD}
+    data["csrf_token"] = token(client, "/register")
+    answer = client.post("/register", data=data, headers={"Accept": "application/json"})
+    assert (answer.status_code, answer.json["code"]) == (400, 7205)
+    assert "blacklist" not in answer.text
+
+
+def require_surname(app):
+    with app.app_context():
+        field = Application.current().default_account_store().account_schema.fields["surname"]
+        field.required = True
+        field.save()
+
+
+@pytest.mark.settings(STORMPATH_REQUIRE_SURNAME=False)
+def test_a_name_that_the_directory_requires_is_told_at_its_field(app, client, register):
+    require_surname(app)
+    answer = register(client, surname=" ")
+    sentence = "Account surname is required; it cannot be null, empty, or blank."
+    assert (answer.status_code, soup(answer).select_one("#surname-error").text.strip()) == (200, sentence)
+    assert everybody(app) == []
+
+
+@pytest.mark.settings(STORMPATH_ENABLE_SURNAME=False)
+def test_a_name_that_the_directory_requires_and_the_page_does_not_ask_for_keeps_nobody_out(app, client, register):
+    require_surname(app)
+    assert register(client).status_code == 302
+    assert everybody(app)[0].surname == "Anonymous"
 
 
 @pytest.mark.parametrize("csrf_token", ["", "wrong"])

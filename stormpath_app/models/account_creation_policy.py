@@ -1,0 +1,118 @@
+"""AccountCreationPolicy: which e-mail addresses the accounts of a directory may have, and which mails they get."""
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
+
+from .. import names
+from ..database import TextTuple
+from ..errors import EmailDomainBlacklisted, EmailDomainNotWhitelisted, TooLong, WorkflowUnavailable, WrongType
+from . import event
+from .base import DISABLED, Id, Resource, status
+from .unsaved import changed
+
+if TYPE_CHECKING:
+    from .directory import Directory
+
+#: Longest list of patterns, in letters of its JSON: a line of the log has room for both lists, before and after.
+LONGEST_LIST = 15_000
+
+
+class _Workflow:
+    """Whether a mail is sent: DISABLED, as there are no mails yet."""
+
+    def __set_name__(self, _owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, _policy: object, _owner: type | None = None) -> str:
+        return DISABLED
+
+    def __set__(self, policy: Resource, value: object) -> None:
+        if status(policy.thing, value, name=self._name) != DISABLED:
+            raise WorkflowUnavailable(policy.thing, self._name)
+
+
+class AccountCreationPolicy(Resource):
+    """What is asked of the e-mail addresses of one directory. It has the directory's id.
+
+    A pattern is a domain in which `*` stands for any letters: `*.example.com` is each sub-domain of example.com,
+    `*example.com` also example.com and badexample.com. The lists are tuples, as they are replaced and not changed.
+    """
+
+    __tablename__ = "stormpath_account_creation_policies"
+    thing, collection = "Account creation policy", "accountCreationPolicies"
+    readable = (
+        *("verification_email_status", "verification_success_email_status", "welcome_email_status"),
+        *("email_domain_whitelist", "email_domain_blacklist"),
+    )
+    writable = frozenset(readable)
+    links = frozenset({"directory"})
+
+    id: Mapped[str] = mapped_column(Id, sa.ForeignKey("stormpath_directories.id", ondelete="CASCADE"), primary_key=True)
+    # The values before are always known, as the log tells them.
+    #: Where there are any, no other domain is taken.
+    email_domain_whitelist: Mapped[tuple[str, ...]] = mapped_column(TextTuple, default=(), active_history=True)
+    #: Never taken, even if they are on the other list.
+    email_domain_blacklist: Mapped[tuple[str, ...]] = mapped_column(TextTuple, default=(), active_history=True)
+
+    verification_email_status = _Workflow()
+    verification_success_email_status = _Workflow()
+    welcome_email_status = _Workflow()
+
+    directory: Mapped["Directory"] = relationship(back_populates="account_creation_policy")
+
+    @validates("email_domain_whitelist", "email_domain_blacklist")
+    def _check_patterns(self, key: str, value: Any) -> tuple[str, ...]:
+        if not isinstance(value, list | tuple):
+            raise WrongType(self.thing, key)
+        patterns = tuple(names.domain_pattern(self.thing, key, pattern) for pattern in value)
+        if len(TextTuple.spell(patterns)) > LONGEST_LIST:
+            raise TooLong(self.thing, key, longest=LONGEST_LIST)
+        return patterns
+
+    def check(self, email: str) -> None:
+        """Accept an address whose domain an account may have. The blacklist beats the whitelist.
+
+        :raises EmailDomainBlacklisted, EmailDomainNotWhitelisted: it may not.
+        """
+        domain = names.domain(email)
+        if _is_listed(domain, self.email_domain_blacklist):
+            raise EmailDomainBlacklisted("Account", "email")
+        if self.email_domain_whitelist and not _is_listed(domain, self.email_domain_whitelist):
+            raise EmailDomainNotWhitelisted("Account", "email")
+
+    def _before_save(self) -> None:
+        if what := changed(self):
+            event.record("account_creation_policy.updated", directory_id=self.id, changed=what)
+
+
+def _is_listed(domain: str, patterns: tuple[str, ...]) -> bool:
+    return any(_matches(domain, parts) for parts in _split(patterns))
+
+
+@lru_cache(maxsize=64)  # most directories keep their lists for long
+def _split(patterns: tuple[str, ...]) -> tuple[list[str], ...]:
+    """Return the parts of each pattern between its stars, in the ASCII form that domains are compared by."""
+    return tuple(names.ascii_pattern(pattern).split("*") for pattern in patterns)
+
+
+def _matches(domain: str, parts: list[str]) -> bool:
+    """Tell whether the domain is these parts with anything between them.
+
+    Each is looked for once, from the left: a regular expression or `fnmatch` would try all ways to share out the stars.
+    """
+    first, *middle = parts
+    if not middle:
+        return domain == first
+    last = middle.pop()
+    at, end = len(first), len(domain) - len(last)
+    if at > end or not (domain.startswith(first) and domain.endswith(last)):
+        return False
+    for part in middle:
+        at = domain.find(part, at, end)
+        if at < 0:
+            return False
+        at += len(part)
+    return True
