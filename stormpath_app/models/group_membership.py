@@ -44,7 +44,7 @@ class GroupMembership(Resource):
         :raises ResourceNotFound: there is no such account or group.
         :raises DirectoriesDiffer: they are in two directories.
         """
-        given = merge(cls.thing, cls.writable, properties, more)
+        given = merge(cls, properties, more)
         account, group = (cls._meant(name, given.get(name)) for name in ("account", "group"))
         if account.directory_id != group.directory_id:
             raise DirectoriesDiffer
