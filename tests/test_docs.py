@@ -12,6 +12,8 @@ from docs import tables
 from stormpath_app import StormpathManager, errors
 from stormpath_app.models import Resource
 
+from .conftest import PASSWORD
+
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -73,16 +75,32 @@ def page_people(page: Path) -> list[str]:
 
 
 def test_the_templates_of_the_page_on_templates_work_as_they_stand(quick_hashes, tmp_path):
-    base, page = blocks(ROOT / "docs/templates.md", "html")
-    for name, text in (("base.html", base), ("login.html", page)):
+    texts = blocks(ROOT / "docs/templates.md", "html")
+    settings, paths = ("BASE", "LOGIN", "REGISTRATION"), ("login", "login", "register")
+    for setting, text, path in zip(settings, texts, paths, strict=True):
+        name = f"{setting.lower()}.html"
         (tmp_path / name).write_text(text)
-    for setting, name in (("BASE", "base.html"), ("LOGIN", "login.html")):
         app = Flask("snippet", template_folder=str(tmp_path))
         app.config[f"STORMPATH_{setting}_TEMPLATE"] = name
         StormpathManager(app)
-        answer = app.test_client().get("/login")
+        answer = app.test_client().get(f"/{path}")
         assert answer.status_code == 200
         assert 'name="csrf_token"' in answer.text
+        assert 'name="password"' in answer.text
+
+
+def test_the_app_of_the_page_on_accounts_lets_people_change_their_name(quick_hashes, log_in):
+    names = {"__name__": "snippet"}
+    exec(blocks(ROOT / "docs/accounts.md", "python")[0], names)
+    client = names["app"].test_client()
+    with names["app"].app_context():
+        names["User"].create("han@falcon.example", PASSWORD, "Han", "Solo")
+    log_in(client)
+    assert client.get("/email").text == "han@falcon.example"
+    assert client.post("/name", data={"given_name": "H" * 256}).status_code == 400
+    assert client.post("/name", data={"given_name": "Randall"}).text == "Saved."
+    with names["app"].app_context():
+        assert names["stormpath_manager"].application.find_account("han@falcon.example").given_name == "Randall"
 
 
 @pytest.mark.parametrize("page", tables.TABLES, ids=lambda page: page.name)
