@@ -69,6 +69,7 @@ docs: .venv/ready-to-document
 	@rm -rf docs/_build
 	@$(PY) -m docs.tables
 	@$(PY) -m sphinx --quiet --nitpicky --fail-on-warning --keep-going docs docs/_build
+	@! grep -rE --include='*.html' --include='*.css' '(src=|<link[^>]* href=|url\()["'"'"']?(https?:)?//' docs/_build # no other host
 	@echo 'The manual is in docs/_build/index.html'
 
 screenshots: .venv/ready-to-test

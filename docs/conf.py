@@ -13,7 +13,8 @@ from sqlalchemy.orm import InstrumentedAttribute
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from stormpath_app.models import Resource  # noqa: E402 - wherever Sphinx was started
+from stormpath_app import StormpathError  # noqa: E402 - wherever Sphinx was started
+from stormpath_app.models import Resource  # noqa: E402
 
 warnings.simplefilter("ignore", SAWarning)  # autodoc looks at attributes of classes that have no table
 
@@ -39,7 +40,7 @@ autodoc_member_order = "bysource"
 autodoc_default_options = {
     "members": True,
     "undoc-members": True,  # columns whose name says all
-    "inherited-members": "Resource, Base, StormpathError, Exception, int",
+    "inherited-members": "Resource, Base, StormpathError, BaseException, int, dict, Mapping, MutableMapping",
 }
 #: What our modules need of each other.
 INTERNAL = {
@@ -54,6 +55,7 @@ LOOK = dict(re.findall(r"--sp-(brand|font|mono): ([^;]+);", (STATIC / "stormpath
 ACCENTED = ("color-brand-primary", "color-brand-content", "color-brand-visited", "color-api-name", "color-api-pre-name")
 
 html_theme = "furo"
+pygments_dark_style = "github-dark"
 html_title = project
 html_favicon = html_logo = str(STATIC / "favicon.svg")
 html_static_path = html_css_files = ["manual.css"]
@@ -75,8 +77,8 @@ def skip(app, what, name, thing, skipped, options):
 
 
 def no_constructor(app, what, name, thing, options, signature, returned):
-    """Show no way to make a resource but its collection's `create`."""
-    return ("", None) if isinstance(thing, type) and issubclass(thing, Resource) else None
+    """Show no way to make a resource but its collection's `create`, and none to make an error."""
+    return ("", None) if isinstance(thing, type) and issubclass(thing, (Resource, StormpathError)) else None
 
 
 def plain(app, doctree):
