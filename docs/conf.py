@@ -97,7 +97,7 @@ def linked(app, what, name, thing, options, lines):
 
 def titles(app, page, source):
     """Let a link whose text is a file's name, which is good on the code host, have the page's title here."""
-    source[0] = re.sub(r"\[([\w-]+\.md)\]\(\1\)", r"[](\1)", source[0])
+    source[0] = re.sub(r"\[([\w-]+\.md)\]\((\1(?:#[\w-]+)?)\)", r"[](\2)", source[0])
 
 
 def setup(app):
