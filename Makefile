@@ -14,7 +14,7 @@ APT := apt-get -o DPkg::Lock::Timeout=300
 $(shell [ -x $(PY) ] || rm -f .venv/ready-to-*)
 
 .NOTPARALLEL:
-.PHONY: help run test lint types layers check format benchmark screenshots clean
+.PHONY: help run test lint types layers check format benchmark docs screenshots clean
 
 help:
 	@echo 'make run        start the site at http://$(HOST):$(PORT)  (make run PORT=8000, HOST=0.0.0.0)'
@@ -25,6 +25,7 @@ help:
 	@echo 'make layers     check that imports run down only       (import-linter)'
 	@echo 'make format     tidy the code'
 	@echo 'make benchmark  measure                                (make benchmark ARGS=--json)'
+	@echo 'make docs       make a site of the manual              (docs/_build/index.html)'
 	@echo 'make screenshots  take the pictures of the README again'
 	@echo 'make clean      remove .venv and what was built; your data in instance/ stays'
 	@echo
@@ -64,6 +65,13 @@ benchmark: .venv/ready-to-test
 	    [ ! -e "$$program" ] || $(PY) "$$program" $(ARGS) || exit 1; \
 	done
 
+docs: .venv/ready-to-document
+	@rm -rf docs/_build
+	@$(PY) -m docs.tables
+	@$(PY) -m sphinx --quiet --nitpicky --fail-on-warning --keep-going docs docs/_build
+	@! grep -rE --include='*.html' --include='*.css' '(src=|<link[^>]* href=|url\()["'"'"']?(https?:)?//' docs/_build # no other host
+	@echo 'The manual is in docs/_build/index.html'
+
 screenshots: .venv/ready-to-test
 	@$(servers)
 	@$(PY) -m docs.screenshots
@@ -85,10 +93,15 @@ clean:
 	@$(call install,.[test])
 	@touch .venv/ready-to-run $@
 
+.venv/ready-to-document: $(NEEDS) | $(PY)
+	@echo 'Installing what the manual needs into .venv: this takes about half a minute, once.'
+	@$(call install,.[docs])
+	@touch .venv/ready-to-run $@
+
 .venv/ready-to-check: $(NEEDS) | $(PY)
 	@echo 'Installing what the checks need into .venv: this takes about a minute, once.'
 	@$(call install,.[dev])
-	@touch .venv/ready-to-run .venv/ready-to-test $@
+	@touch .venv/ready-to-run .venv/ready-to-test .venv/ready-to-document $@
 
 install = $(PY) -m pip install --quiet --disable-pip-version-check --editable '$(1)'
 

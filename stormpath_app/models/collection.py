@@ -15,7 +15,7 @@ R = TypeVar("R", bound=Resource)
 
 
 class Collection(Generic[R]):
-    """`R`s that meet a condition: iterated in pages, in the order they were created; counted by `len`."""
+    """Resources that meet a condition: iterated in pages, in the order they were created; counted by `len`."""
 
     def __init__(
         self, model: type[R], *conditions: sa.ColumnElement[bool], create: Callable[..., R] | None = None
