@@ -312,7 +312,7 @@ def test_logins_survive_the_way_back_to_the_first_tables_and_up_again(app, clien
 
 def test_the_way_back_leaves_no_table_of_ours_and_all_of_others(context):
     with database.engine.begin() as connection:
-        connection.exec_driver_sql("CREATE TABLE ships (name)")
+        connection.exec_driver_sql("CREATE TABLE ships (name TEXT)")
     installation.downgrade_schema("base")
     assert set(sa.inspect(database.engine).get_table_names()) - {migrations.VERSION_TABLE} == {"ships"}
     installation.upgrade_schema()
