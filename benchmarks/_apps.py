@@ -1,7 +1,6 @@
 """The apps that are measured, and the people in their tables: ours, one by hand, and one with Flask-Security."""
 
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import bcrypt
@@ -11,7 +10,7 @@ from flask import Flask, abort, redirect, request
 from flask_sqlalchemy import SQLAlchemy
 
 from stormpath_app import Account, Application, StormpathManager, groups_required, hashers, login_required, user
-from stormpath_app.database import FILE, database
+from stormpath_app.database import database
 from stormpath_app.installation import set_up
 from stormpath_app.models import Group as OurGroup, GroupMembership, LoginName
 from stormpath_app.models.base import new_id
@@ -33,11 +32,19 @@ class Measured(NamedTuple):
     who: dict[str, str]
 
 
-def make_apps(folder: str, accounts: int, known: bytes) -> list[Measured]:
-    """Make the apps, each with so many people. `known`: the bcrypt hash of the one who logs in, for the others."""
-    apps = [make_ours(folder, accounts), make_by_hand(folder, known)]
+def make_apps(folder: str, uris: list[str], accounts: int, known: bytes) -> list[Measured]:
+    """Make the apps, each with so many people.
+
+    :param uris: of two empty databases; the second is for Flask-Security.
+    :param known: the bcrypt hash of the one who logs in, for the others.
+    """
+    apps = [make_ours(folder, uris[0], accounts), make_by_hand(uris[0], known)]
     if HAS_FLASK_SECURITY:
-        apps.append(make_flask_security(folder, accounts, known))
+        apps.append(make_flask_security(uris[1], accounts, known))
+    for _app, engine, *_rest in apps:
+        with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+            connection.exec_driver_sql("VACUUM")  # a server would do this while we measure
+            connection.exec_driver_sql("ANALYZE")
     return apps
 
 
@@ -50,9 +57,10 @@ def add_pages(app: Flask, private: Any, group: Any) -> None:
 # --- Ours ---
 
 
-def make_ours(folder: str, accounts: int) -> Measured:
+def make_ours(folder: str, uri: str, accounts: int) -> Measured:
     app = Flask("ours", instance_path=folder)
     app.config.update(SECRET_KEY=SECRET_KEY, WTF_CSRF_ENABLED=False, STORMPATH_BCRYPT_COST=COST)
+    app.config.update(STORMPATH_DATABASE_URI=uri)
     StormpathManager(app)
 
     def greet() -> str:
@@ -82,12 +90,12 @@ def _add_crowd(person: Account, accounts: int) -> None:
             connection.execute(sa.insert(LoginName), keys)
 
 
-# --- By hand: in the same file, with the same people ---
+# --- By hand: in the same database, with the same people ---
 
 
-def make_by_hand(folder: str, known: bytes) -> Measured:
-    app = Flask("by hand", instance_path=folder)
-    app.config.update(SECRET_KEY=SECRET_KEY, SQLALCHEMY_DATABASE_URI=f"sqlite:///{Path(folder) / FILE}")
+def make_by_hand(uri: str, known: bytes) -> Measured:
+    app = Flask("by hand")
+    app.config.update(SECRET_KEY=SECRET_KEY, SQLALCHEMY_DATABASE_URI=uri)
     db, manager = SQLAlchemy(app), flask_login.LoginManager(app)
     membership = db.Table(
         "by_hand_memberships",
@@ -153,12 +161,12 @@ def _copy(db: SQLAlchemy, theirs: sa.Table, ours: sa.Table) -> None:
 # --- Flask-Security, as its quick start has it ---
 
 
-def make_flask_security(folder: str, accounts: int, known: bytes) -> Measured:
+def make_flask_security(uri: str, accounts: int, known: bytes) -> Measured:
     from flask_security import Security, SQLAlchemyUserDatastore, auth_required, current_user, roles_required
     from flask_security.models import fsqla_v3
 
-    app = Flask("Flask-Security", instance_path=folder)
-    app.config.update(SECRET_KEY=SECRET_KEY, SQLALCHEMY_DATABASE_URI=f"sqlite:///{Path(folder) / 'flask_security.db'}")
+    app = Flask("Flask-Security")
+    app.config.update(SECRET_KEY=SECRET_KEY, SQLALCHEMY_DATABASE_URI=uri)
     app.config.update(SECURITY_PASSWORD_SALT="of-this-benchmark-alone", SECURITY_PASSWORD_HASH="bcrypt")
     app.config.update(SECURITY_EMAIL_VALIDATOR_ARGS={"check_deliverability": False}, WTF_CSRF_ENABLED=False)
     db = SQLAlchemy(app)
@@ -181,7 +189,8 @@ def make_flask_security(folder: str, accounts: int, known: bytes) -> Measured:
     add_pages(app, auth_required("session")(greet), roles_required("admins")(greet))
     with app.app_context():
         db.create_all()
-        sa.event.listen(db.engine, "connect", lambda connection, _: connection.execute("PRAGMA journal_mode = WAL"))
+        if db.engine.dialect.name == "sqlite":
+            sa.event.listen(db.engine, "connect", lambda connection, _: connection.execute("PRAGMA journal_mode = WAL"))
         roles = [datastore.create_role(name=name) for name in ("admins", "pilots")]
         datastore.create_user(email=EMAIL, password=known.decode(), given_name="Han", roles=roles)
         db.session.commit()

@@ -1,6 +1,7 @@
 """What a request costs: this package against the same pages written by hand. It measures; it does not judge.
 
-Three apps (`_apps.py`) take turns in short rounds of one run, in process over WSGI, on one core and SQLite files (WAL):
+Three apps (`_apps.py`) take turns in short rounds of one run, in process over WSGI, on one core; first on SQLite files
+(WAL), then on a PostgreSQL that is started for it (`tests/databases.py`) and has the other cores:
 
 * ours: a `StormpathManager`, a view behind `@login_required` that greets `user.given_name`, one behind
   `@groups_required`, a public view, `/login`;
@@ -12,12 +13,14 @@ Three apps (`_apps.py`) take turns in short rounds of one run, in process over W
 Each is asked with the cookies that a real login of its own left; CSRF is off in all. A login is also held against one
 bare `bcrypt.checkpw` of the same cost, and against the bcrypt call inside it: that ratio is the steadier one.
 
-How to read it: `ratio` is our CPU time by the other's, the median over the rounds; `spread` is where the middle half of
+How to read it: `CPU` is our time on the processor by the other's, the median over the rounds, without what a server
+spends; `wall` the time that passes, which on PostgreSQL is what people wait for. `spread` is where the middle half of
 the rounds lies. Below 1 ours is cheaper. `statements` are those of one request, ours and by hand: SQLite's BEGIN
 counts, COMMIT does not. Microseconds are of this machine and this minute: quote ratios.
 """
 
 import argparse
+import contextlib
 import gc
 import json
 import os
@@ -27,10 +30,11 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from io import BytesIO
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 import bcrypt
@@ -39,13 +43,19 @@ from _apps import COST, HAS_FLASK_SECURITY, PASSWORD, make_apps
 from flask import Flask
 from werkzeug.test import EnvironBuilder
 
+sys.path.insert(1, str(Path(__file__).resolve().parent.parent))
+from tests.databases import Missing, postgresql as start_postgresql, postgresql_programs
+
 FORM = "application/x-www-form-urlencoded"
 #: A page's turn has so many requests, and so many rounds for one round of logins.
 REQUESTS, PAGE_ROUNDS = 10, 20
+#: The goals for pages, on each database and clock.
+PAGE = {"sqlite": {"cpu": 0.9}, "postgresql": {"cpu": 0.8, "wall": 0.8}}
+GROUP = {"sqlite": {"cpu": 0.6}, "postgresql": {"cpu": 0.6, "wall": 0.6}}
 #: What is compared: its name, ours, the other; the goals for their ratio and for our statements: at most.
-ROWS = (
-    ("signed-in page / by hand", "our private", "private by hand", 0.9, 1),
-    ("groups_required / by hand", "our group", "group by hand", 0.6, 1),
+ROWS: tuple[tuple[str, str, str, Any, int | None], ...] = (
+    ("signed-in page / by hand", "our private", "private by hand", PAGE, 1),
+    ("groups_required / by hand", "our group", "group by hand", GROUP, 1),
     ("public page / by hand", "our public", "public by hand", None, 0),
     ("login / bare bcrypt check", "our login", "bare check", 1.02, None),
     ("login / bcrypt in it", "our login", "our login, bcrypt", 1.02, None),
@@ -57,6 +67,50 @@ ROWS = (
 )
 #: The pages, and what they say.
 PAGES = {"private": "Hello Han", "group": "Hello Han", "public": "Hello"}
+
+
+# --- Where ---
+
+
+@contextlib.contextmanager
+def sqlite() -> Iterator[tuple[list[str], str]]:
+    """Give the URLs of two empty databases, and the version of SQLite."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield [f"sqlite:///{folder}/{name}.db" for name in ("accounts", "flask_security")], sqlite3.sqlite_version
+
+
+@contextlib.contextmanager
+def postgresql() -> Iterator[tuple[list[str], str]]:
+    """Give the URLs of two empty databases, and the version of their server, which is of this run alone."""
+    with start_postgresql() as server:
+        yield [server.new_database() for _ in range(2)], server.version
+
+
+DATABASES = {"sqlite": sqlite, "postgresql": postgresql}
+TITLES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
+
+
+def installed() -> list[str]:
+    """Return the databases that this machine has."""
+    try:
+        postgresql_programs()
+    except Missing:
+        return ["sqlite"]
+    return list(DATABASES)
+
+
+@contextlib.contextmanager
+def one_core() -> Iterator[None]:
+    """Stay on one core, where that can be asked for."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(before)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 # --- Asking ---
@@ -96,15 +150,30 @@ def count_statements(engine: sa.Engine, send: Callable[[], object]) -> int:
 # --- Measuring ---
 
 
-def watch_bcrypt() -> list[float]:
-    """Return a list that gets the CPU seconds of each of bcrypt's calls from now on."""
-    spent: list[float] = []
+class Turn(NamedTuple):
+    """What one call cost, in seconds."""
+
+    cpu: float
+    wall: float
+
+    @classmethod
+    def now(cls) -> "Turn":
+        return cls(time.process_time(), time.perf_counter())
+
+    def until_now(self, times: int = 1) -> "Turn":
+        now = self.now()
+        return Turn((now.cpu - self.cpu) / times, (now.wall - self.wall) / times)
+
+
+def watch_bcrypt() -> list[Turn]:
+    """Return a list that gets what each of bcrypt's calls costs from now on."""
+    spent: list[Turn] = []
 
     def watched(function: Callable[..., Any]) -> Callable[..., Any]:
         def call(*values: bytes) -> Any:
-            begin = time.process_time()
+            begin = Turn.now()
             found = function(*values)
-            spent.append(time.process_time() - begin)
+            spent.append(begin.until_now())
             return found
 
         return call
@@ -113,31 +182,43 @@ def watch_bcrypt() -> list[float]:
     return spent
 
 
-def take_turns(calls: dict[str, Callable[[], object]], times: int, rounds: int, hashes: list[float]) -> dict[str, list]:
-    """Return the CPU seconds of one call, round by round. Every other round runs backwards, against drift."""
-    found: dict[str, list[float]] = {f"{name}{part}": [] for name in calls for part in ("", ", bcrypt")}
+def take_turns(
+    calls: dict[str, Callable[[], object]], times: int, rounds: int, hashes: list[Turn]
+) -> dict[str, list[Turn]]:
+    """Return what one call cost, round by round. Every other round runs backwards, against drift."""
+    found: dict[str, list[Turn]] = {f"{name}{part}": [] for name in calls for part in ("", ", bcrypt")}
     for number in range(-1, rounds):
         for name, call in list(calls.items())[:: 1 if number % 2 else -1]:
             hashes.clear()
-            begin = time.process_time()
+            begin = Turn.now()
             for _ in range(times):
                 call()
-            spent = time.process_time() - begin
+            spent = begin.until_now(times)
             if number >= 0:  # the first one was for the caches
-                found[name].append(spent / times)
-                found[f"{name}, bcrypt"].append(sum(hashes) / times)
+                found[name].append(spent)
+                found[f"{name}, bcrypt"].append(Turn(sum(one.cpu for one in hashes), sum(one.wall for one in hashes)))
     return found
 
 
-def run(accounts: int, rounds: int) -> dict[str, Any]:
+def run(accounts: int, rounds: int, databases: list[str]) -> dict[str, Any]:
     """Measure everything, and return the object that `--json` prints."""
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    hashes, rows, versions = watch_bcrypt(), [], {"Python": platform.python_version()}
+    for name in databases:
+        with DATABASES[name]() as (uris, number):
+            rows += measure(name, uris, accounts, rounds, hashes)
+        versions[TITLES[name]] = number
+    names = ["Flask", "Flask-Login", "SQLAlchemy", "bcrypt"]
+    names += ["psycopg"] * ("postgresql" in databases) + ["Flask-Security"] * HAS_FLASK_SECURITY
+    versions |= {name: version(name) for name in names}
+    return {"accounts": accounts, "rounds": rounds, "rows": rows, "versions": versions}
+
+
+def measure(database: str, uris: list[str], accounts: int, rounds: int, hashes: list[Turn]) -> list[dict[str, Any]]:
+    """Return the rows of one database."""
     pages, logins, counted = {}, {}, {}
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, one_core():
         known = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(COST))
-        apps = make_apps(folder, accounts, known)
-        hashes = watch_bcrypt()
+        apps = make_apps(folder, uris, accounts, known)
         for app, engine, name, who in apps:
             log_in = logins[name.format("login")] = asking(app, "/login", "302", **who, password=PASSWORD)
             cookies = "; ".join(log_in())
@@ -152,52 +233,64 @@ def run(accounts: int, rounds: int) -> dict[str, Any]:
         spent = take_turns(pages, REQUESTS, rounds * PAGE_ROUNDS, hashes) | take_turns(logins, 1, rounds, hashes)
         for _app, engine, *_rest in apps:
             engine.dispose()
-    rows = []
-    for title, one, other, goal, most in ROWS:
-        if other not in spent:
-            continue
-        ratios = [a / b for a, b in zip(spent[one], spent[other], strict=True)]
+    return [row_of(database, *row, spent, counted) for row in ROWS if row[2] in spent]
+
+
+def row_of(
+    database: str, title: str, one: str, other: str, goals: Any, most: int | None, spent: Any, counted: Any
+) -> dict[str, Any]:
+    row: dict[str, Any] = {"database": database, "name": title, "statements_goal": most}
+    goal = goals.get(database, {}) if isinstance(goals, dict) else {"cpu": goals}
+    for clock in ("cpu", "wall"):
+        ratios = [getattr(a, clock) / getattr(b, clock) for a, b in zip(spent[one], spent[other], strict=True)]
         low, middle, high = statistics.quantiles(ratios, n=4, method="inclusive")
-        row: dict[str, Any] = {"name": title, "ratio": middle, "spread": [low, high], "goal": goal}
-        row["statements_goal"] = most
-        for side, name in (("ours", one), ("other", other)):
-            row[side] = {"what": name, "microseconds": statistics.median(spent[name]) * 1e6, **counted.get(name, {})}
-        rows.append(row)
-    names = ["Flask", "Flask-Login", "SQLAlchemy", "bcrypt", *(["Flask-Security"] if HAS_FLASK_SECURITY else [])]
-    packages = {name: version(name) for name in names}
-    versions = {"Python": platform.python_version(), "SQLite": sqlite3.sqlite_version, **packages}
-    return {"accounts": accounts, "rounds": rounds, "rows": rows, "versions": versions}
+        row[clock] = {"ratio": middle, "spread": [low, high], "goal": goal.get(clock)}
+    for side, name in (("ours", one), ("other", other)):
+        medians = map(statistics.median, zip(*spent[name], strict=True))
+        micros = {clock: median * 1e6 for clock, median in zip(Turn._fields, medians, strict=True)}
+        row[side] = {"what": name, "microseconds": micros, **counted.get(name, {})}
+    return row
 
 
 def show(found: dict[str, Any]) -> None:
     muted, plain = ("\033[2m", "\033[0m") if sys.stdout.isatty() else ("", "")
-    print(
-        f"{'CPU time, ours / the other':33}{'ratio':>6}  {'spread':12}  goal  statements, goal {muted}{'µs':>18}{plain}"
-    )
+    shown = None
     for row in found["rows"]:
         ours, other = row["ours"], row["other"]
-        goal, most = row["goal"] or "-", "-" if row["statements_goal"] is None else row["statements_goal"]
+        if row["database"] != shown:
+            title = f"{TITLES[row['database']]}, ours / the other"
+            times = f"{'CPU':>5}  spread       goal{'wall':>7}  spread       goal"
+            print(f"{title:33}{times}  statements, goal {muted}{'CPU µs':>18}{plain}")
+            shown = row["database"]
+        most = "-" if row["statements_goal"] is None else row["statements_goal"]
         sent = f"{ours['statements']:2} / {other.get('statements', '-')}"
-        times = f"{ours['microseconds']:,.0f} / {other['microseconds']:,.0f}"
-        spread = "{:.3f}-{:.3f}".format(*row["spread"])
-        print(
-            f"{row['name']:33}{row['ratio']:6.3f}  {spread:12}  {goal:>4}  {sent:10}{most:>6} {muted}{times:>18}{plain}"
-        )
+        micros = " / ".join(f"{side['microseconds']['cpu']:,.0f}" for side in (ours, other))
+        clocks = "  ".join(map(shown_clock, (row["cpu"], row["wall"])))
+        print(f"{row['name']:33}{clocks}  {sent:10}{most:>6} {muted}{micros:>18}{plain}")
     used = ", ".join(f"{name} {number}" for name, number in found["versions"].items())
     print(f"\n{found['accounts']:,} accounts, {found['rounds']} rounds. {used}.")
+
+
+def shown_clock(clock: dict[str, Any]) -> str:
+    spread = "{:.3f}-{:.3f}".format(*clock["spread"])
+    return f"{clock['ratio']:5.3f}  {spread:11}  {clock['goal'] or '-':>4}"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--accounts", type=int, default=10_000, help="how many there are in the tables (%(default)s)")
     parser.add_argument("--rounds", type=int, default=25, help="of logins; pages have 20 times as many (%(default)s)")
+    parser.add_argument("--database", choices=DATABASES, help="measure on it alone; else on each that is installed")
     parser.add_argument("--quick", action="store_true", help="100 accounts and 2 rounds: does it work at all?")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of the table")
     given = parser.parse_args()
     accounts, rounds = (100, 2) if given.quick else (given.accounts, given.rounds)
     if accounts < 2 or rounds < 2:
         parser.error("it takes 2 accounts and 2 rounds at least")
-    found = run(accounts, rounds)
+    try:
+        found = run(accounts, rounds, [given.database] if given.database else installed())
+    except Missing as missing:
+        parser.error(str(missing))
     if given.json:
         print(json.dumps(found))
     else:

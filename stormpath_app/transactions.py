@@ -80,11 +80,40 @@ def release() -> None:
         current.commit()
 
 
+# --- One statement that reads ---
+
+
+@contextmanager
+def reading() -> Iterator[sa.Connection]:
+    """Give a connection for one statement that reads, without a transaction around it where there need be none.
+
+    PostgreSQL is then asked once and not three times (BEGIN, the statement, ROLLBACK), and psycopg keeps the statements
+    that it has prepared, which it drops at each ROLLBACK.
+    """
+    with database.engine.connect() as connection:
+        if connection.dialect.name != "postgresql":
+            yield connection
+            return
+        # The driver's switch, which sends nothing. SQLAlchemy's isolation_level="AUTOCOMMIT" would put its own idea of
+        # the isolation level in the place of the one that a host may have given the connection.
+        driver: Any = connection.connection.dbapi_connection
+        before, driver.autocommit = driver.autocommit, True
+        try:
+            yield connection
+        finally:
+            if not connection.invalidated:  # the server went away
+                driver.autocommit = before
+
+
 # --- A short write beside the session's transaction ---
 
 
 class LockedByUs(SQLAlchemyError):
     """The request's own session holds SQLite's one write lock: no other connection can have it now."""
+
+
+class NoneLeft(SQLAlchemyError):
+    """The request's own session holds the only connection that the engine's pool has."""
 
 
 class OthersFirst(SQLAlchemyError):
@@ -105,8 +134,11 @@ def beside() -> Iterator[sa.Connection]:
 
     :raises SQLAlchemyError: it cannot be written now.
     """
-    if _holds_lock(session()):
-        raise LockedByUs
+    if _is_connected(session()):
+        if _holds_lock(session().connection()):
+            raise LockedByUs
+        if _has_one_connection(database.engine.pool):
+            raise NoneLeft
     with _one_at_a_time(), database.engine.connect() as connection, _short_of_patience(connection), connection.begin():
         yield connection
 
@@ -122,12 +154,19 @@ def _one_at_a_time() -> Iterator[None]:
         _turn.release()
 
 
-def _holds_lock(current: Session) -> bool:
-    if not current.in_transaction():
-        return False
-    connection = current.connection()
+def _is_connected(current: Session) -> bool:
+    """Tell whether the session has a connection: a transaction begins without, as when something is added."""
+    root = current.get_transaction()
+    return root is not None and bool(root._connections)
+
+
+def _holds_lock(connection: sa.Connection) -> bool:
     driver: Any = connection.connection.dbapi_connection
     return connection.dialect.name == "sqlite" and bool(driver.in_transaction)
+
+
+def _has_one_connection(pool: sa.Pool) -> bool:
+    return isinstance(pool, sa.QueuePool) and pool.size() == 1 and pool._max_overflow == 0
 
 
 @contextmanager

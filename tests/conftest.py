@@ -1,10 +1,10 @@
-"""A small host app on an SQLite file of its own, and what tests do to it again and again."""
+"""A small host app on a database of its own, and what tests do to it again and again."""
 
 import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,13 +16,30 @@ from flask.testing import FlaskClient
 from jinja2.bccache import Bucket, BytecodeCache
 
 from stormpath_app import Account, StormpathManager, clock, login_required, user
-from stormpath_app.database import database
+from stormpath_app.database import database, url as database_url
 from stormpath_app.installation import set_up
 
 from .databases import DatabaseServer, Missing, mariadb, postgresql
+from .refilled import Refilled
 
 PASSWORD = "Woot1Loves.Cookies"
 SECRET_KEY = "of these tests alone, and long enough for all of them"
+#: Where each test that has an app runs.
+DATABASES = ["sqlite", "postgresql"]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--database", choices=DATABASES, help="run on this database alone; without it, on all")
+
+
+@pytest.hookimpl(trylast=True)  # so that its name comes last in a test's
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run each test that has an app on every database; what is about SQLite's own ways, on that alone."""
+    if "dialect" in metafunc.fixturenames:
+        one = metafunc.config.getoption("database")
+        its_own = metafunc.definition.get_closest_marker("sqlite") is not None
+        names = [name for name in DATABASES if one in {None, name} and (name == "sqlite" or not its_own)]
+        metafunc.parametrize("dialect", names)
 
 
 @pytest.fixture(autouse=True)
@@ -47,6 +64,7 @@ def make_app(instance: Path, **settings: Any) -> Flask:
     """Return a host app of a few lines. Its doors are closed, though it is being tested."""
     app = Flask("host", instance_path=str(instance))
     app.config.update(TESTING=True, LOGIN_DISABLED=False, SECRET_KEY=SECRET_KEY, STORMPATH_BCRYPT_COST=4)
+    app.config.from_pyfile(str(instance / "config.py"), silent=True)
     app.config.update(settings)
     app.jinja_env.bytecode_cache = CompiledTemplates()
     StormpathManager(app)
@@ -65,7 +83,7 @@ def make_app(instance: Path, **settings: Any) -> Flask:
 
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return an instance folder with a database that is set up: tests begin with a copy."""
+    """Return an instance folder with an SQLite file that is set up: tests begin with a copy."""
     instance = tmp_path_factory.mktemp("installed")
     app = make_app(instance)
     with app.app_context():
@@ -74,10 +92,35 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return instance
 
 
+@pytest.fixture(scope="session")
+def refilled(postgresql_server: DatabaseServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Refilled]:
+    """Return a PostgreSQL database that is set up, for one test after the other."""
+
+    def make() -> str:
+        uri = postgresql_server.new_database()
+        app = make_app(tmp_path_factory.mktemp("postgresql"), STORMPATH_DATABASE_URI=uri)
+        with app.app_context():
+            set_up(app)
+            database.engine.dispose()
+        return uri
+
+    with closing(Refilled(make)) as refilled:
+        yield refilled
+
+
 @pytest.fixture
-def instance(installed: Path, tmp_path: Path) -> Path:
-    """Return an instance folder of this test's own, set up."""
-    return Path(shutil.copytree(installed, tmp_path / "instance"))
+def instance(dialect: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
+    """Return an instance folder of this test's own, set up: it has an SQLite file, or names a PostgreSQL database."""
+    folder = tmp_path / "instance"
+    if dialect == "sqlite":
+        shutil.copytree(request.getfixturevalue("installed"), folder)
+    else:
+        folder.mkdir()
+        uri = request.getfixturevalue("refilled").refill()
+        (folder / "config.py").write_text(f"STORMPATH_DATABASE_URI = {uri!r}\n")
+    yield folder
+    for engines in list(database._app_engines.values()):  # a server has connections for so many apps, and no more
+        engines[None].dispose()
 
 
 @pytest.fixture
@@ -91,19 +134,45 @@ def app(instance: Path, request: pytest.FixtureRequest) -> Iterator[Flask]:
         database.engine.dispose()
 
 
+@pytest.fixture
+def outside(app: Flask) -> sa.Engine:
+    """Return an engine on the app's database that is not the app's: a host's own, or a person's at a prompt."""
+    return sa.create_engine(database_url(app), poolclass=sa.NullPool)
+
+
+@contextmanager
+def closed(engine: sa.Engine, table: str, change: str) -> Iterator[None]:
+    """Let the database refuse each change ("INSERT", "UPDATE") of a table."""
+    if engine.dialect.name == "sqlite":
+        close = f"CREATE TRIGGER closed BEFORE {change} ON {table} BEGIN SELECT RAISE(ABORT, 'closed'); END"
+        reopen = "DROP TRIGGER closed"
+    else:
+        close = f"ALTER TABLE {table} ADD CONSTRAINT closed CHECK (false) NOT VALID"  # new rows alone
+        reopen = f"ALTER TABLE {table} DROP CONSTRAINT closed"
+    with engine.begin() as connection:
+        connection.exec_driver_sql(close)
+    yield
+    with engine.begin() as connection:
+        connection.exec_driver_sql(reopen)
+
+
 @pytest.fixture(scope="session")
-def postgresql_server() -> Iterator[DatabaseServer]:
+def postgresql_server(request: pytest.FixtureRequest) -> Iterator[DatabaseServer]:
     """Start PostgreSQL, once for each process of the tests."""
-    yield from _started(postgresql)
+    yield from _started(postgresql, request.config)
 
 
 @pytest.fixture(scope="session")
-def mariadb_server() -> Iterator[DatabaseServer]:
+def mariadb_server(request: pytest.FixtureRequest) -> Iterator[DatabaseServer]:
     """Start MariaDB, once for each process of the tests."""
-    yield from _started(mariadb)
+    yield from _started(mariadb, request.config)
 
 
-def _started(server: Callable[[], AbstractContextManager[DatabaseServer]]) -> Iterator[DatabaseServer]:
+def _started(
+    server: Callable[[], AbstractContextManager[DatabaseServer]], config: pytest.Config
+) -> Iterator[DatabaseServer]:
+    if config.getoption("database") not in {None, server.__name__}:
+        pytest.skip(f"--database={config.getoption('database')}")
     try:
         with server() as found:
             yield found

@@ -36,6 +36,12 @@ class DatabaseServer:
             connection.exec_driver_sql(self._create.format(name=name))
         return self.url.set(database=name).render_as_string(hide_password=False)
 
+    @property
+    def version(self) -> str:
+        """The server's version."""
+        with self._engine.connect() as connection:
+            return ".".join(map(str, connection.dialect.server_version_info or ()))
+
     def wait_until_it_answers(self, process: subprocess.Popen[bytes], log: Path) -> None:
         """Return when a connection can be made.
 
@@ -56,11 +62,19 @@ class DatabaseServer:
         self._engine.dispose()
 
 
+def postgresql_programs() -> tuple[str, str]:
+    """Return where `initdb` and `postgres` are.
+
+    :raises Missing: PostgreSQL is not installed.
+    """
+    programs = max(Path("/usr/lib/postgresql").glob("*/bin"), default=None, key=lambda path: int(path.parent.name))
+    return _program("initdb", programs), _program("postgres", programs)
+
+
 @contextlib.contextmanager
 def postgresql() -> Iterator[DatabaseServer]:
     """Start PostgreSQL. It refuses to run as root: then it runs as the user its package made."""
-    programs = max(Path("/usr/lib/postgresql").glob("*/bin"), default=None, key=lambda path: int(path.parent.name))
-    initdb, server = (_program(name, programs) for name in ("initdb", "postgres"))
+    initdb, server = postgresql_programs()
     with tempfile.TemporaryDirectory(prefix="postgresql-") as folder:
         data, port = f"{folder}/data", free_port()
         _as("postgres", folder, [initdb, "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"])

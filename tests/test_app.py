@@ -177,6 +177,7 @@ def test_without_a_proxy_nobody_is_believed(client):
 # --- Starting ---
 
 
+@pytest.mark.sqlite
 def test_settings_come_from_the_instance_folder_then_the_environment_then_the_call(instance, monkeypatch):
     (instance / "config.py").write_text("STORMPATH_REDIRECT_URL = '/file'\nSTORMPATH_LOGIN_URL = '/in'\n")
     monkeypatch.setenv("FLASK_STORMPATH_REDIRECT_URL", '"/variable"')

@@ -331,7 +331,7 @@ def test_directories_and_accounts_that_are_there_get_what_the_new_tables_ask_for
 
 def test_the_way_back_leaves_no_table_of_ours_and_all_of_others(context):
     with database.engine.begin() as connection:
-        connection.exec_driver_sql("CREATE TABLE ships (name)")
+        connection.exec_driver_sql("CREATE TABLE ships (name TEXT)")
     installation.downgrade_schema("base")
     assert set(sa.inspect(database.engine).get_table_names()) - {migrations.VERSION_TABLE} == {"ships"}
     installation.upgrade_schema()

@@ -37,6 +37,7 @@ def host(tmp_path):
     def host(manager=None, *, instance=tmp_path / "instance", before=(), **after):
         app = Flask("host", instance_path=str(instance))
         app.config.update(TESTING=True, LOGIN_DISABLED=False, SECRET_KEY=SECRET_KEY, STORMPATH_BCRYPT_COST=4)
+        app.config.from_pyfile(str(instance / "config.py"), silent=True)
         app.config.update(before)
         if manager is None:
             StormpathManager(app)

@@ -13,7 +13,7 @@ from stormpath_app import Account, login_user, user
 from stormpath_app.database import database, session
 from stormpath_app.models import Tenant
 
-from .conftest import PASSWORD, statements
+from .conftest import PASSWORD, closed, statements
 from .devices import SESSION, browser, close, cookies, is_in, login, written
 
 # Before somebody logs in: the time is held, and the page is there.
@@ -151,18 +151,12 @@ def test_the_old_cookie_of_a_window_that_is_still_open_is_replaced_too(app, memb
 # --- What else is being written ---
 
 
-@pytest.fixture
-def host(app, instance):
-    """Return a connection of the host's own to our database file."""
-    with contextlib.closing(sqlite3.connect(instance / "stormpath.db", isolation_level=None)) as connection:
-        yield connection
-
-
 def tenant_name(app):
     with app.app_context():
         return Tenant.current().name
 
 
+@pytest.mark.sqlite
 def test_a_host_that_is_writing_on_a_connection_of_its_own_is_not_waited_for(does, instance, member):
     def write_and_ask():
         host = sqlite3.connect(instance / "stormpath.db", isolation_level=None)
@@ -203,7 +197,7 @@ def test_many_who_come_back_at_one_moment_do_not_wait_for_each_others_connection
     assert any(cookies(tab).session for tab in tabs)
 
 
-def test_what_a_host_has_written_in_our_session_and_not_committed_is_not_committed_for_it(app, does, member):
+def test_what_a_host_has_written_in_our_session_and_not_committed_is_not_committed_for_it(app, does, member, dialect):
     def write_and_ask():
         session.execute(sa.update(Tenant).values(name="Not to stay"))
         return user.given_name
@@ -212,8 +206,9 @@ def test_what_a_host_has_written_in_our_session_and_not_committed_is_not_committ
     before = cookies(close(member))
     with statements(app) as seen:
         assert member.get("/do").text == "Han"
-    assert len(written(seen)) == 1  # it was not even tried
-    assert (cookies(member), tenant_name(app)) == (before, "My Tenant")
+    assert tenant_name(app) == "My Tenant"
+    if dialect == "sqlite":  # the one lock is taken: it was not even tried
+        assert (len(written(seen)), cookies(member)) == (1, before)
     assert is_in(member)
     assert cookies(member).token != before.token
 
@@ -246,14 +241,11 @@ def test_a_host_whose_session_is_broken_gets_its_answer(does, member):
     assert cookies(member).token != before.token
 
 
-def test_a_database_that_takes_no_change_leaves_people_logged_in(app, member, host):
-    host.execute(
-        "CREATE TRIGGER closed BEFORE UPDATE ON stormpath_account_sessions BEGIN SELECT RAISE(ABORT, 'closed'); END"
-    )
+def test_a_database_that_takes_no_change_leaves_people_logged_in(member, outside):
     before = cookies(close(member))
-    for _ in range(3):
-        assert is_in(member)
-    assert cookies(member) == before
-    host.execute("DROP TRIGGER closed")
+    with closed(outside, "stormpath_account_sessions", "UPDATE"):
+        for _ in range(3):
+            assert is_in(member)
+        assert cookies(member) == before
     assert is_in(member)
     assert cookies(member).token != before.token

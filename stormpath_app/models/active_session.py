@@ -11,10 +11,10 @@ from sqlalchemy.orm import make_transient_to_detached
 from sqlalchemy.orm.util import identity_key
 
 from .. import clock, names
-from ..database import database, session
+from ..database import session
 from ..errors import LoginOutdated
 from ..settings import settings
-from ..transactions import beside
+from ..transactions import beside, reading
 from . import event, session as sessions
 from .account import Account
 from .account_store_mapping import AccountStoreMapping
@@ -177,7 +177,7 @@ def _first(wanted: dict[str, str]) -> Any:
     current = session()
     if current.in_transaction():
         return current.connection().execute(_FIND, wanted).first()
-    with database.engine.connect() as connection:
+    with reading() as connection:
         return connection.execute(_FIND, wanted).first()
 
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from .group import Group
     from .member import Member
 
+#: How often it is tried to join a group that others join and leave at the same moment.
+_TRIES = 10
+
 
 class GroupMembership(Resource):
     """That an account is in a group. It is made and deleted, never changed."""
@@ -73,14 +76,14 @@ class GroupMembership(Resource):
         :raises ResourceNotFound: one of the two was deleted meanwhile.
         """
         ids = account.id, group.id  # after a failure, one that is gone cannot even be asked for it
-        try:
-            with atomic():
-                return cls.of(*ids) or cls._make(account, group)
-        except Conflict as error:
-            if found := cls.of(*ids):  # on a database that let both begin
-                return found
-            gone = "The Account {!r} or the Group {!r} was deleted meanwhile.".format(*ids)
-            raise ResourceNotFound(developer_message=gone) from error
+        for _again in range(_TRIES):
+            try:
+                with atomic():
+                    return cls.of(*ids) or cls._make(*ids, group)
+            except Conflict as error:  # on a database that lets others make it, and even leave again, meanwhile
+                refused = error
+        gone = "The Account {!r} or the Group {!r} was deleted meanwhile.".format(*ids)
+        raise ResourceNotFound(developer_message=gone) from refused
 
     @classmethod
     def leave(cls, account: "Member", group: "Group") -> None:
@@ -99,8 +102,8 @@ class GroupMembership(Resource):
             raise ResourceNotFound(developer_message=sentence) from error
 
     @classmethod
-    def _make(cls, account: "Member", group: "Group") -> Self:
-        made = cls(account_id=account.id, group_id=group.id)
+    def _make(cls, account_id: str, group_id: str, group: "Group") -> Self:
+        made = cls(account_id=account_id, group_id=group_id)
         made.save()
         made._tell("account.group_added", signals.group_joined, group)
         return made

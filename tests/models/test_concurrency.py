@@ -2,7 +2,6 @@
 
 import contextlib
 import multiprocessing
-import sqlite3
 import threading
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
@@ -12,9 +11,9 @@ import pytest
 import sqlalchemy as sa
 
 from stormpath_app import Account, Application, User
-from stormpath_app.database import database, session
+from stormpath_app.database import session
 from stormpath_app.errors import ChangedMeanwhile, ResourceNotFound
-from stormpath_app.models import AccountSession, Client, GroupMembership, LoginName
+from stormpath_app.models import AccountSession, Client, GroupMembership, LoginName, Tenant
 from stormpath_app.transactions import atomic, release
 
 from ..conftest import PASSWORD, make_app
@@ -299,16 +298,15 @@ def _set(account, **values):
     ],
     ids=["create", "log in", "wrong password", "unknown login", "check", "new password"],
 )
-def test_others_write_while_a_password_is_hashed(app, leia, instance, work, monkeypatch):
+def test_others_write_while_a_password_is_hashed(app, leia, outside, work, monkeypatch):
     def somebody_writes(*arguments):
-        with contextlib.closing(sqlite3.connect(instance / "stormpath.db", timeout=0)) as connection, connection:
-            connection.execute("UPDATE stormpath_tenants SET name = name || '!'")
+        with outside.begin() as connection:
+            connection.execute(sa.update(Tenant.__table__).values(name=Tenant.name + "!"))
         return hashpw(*arguments)
 
     hashpw = bcrypt.hashpw
     monkeypatch.setattr(bcrypt, "hashpw", somebody_writes)
     with app.app_context():
         work(Account.get(leia))
-        database.engine.dispose()
     with app.app_context(), atomic():
         assert Client().tenant.name.startswith("My Tenant!")

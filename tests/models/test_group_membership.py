@@ -12,6 +12,7 @@ from stormpath_app import Account, Application, Directory
 from stormpath_app.database import session
 from stormpath_app.errors import (
     ChangedMeanwhile,
+    Conflict,
     DirectoriesDiffer,
     InvalidFormat,
     PropertyRequired,
@@ -82,6 +83,19 @@ def test_somebody_who_is_logged_in_may_be_given_as_the_proxy_that_user_is(han, a
     assert admins.has_account(user)
     admins.remove_account(user)
     assert not user.has_group(admins)
+
+
+def test_a_rival_who_joined_first_and_left_again_is_in_nobodys_way(han, admins, monkeypatch):
+    def come_too_late(*values):
+        monkeypatch.setattr(GroupMembership, "_make", make)
+        make(*values)
+        raise Conflict  # the rival's row was there; it is gone when the next one looks
+
+    make = GroupMembership._make
+    monkeypatch.setattr(GroupMembership, "_make", come_too_late)
+    han.add_group(admins)
+    assert list(han.groups) == [admins]
+    assert len(events("account.group_added")) == count() == 1
 
 
 def test_who_is_added_again_has_the_same_membership_and_the_log_says_it_once(han, admins):
