@@ -1,6 +1,7 @@
 """Stormpath's resources and their verbs: the one door for every interface."""
 
 from .account import Account, Claim
+from .account_store import AccountStore
 from .account_store_mapping import AccountStoreMapping
 from .active_session import ActiveSession, Replay
 from .application import Application, AuthenticationResult
@@ -22,6 +23,7 @@ __all__ = [
     "UNVERIFIED",
     "Account",
     "AccountSession",
+    "AccountStore",
     "AccountStoreMapping",
     "ActiveSession",
     "Application",

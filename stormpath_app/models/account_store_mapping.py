@@ -1,70 +1,255 @@
 """AccountStoreMapping: an application's use of an account store, and its place in the order of asking."""
 
-from typing import TYPE_CHECKING, Any
+import re
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, cast
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from ..database import session
-from ..errors import AccountStoreAlreadyMapped
-from . import event, session as sessions
-from .account import Account
-from .base import Id, Resource
-from .directory import Directory
+from ..errors import (
+    AccountStoreAlreadyMapped,
+    BelowMinimum,
+    ChangedMeanwhile,
+    GroupAsDefaultGroupStore,
+    ReadOnly,
+    StormpathError,
+    WrongType,
+)
+from ..transactions import atomic, is_atomic
+from . import event
+from .base import ENABLED, Id, Resource, stays
+from .group_membership import GroupMembership
 from .unsaved import changed
 
 if TYPE_CHECKING:
     from .application import Application
+    from .directory import Directory
+    from .group import Group
 
-_TOLD = frozenset({"list_index", "is_default_account_store", "is_default_group_store"})
+_DEFAULTS = ("is_default_account_store", "is_default_group_store")
+_THE_END = 2**31 - 1  # beyond every list; Stormpath's clients say it so
+# Of the table above this module no more than a statement needs.
+_GROUPS = sa.table("stormpath_groups", sa.column("id"), sa.column("status"))
 
 
 class AccountStoreMapping(Resource):
-    """An account store of an application. Lower `list_index` is asked first."""
+    """An account store of an application. Lower `list_index` is asked first.
+
+    Set `list_index` to move it: 0 is the first place, None or a large number the last; the others make room. Set
+    `is_default_account_store` or `is_default_group_store` to have new accounts or groups go there, and no longer to
+    another. Then `save()`.
+    """
 
     __tablename__ = "stormpath_account_store_mappings"
-    __table_args__ = (sa.UniqueConstraint("application_id", "directory_id"),)
+    __table_args__ = (
+        sa.UniqueConstraint("application_id", "store_id"),
+        sa.Index(None, "directory_id", "application_id"),
+    )
     thing, collection = "Account Store Mapping", "accountStoreMappings"
-    readable = ("list_index", "is_default_account_store", "is_default_group_store")
+    writable = frozenset({"list_index", *_DEFAULTS})
+    readable = ("list_index", *_DEFAULTS)
     links = frozenset({"application", "account_store"})
 
     application_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("stormpath_applications.id", ondelete="CASCADE"))
-    directory_id: Mapped[str] = mapped_column(
-        Id, sa.ForeignKey("stormpath_directories.id", ondelete="CASCADE"), index=True
+    #: The directory whose accounts they are: the account store itself, or that of the group.
+    directory_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("stormpath_directories.id", ondelete="CASCADE"))
+    #: None: all accounts of the directory.
+    group_id: Mapped[str | None] = mapped_column(
+        Id, sa.ForeignKey("stormpath_groups.id", ondelete="CASCADE"), index=True
     )
+    #: The one of these two that is the account store.
+    store_id: Mapped[str] = mapped_column(Id)
+    #: From 0 on, without gaps.
     list_index: Mapped[int]
     is_default_account_store: Mapped[bool] = mapped_column(default=False)
     is_default_group_store: Mapped[bool] = mapped_column(default=False)
 
-    application: Mapped["Application"] = relationship(back_populates="account_store_mappings")
-    account_store: Mapped[Directory] = relationship(lazy="joined", innerjoin=True)
+    application: Mapped["Application"] = relationship()
+    directory: Mapped["Directory"] = relationship(lazy="joined", innerjoin=True)
+    group: Mapped["Group | None"] = relationship(lazy="joined")
+
+    @property
+    def account_store(self) -> "Directory | Group":
+        """The directory or group; it stays."""
+        return self.group or self.directory
+
+    @account_store.setter
+    def account_store(self, store: "Directory | Group") -> None:
+        if self.store_id not in {None, store.id}:
+            raise ReadOnly(self.thing, "account_store")
+        home, group = store.home, None if store is store.home else cast("Group", store)
+        self.directory, self.directory_id = home, home.id
+        self.group, self.group_id = group, group and group.id
+        self.store_id = store.id
+
+    @validates("application", "application_id", "store_id")
+    def _check_ends(self, key: str, value: object) -> object:
+        return stays(self, key, value)
+
+    @validates("list_index")
+    def _check_list_index(self, _key: str, value: object) -> int | None:
+        if value is None:
+            return None
+        if isinstance(value, str) and re.fullmatch(r"\s*-?\d+\s*", value):
+            value = int(value.strip()[:20])
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise WrongType(self.thing, "list_index", label="listIndex")
+        if value < 0:
+            raise BelowMinimum(self.thing, "list_index", label="listIndex", low=0)
+        return min(value, _THE_END)
+
+    @validates(*_DEFAULTS)
+    def _check_default(self, key: str, value: object) -> bool:
+        if not isinstance(value, bool):
+            raise WrongType(self.thing, key)
+        return value
+
+    # --- Which accounts ---
+
+    @classmethod
+    def holds(cls, account_id: Any, *conditions: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+        """Return the condition that the account store has this account of its directory.
+
+        :param conditions: on the membership, where the account store is a group.
+        """
+        membership = (GroupMembership.group_id == cls.group_id, GroupMembership.account_id == account_id)
+        is_member = sa.exists().where(*membership, *conditions).correlate_except(GroupMembership, _GROUPS)
+        return sa.or_(cls.group_id.is_(None), is_member)
+
+    @classmethod
+    def admits(cls, account_id: Any) -> sa.ColumnElement[bool]:
+        """Return the condition that this account of an ENABLED directory is let in: its group is ENABLED too."""
+        return cls.holds(account_id, GroupMembership.group_id == _GROUPS.c.id, _GROUPS.c.status == ENABLED)
+
+    # --- Saving ---
+
+    def save(self) -> None:
+        """Write what was set, and commit; the others move up or down, and a new default takes the place of the old one.
+
+        :raises AccountStoreAlreadyMapped, GroupAsDefaultGroupStore: it cannot be so; nothing is written.
+        """
+        wanted = changed(self)
+
+        def write() -> None:
+            self.set_again(wanted)
+            lock(self.application)
+            super(AccountStoreMapping, self).save()
+            session.expire(self.application, ["_mappings"])
+
+        try:
+            in_turn(write)
+        except StormpathError:
+            self.set_again(wanted)
+            raise
 
     def delete(self) -> None:
-        """Take the account store from the application, and commit; who is logged in through it is logged out."""
-        application = self.application
-        super().delete()
-        session.expire(application, ["account_store_mappings"])
+        """Take the account store from the application, and commit; who is logged in through it alone is logged out."""
+        application, store = self.application, self.account_store
+
+        def take() -> None:
+            lock(application)
+            super(AccountStoreMapping, self).delete()
+            close_gaps(application)
+            store.end_logins([application.id], store.account_ids())
+
+        in_turn(take)
 
     def taken(self) -> AccountStoreAlreadyMapped | None:
         """Return an error where the application has the account store already; None where it has not."""
         cls = AccountStoreMapping
-        same = (cls.application_id == self.application_id, cls.directory_id == self.directory_id, cls.id != self.id)
+        same = (cls.application_id == self.application_id, cls.store_id == self.store_id, cls.id != self.id)
         return AccountStoreAlreadyMapped() if session.scalar(sa.select(cls.id).where(*same)) else None
 
+    def _prepare(self) -> None:
+        if self.is_default_group_store and self.group_id:
+            raise GroupAsDefaultGroupStore
+
     def _before_save(self) -> None:
+        if self.is_new or "list_index" in changed(self):
+            self._take_place()
         what = changed(self)
+        for name in _DEFAULTS:
+            if name in what and getattr(self, name):
+                self._take_over(name)
         self._record("account_store.mapped" if self.is_new else "account_store.updated", what)
+
+    def _take_place(self) -> None:
+        rows = _in_order(self.application_id)
+        mine, others = [row for row in rows if row.id == self.id], [row for row in rows if row.id != self.id]
+        self.list_index = len(others) if self.list_index is None else min(self.list_index, len(others))
+        _number([*others[: self.list_index], *(mine or [self]), *others[self.list_index :]])
+
+    def _take_over(self, default: str) -> None:
+        cls, column = AccountStoreMapping, getattr(AccountStoreMapping, default)
+        others = (cls.application_id == self.application_id, cls.id != self.id, column.is_(True))
+        session.execute(sa.update(cls).where(*others).values({default: False}))
 
     def _before_delete(self) -> None:
         self._record("account_store.unmapped", {})
 
-    def _after_delete(self) -> None:
-        members = sa.select(Account.id).where(Account.directory_id == self.directory_id)
-        sessions.end(
-            sessions.AccountSession.application_id == self.application_id,
-            sessions.AccountSession.account_id.in_(members),
-        )
-
     def _record(self, kind: str, what: dict[str, Any]) -> None:
         places = {"application_id": self.application_id, "directory_id": self.directory_id}
-        event.record(kind, **places, changed={name: what[name] for name in sorted(what.keys() & _TOLD)})
+        if self.group_id:
+            places["group_id"] = self.group_id
+        event.record(kind, **places, changed={name: what[name] for name in sorted(what.keys() & self.writable)})
+
+
+# --- One at a time ---
+
+
+class _ReadTooEarly(ChangedMeanwhile):
+    """What the transaction reads is older than the change of somebody who had the lock (on MySQL)."""
+
+
+def lock(application: "Application") -> None:
+    """Let nobody else change the mappings of an application until the transaction that is open ends.
+
+    The application's version is raised, so that whoever reads an older state, which MySQL shows to the end of a
+    transaction, is told apart.
+    """
+    cls: Any = type(application)
+    wanted = sa.select(cls.version).where(cls.id == application.id)
+    try:
+        now = session.scalar(wanted.with_for_update(key_share=True))
+    except OperationalError as error:  # a MariaDB that refuses to lock what was changed since it was read
+        raise _ReadTooEarly from error
+    if now is None or now != session.scalar(wanted):
+        raise _ReadTooEarly
+    session.execute(sa.update(cls).where(cls.id == application.id).values(version=cls.version + 1))
+
+
+def in_turn(change: Callable[[], None]) -> None:
+    """Make a change that locks an application, and commit; once more where its transaction had read too early."""
+    try:
+        with atomic():
+            change()
+    except _ReadTooEarly:
+        if is_atomic():
+            raise
+        with atomic():  # a new one reads nothing before it has the lock
+            change()
+
+
+# --- The order ---
+
+
+def close_gaps(application: "Application") -> None:
+    """Number the mappings of an application that is locked anew: 0, 1, 2."""
+    _number(_in_order(application.id))
+    session.expire(application, ["_mappings"])
+
+
+def _in_order(application_id: str) -> Sequence[Any]:
+    cls = AccountStoreMapping
+    rows = sa.select(cls.id, cls.list_index).where(cls.application_id == application_id)
+    return session.execute(rows.order_by(cls.list_index, cls.id)).all()
+
+
+def _number(rows: Sequence[Any]) -> None:
+    cls = AccountStoreMapping
+    for index, row in enumerate(rows):
+        if row.list_index != index:
+            session.execute(sa.update(cls).where(cls.id == row.id).values(list_index=index))

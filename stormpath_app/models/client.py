@@ -1,6 +1,7 @@
 """Client: everything in the database, from the top."""
 
 from .account import Account
+from .account_store_mapping import AccountStoreMapping
 from .application import Application
 from .collection import Collection
 from .directory import Directory
@@ -38,6 +39,11 @@ class Client:
     def groups(self) -> Collection[Group]:
         """All groups of all directories; a new one is created in an application or a directory."""
         return Collection(Group)
+
+    @property
+    def account_store_mappings(self) -> Collection[AccountStoreMapping]:
+        """The account stores of all applications. `create({"application": ..., "account_store": ...})` adds one."""
+        return Collection(AccountStoreMapping, create=Application.map)
 
 
 Tenant.client = Client

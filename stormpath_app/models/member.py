@@ -9,6 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped
 
 from ..database import JsonArray, session
+from .account_store import applications
+from .account_store_mapping import AccountStoreMapping
 from .base import ENABLED, Resource
 from .collection import Collection
 from .group import Group, Reference, references
@@ -38,6 +40,12 @@ class Member(Resource):
     def group_memberships(self) -> Collection[GroupMembership]:
         """The memberships of the account."""
         return Collection(GroupMembership, GroupMembership.account_id == self.id)
+
+    @property
+    def applications(self) -> Any:
+        """The applications that the account can log in to, through any of their stores."""
+        mapping = AccountStoreMapping
+        return applications(sa.and_(mapping.directory_id == self.directory_id, mapping.holds(self.id)))
 
     def add_group(self, group: Group | str) -> GroupMembership:
         """Put the account into a group, and commit. Where it is in already, nothing happens.
