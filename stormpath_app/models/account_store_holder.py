@@ -1,7 +1,7 @@
 """AccountStoreHolder: what an application is to its account stores."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast, overload
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped
@@ -24,10 +24,15 @@ from .directory import Directory
 from .group import Group
 from .named import Named
 
+if TYPE_CHECKING:
+    from .application import Application
+
 #: An account store: itself, its href or its name.
 GivenStore: TypeAlias = Directory | Group | str
 
 _GIVEN_ONCE = frozenset({"application", "account_store"})
+
+A = TypeVar("A", bound="AccountStoreHolder")
 
 
 class AccountStoreHolder(Named):
@@ -60,7 +65,7 @@ class AccountStoreHolder(Named):
                 raise PropertyRequired(thing, name)
         application, store = _application(cls, given.pop("application")), _store(given.pop("account_store"))
         mapping = AccountStoreMapping(
-            application=application, application_id=application.id, account_store=store, **given
+            application=cast("Application", application), application_id=application.id, account_store=store, **given
         )
         mapping.save()
         return mapping
@@ -193,7 +198,7 @@ class AccountStoreMappings(Sequence[AccountStoreMapping]):
 # --- What is meant ---
 
 
-def _application(kind: type[AccountStoreHolder], given: object) -> Any:
+def _application(kind: type[A], given: object) -> A:
     found = kind.find(given) if isinstance(given, str) else given
     if not isinstance(found, kind):
         raise InvalidReference(AccountStoreMapping.thing, "application")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
+from sqlalchemy.orm.attributes import set_committed_value
 
 from ..database import session
 from ..errors import (
@@ -82,7 +83,7 @@ class AccountStoreMapping(Resource):
             raise ReadOnly(self.thing, "account_store")
         home, group = store.home, None if store is store.home else cast("Group", store)
         self.directory, self.directory_id = home, home.id
-        self.group, self.group_id = group, group and group.id
+        self.group, self.group_id = group, None if group is None else group.id
         self.store_id = store.id
 
     @validates("application", "application_id", "store_id")
@@ -177,10 +178,13 @@ class AccountStoreMapping(Resource):
         self._record("account_store.mapped" if self.is_new else "account_store.updated", what)
 
     def _take_place(self) -> None:
-        rows = _in_order(self.application_id)
-        mine, others = [row for row in rows if row.id == self.id], [row for row in rows if row.id != self.id]
-        self.list_index = len(others) if self.list_index is None else min(self.list_index, len(others))
-        _number([*others[: self.list_index], *(mine or [self]), *others[self.list_index :]])
+        places = {row.id: row for row in _in_order(self.application_id)}
+        mine, others = places.pop(self.id, None), list(places.values())
+        place = len(others) if self.list_index is None else min(self.list_index, len(others))
+        if mine is not None:  # somebody else may have pushed it meanwhile
+            set_committed_value(self, "list_index", mine.list_index)
+        self.list_index = place
+        _number([*others[:place], self, *others[place:]])
 
     def _take_over(self, default: str) -> None:
         cls, column = AccountStoreMapping, getattr(AccountStoreMapping, default)

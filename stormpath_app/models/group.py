@@ -54,7 +54,7 @@ class Group(AccountStore):
 
     @classmethod
     def named(cls, name: str) -> Self | None:
-        """Return the one group with this name, whatever its case, of all directories; None where none has, or several."""
+        """Return the one group with this name, whatever its case, of all directories; None: none has it, or several."""
         if not names.can_be_stored(name):
             return None
         found = session.scalars(sa.select(cls).where(cls.name_key == names.key(name)).limit(2)).all()
