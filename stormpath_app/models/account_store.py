@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from ..database import session
 from ..errors import ChangedMeanwhile
 from . import session as sessions
-from .account_store_mapping import AccountStoreMapping, close_gaps, in_turn, lock
+from .account_store_mapping import AccountStoreMapping, close_gaps, in_turn
 from .collection import Collection
 from .named import Named
 from .session import AccountSession
@@ -69,32 +69,28 @@ class AccountStore(Named):
     # --- Saving ---
 
     def delete(self) -> None:
-        """Delete it with all that belongs to it and its place in applications, and commit."""
-        home = self.home
+        """Delete it with all that belongs to it and its place in applications, and commit.
 
-        def take() -> None:
-            applications = self._lock_applications()
-            super(AccountStore, self).delete()
-            for application in applications:
-                close_gaps(application)
-            if home is not self and applications:
-                home.end_logins([application.id for application in applications], home.account_ids())
-
-        in_turn(take)
-
-    def _lock_applications(self) -> list[Any]:
-        """Return the applications that lose an account store with it. None can be given it from now on.
-
-        :raises ChangedMeanwhile: one was just given it.
+        :raises ChangedMeanwhile: an application was given it just now.
         """
-        losing = applications(self._going_with_it())
-        found = list(losing)  # in the order of their ids, as every other one who deletes
-        for application in found:
-            lock(application)
-        session.execute(sa.select(type(self).id).where(type(self).id == self.id).with_for_update())
-        if list(losing) != found:
+        in_turn(self._losing, self._take_away)
+
+    def _losing(self) -> list[str]:
+        """Return the ids of the applications that lose an account store with it."""
+        losing = sa.select(AccountStoreMapping.application_id).where(self._going_with_it())
+        return sorted(set(session.scalars(losing)))
+
+    def _take_away(self, locked: list[str]) -> None:
+        cls, home = type(self), self.home
+        session.execute(sa.select(cls.id).where(cls.id == self.id).with_for_update())  # it can be given to none now
+        if self._losing() != locked:
             raise ChangedMeanwhile
-        return found
+        losing = list(applications(self._going_with_it()))
+        super().delete()
+        for application in losing:
+            close_gaps(application)
+        if locked and home is not self:
+            home.end_logins(locked, home.account_ids())
 
 
 def applications(condition: sa.ColumnElement[bool]) -> Any:

@@ -5,11 +5,12 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import sqlalchemy as sa
+from flask import current_app
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 from sqlalchemy.orm.attributes import set_committed_value
 
-from ..database import session
+from ..database import database, session
 from ..errors import (
     AccountStoreAlreadyMapped,
     BelowMinimum,
@@ -132,31 +133,29 @@ class AccountStoreMapping(Resource):
 
         :raises AccountStoreAlreadyMapped, GroupAsDefaultGroupStore: it cannot be so; nothing is written.
         """
-        wanted = changed(self)
+        wanted, application_id = changed(self), self.application_id
 
-        def write() -> None:
+        def write(_locked: list[str]) -> None:
             self.set_again(wanted)
-            lock(self.application)
             super(AccountStoreMapping, self).save()
             session.expire(self.application, ["_mappings"])
 
         try:
-            in_turn(write)
+            in_turn(lambda: [application_id], write)
         except StormpathError:
             self.set_again(wanted)
             raise
 
     def delete(self) -> None:
         """Take the account store from the application, and commit; who is logged in through it alone is logged out."""
+        application_id = self.application_id
+        in_turn(lambda: [application_id], self._take_away)
+
+    def _take_away(self, locked: list[str]) -> None:
         application, store = self.application, self.account_store
-
-        def take() -> None:
-            lock(application)
-            super(AccountStoreMapping, self).delete()
-            close_gaps(application)
-            store.end_logins([application.id], store.account_ids())
-
-        in_turn(take)
+        super().delete()
+        close_gaps(application)
+        store.end_logins(locked, store.account_ids())
 
     def taken(self) -> AccountStoreAlreadyMapped | None:
         """Return an error where the application has the account store already; None where it has not."""
@@ -189,7 +188,9 @@ class AccountStoreMapping(Resource):
     def _take_over(self, default: str) -> None:
         cls, column = AccountStoreMapping, getattr(AccountStoreMapping, default)
         others = (cls.application_id == self.application_id, cls.id != self.id, column.is_(True))
-        session.execute(sa.update(cls).where(*others).values({default: False}))
+        # Looked up first: on MySQL an UPDATE also locks the place where no row is.
+        for other in session.scalars(sa.select(cls.id).where(*others)).all():
+            session.execute(sa.update(cls).where(cls.id == other).values({default: False}))
 
     def _before_delete(self) -> None:
         self._record("account_store.unmapped", {})
@@ -208,33 +209,45 @@ class _ReadTooEarly(ChangedMeanwhile):
     """What the transaction reads is older than the change of somebody who had the lock (on MySQL)."""
 
 
-def lock(application: "Application") -> None:
-    """Let nobody else change the mappings of an application until the transaction that is open ends.
+def in_turn(whose: Callable[[], list[str]], change: Callable[[list[str]], None]) -> None:
+    """Change mappings of applications while nobody else does, and commit.
 
-    The application's version is raised, so that whoever reads an older state, which MySQL shows to the end of a
-    transaction, is told apart.
+    Where it was read too early, it is begun anew; not where the transaction has, or may have, changes of others in it.
+
+    :param whose: returns the ids of the applications, which `change` is given.
     """
-    cls: Any = type(application)
-    wanted = sa.select(cls.version).where(cls.id == application.id)
-    try:
-        now = session.scalar(wanted.with_for_update(key_share=True))
-    except OperationalError as error:  # a MariaDB that refuses to lock what was changed since it was read
-        raise _ReadTooEarly from error
-    if now is None or now != session.scalar(wanted):
-        raise _ReadTooEarly
-    session.execute(sa.update(cls).where(cls.id == application.id).values(version=cls.version + 1))
-
-
-def in_turn(change: Callable[[], None]) -> None:
-    """Make a change that locks an application, and commit; once more where its transaction had read too early."""
     try:
         with atomic():
-            change()
+            change(lock(whose()))
     except _ReadTooEarly:
-        if is_atomic():
+        if is_atomic() or database.is_shared(current_app._get_current_object()):  # type: ignore[attr-defined]
             raise
-        with atomic():  # a new one reads nothing before it has the lock
-            change()
+        ids = whose()
+        session.rollback()  # so that the next transaction reads nothing before it has the lock
+        with atomic():
+            change(lock(ids))
+
+
+def lock(ids: list[str]) -> list[str]:
+    """Let nobody else change the mappings of these applications until the transaction that is open ends; return them.
+
+    Their versions are raised: MySQL shows to the end of a transaction what was there when it first read, and who reads
+    an older version than is locked is told so.
+
+    :raises ChangedMeanwhile: this transaction reads an older state, or one of the applications is gone.
+    """
+    if not ids:
+        return ids
+    cls: Any = AccountStoreMapping.application.property.mapper.class_
+    versions = sa.select(cls.id, cls.version).where(cls.id.in_(ids)).order_by(cls.id)
+    try:
+        locked = session.execute(versions.with_for_update(key_share=True)).all()
+    except OperationalError as error:  # a MariaDB that locks nothing that was changed since it was read
+        raise _ReadTooEarly from error
+    if len(locked) != len(ids) or locked != session.execute(versions).all():
+        raise _ReadTooEarly
+    session.execute(sa.update(cls).where(cls.id.in_(ids)).values(version=cls.version + 1))
+    return ids
 
 
 # --- The order ---

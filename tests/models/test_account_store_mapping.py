@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from stormpath_app import Application
 from stormpath_app.database import session
@@ -163,9 +162,7 @@ STEPS = st.one_of(
 )
 
 
-@settings(
-    deadline=None, derandomize=True, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(deadline=None, derandomize=True, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(STEPS, max_size=8))
 def test_the_order_is_that_of_a_list_whatever_is_inserted_moved_and_deleted(context, steps):
     application, model, made = Client().applications.create(name="Shop"), [], []
@@ -370,11 +367,11 @@ def test_a_mapping_that_somebody_else_took_away_is_told_so(app, application, map
 def test_a_change_that_read_too_early_is_made_once_more(application, mappings, monkeypatch):
     locked, real = [], account_store_mapping.lock
 
-    def lock(taken):
-        locked.append(taken)
+    def lock(ids):
+        locked.append(ids)
         if len(locked) == 1:
             raise account_store_mapping._ReadTooEarly
-        real(taken)
+        return real(ids)
 
     monkeypatch.setattr(account_store_mapping, "lock", lock)
     move(mappings[0], 1)

@@ -8,6 +8,7 @@ revision = "0007"
 down_revision = "0004"
 
 TABLE, APPLICATIONS = "stormpath_account_store_mappings", "stormpath_applications"
+URIS = ("authorized_callback_uris", "authorized_origin_uris")
 UNIQUE, INDEX = f"uq_{TABLE}_application_id_", f"ix_{TABLE}_"
 
 
@@ -36,9 +37,8 @@ def upgrade() -> None:
     with op.batch_alter_table(TABLE) as table:
         table.drop_constraint(f"{UNIQUE}directory_id", type_="unique")
         table.drop_index(f"{INDEX}directory_id")
-    with op.batch_alter_table(APPLICATIONS) as table:
-        table.add_column(sa.Column("authorized_callback_uris", sa.Text(), nullable=True))
-        table.add_column(sa.Column("authorized_origin_uris", sa.Text(), nullable=True))
+    for name in URIS:
+        op.add_column(APPLICATIONS, sa.Column(name, sa.Text(), nullable=True))
 
 
 def downgrade() -> None:
@@ -54,6 +54,5 @@ def downgrade() -> None:
         table.drop_constraint(f"{UNIQUE}store_id", type_="unique")
         table.drop_column("store_id")
         table.drop_column("group_id")
-    with op.batch_alter_table(APPLICATIONS) as table:
-        table.drop_column("authorized_origin_uris")
-        table.drop_column("authorized_callback_uris")
+    for name in URIS:  # not as a batch, which drops SQLite's table, and what points at it goes along
+        op.drop_column(APPLICATIONS, name)
