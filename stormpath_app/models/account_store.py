@@ -15,6 +15,7 @@ from .session import AccountSession
 from .tenant import Tenant
 
 if TYPE_CHECKING:
+    from .application import Application
     from .directory import Directory
 
 
@@ -35,7 +36,7 @@ class AccountStore(Named):
     # --- Its applications ---
 
     @property
-    def applications(self) -> Any:
+    def applications(self) -> "Collection[Application]":
         """The applications whose account store it is."""
         return applications(AccountStoreMapping.store_id == self.id)
 
@@ -93,6 +94,8 @@ class AccountStore(Named):
             home.end_logins(locked, home.account_ids())
 
 
-def applications(condition: sa.ColumnElement[bool]) -> Any:
+def applications(condition: sa.ColumnElement[bool]) -> "Collection[Application]":
     """Return the applications whose mappings meet a condition."""
-    return Tenant.client().applications.among(sa.select(AccountStoreMapping.application_id).where(condition))
+    ids = sa.select(AccountStoreMapping.application_id).where(condition)
+    found: Collection[Application] = Tenant.client().applications.among(ids)
+    return found

@@ -95,6 +95,7 @@ _FIND = (
         Application.status == ENABLED,
         Application.name_key == bindparam("application"),
     )
+    .limit(sa.literal_column("1"))  # several stores may let the account in
 )
 
 

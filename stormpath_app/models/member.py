@@ -17,6 +17,7 @@ from .group import Group, Reference, references
 from .group_membership import GroupMembership, known_groups
 
 if TYPE_CHECKING:
+    from .application import Application
     from .directory import Directory
 
 
@@ -42,7 +43,7 @@ class Member(Resource):
         return Collection(GroupMembership, GroupMembership.account_id == self.id)
 
     @property
-    def applications(self) -> Any:
+    def applications(self) -> "Collection[Application]":
         """The applications that the account can log in to, through any of their stores."""
         mapping = AccountStoreMapping
         return applications(sa.and_(mapping.directory_id == self.directory_id, mapping.holds(self.id)))

@@ -286,6 +286,18 @@ def test_the_log_tells_what_was_mapped_moved_and_unmapped(application, stores):
     assert logged[2].data["changed"] == {"list_index": [0, 1]}
 
 
+def test_an_application_can_be_saved_as_before_after_its_stores_changed(application, stores):
+    application.description = "Of spare parts"
+    mapping = application.add_account_store(stores[0])
+    application.save()
+    move(mapping, 0)
+    mapping.delete()
+    application.description += " and more"
+    application.save()
+    application.refresh()
+    assert application.description == "Of spare parts and more"
+
+
 # --- Many at once ---
 
 
