@@ -95,20 +95,23 @@ class Directory(AccountStore):
         return self._own(found)
 
     def create_account(
-        self,
-        properties: Mapping[str, Any] | None = None,
-        *,
-        application: Resource | None = None,
-        group: Group | None = None,
-        **more: Any,
+        self, properties: Mapping[str, Any] | None = None, *, application: Resource | None = None, **more: Any
     ) -> Account:
         """Create an account, and commit.
 
         :param application: through which it comes, for the log.
-        :param group: that it is put into, too.
         :raises AccountAlreadyExists, PasswordRefused, PropertyError: it cannot be; nothing is written.
         """
-        given = merge(Account.thing, Account.writable, properties, more)
+        return self.create_account_in(None, {**(properties or {}), **more}, application)
+
+    def create_account_in(
+        self, group: Group | None, properties: Mapping[str, Any], application: Resource | None = None
+    ) -> Account:
+        """Create an account and put it into a group of the directory, both or none, and commit.
+
+        The group is no keyword of `create_account`: what a form sends must never name one.
+        """
+        given = merge(Account.thing, Account.writable, properties, {})
         if not given.get("email"):
             raise PropertyRequired(Account.thing, "email", label="email address")
         if not given.get("password"):

@@ -132,7 +132,7 @@ class Group(AccountStore):
         :param application: through which it comes, for the log.
         :raises AccountAlreadyExists, PasswordRefused, PropertyError: it cannot be; nothing is written.
         """
-        return self.directory.create_account(properties, application=application, group=self, **more)
+        return self.directory.create_account_in(self, {**(properties or {}), **more}, application)
 
     def end_logins_of(self, accounts: sa.Select[Any]) -> None:
         """End the logins that lived through the group alone, of the accounts with the ids that a statement gives."""

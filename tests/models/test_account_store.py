@@ -18,6 +18,7 @@ from stormpath_app.errors import (
     NoDefaultGroupStore,
     PasswordRefused,
     ResourceNotFound,
+    UnknownProperty,
     WrongPassword,
 )
 from stormpath_app.models import AccountSession, AccountStoreMapping, Client, GroupMembership
@@ -127,6 +128,17 @@ def test_an_account_that_cannot_be_is_in_no_group(application, han, given, error
     with pytest.raises(error):
         application.accounts.create({"email": LEIA, "password": PASSWORD, **given})
     assert session.scalar(sa.select(sa.func.count()).select_from(GroupMembership)) == 1
+
+
+@pytest.mark.parametrize("name", ["group", "groups", "first_group", "came_through"])
+def test_what_somebody_sends_puts_them_into_no_group(application, directory, name):
+    directory.groups.create(name="admins")
+    for create in (application.accounts.create, directory.accounts.create, application.create_account):
+        with pytest.raises(UnknownProperty):
+            create(email=HAN, password=PASSWORD, **{name: "admins"})
+        with pytest.raises(UnknownProperty):
+            create({"email": HAN, "password": PASSWORD, name: "admins"})
+    assert len(Client().accounts) == 0
 
 
 def test_an_account_that_cannot_join_is_not_created(app, application, group):
