@@ -221,7 +221,7 @@ class UTCDateTime(sa.TypeDecorator[datetime]):
 
 
 class TextTuple(sa.TypeDecorator[tuple[str, ...]]):
-    """Texts in their order: a tuple in Python, a JSON array in the database."""
+    """Texts in their order: a tuple in Python, a JSON array in the database; NULL is the empty one."""
 
     impl = sa.Text
     cache_ok = True
@@ -235,9 +235,9 @@ class TextTuple(sa.TypeDecorator[tuple[str, ...]]):
         """Write JSON."""
         return None if value is None else self.spell(value)
 
-    def process_result_value(self, value: str | None, _dialect: sa.Dialect) -> tuple[str, ...] | None:
+    def process_result_value(self, value: str | None, _dialect: sa.Dialect) -> tuple[str, ...]:
         """Read JSON."""
-        return None if value is None else tuple(json.loads(value))
+        return tuple(json.loads(value or "[]"))
 
 
 def exact_text(length: int) -> sa.types.TypeEngine[str]:

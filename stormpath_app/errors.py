@@ -123,6 +123,13 @@ class AccountAlreadyExists(AlreadyExists):
     """Another account of the directory has this e-mail address or username. `property`: "email" or "username"."""
 
 
+class InvalidReference(PropertyError):
+    """What was given for a resource names none that is there."""
+
+    code = 2002
+    template = "%(thing)s %(label)s does not exist."
+
+
 class UnsupportedValue(PropertyError):
     """The value is not one of those allowed."""
 
@@ -155,6 +162,13 @@ class TooLong(PropertyError):
 
     code = 2008
     template = "%(thing)s %(label)s exceeded the maximum length of %(longest)s characters."
+
+
+class BelowMinimum(PropertyError):
+    """The number is too small."""
+
+    code = 2009
+    template = "%(thing)s %(label)s minimum value is %(low)s."
 
 
 class OutOfRange(PropertyError):
@@ -253,6 +267,13 @@ class AccountStoreAlreadyMapped(StormpathError):
     message = "The Account Store is already assigned to the Application."
 
 
+class GroupAsDefaultGroupStore(StormpathError):
+    """New groups go to a directory: a group cannot be their place."""
+
+    code = 5112
+    message = "A Group cannot be the default group store of an Application."
+
+
 class DirectoryNameTaken(StormpathError):
     """The directory that was to be made with the application has a name that is taken."""
 
@@ -319,6 +340,20 @@ class AccountNotVerified(LoginFailed):
 
     code = 7102
     message = "Login attempt failed because the Account is not verified."
+
+
+class GroupDisabled(LoginFailed):
+    """The group that was named as the account store is disabled, as one can read in the log alone."""
+
+    code = 7105
+    cause = "Login attempt failed because the Group that is the specified Account Store is disabled."
+
+
+class DirectoryDisabled(LoginFailed):
+    """The directory of the account store that was named is disabled, as one can read in the log alone."""
+
+    code = 7106
+    cause = "Login attempt failed because the Directory of the specified Account Store is disabled."
 
 
 class TooManyAttempts(LoginFailed):

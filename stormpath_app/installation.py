@@ -314,7 +314,18 @@ def _check_application() -> Iterator[Problem]:
     application = Application.named(settings.APPLICATION)
     if application is None:
         yield Problem(Application.missing())
-    elif settings.ENABLE_REGISTRATION and application.default_account_store_mapping is None:
+    elif settings.ENABLE_REGISTRATION:
+        yield from _check_place_for_new_accounts(application)
+
+
+def _check_place_for_new_accounts(application: Application) -> Iterator[Problem]:
+    mapping, what = application.default_account_store_mapping, f"The application {application.name!r}"
+    if mapping is None:
+        yield Problem(f"{what} has no default account store: nobody can register.", "warning")
+    elif not mapping.account_store.is_open:
+        store = mapping.account_store
         yield Problem(
-            f"The application {application.name!r} has no default account store: nobody can register.", "warning"
+            f"{what} has a default account store that is disabled, the {store.thing} {store.name!r}:"
+            " nobody can register.",
+            "warning",
         )

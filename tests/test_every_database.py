@@ -13,7 +13,15 @@ from stormpath_app.database import database, session
 from stormpath_app.errors import AccountAlreadyExists, ChangedMeanwhile, LoginFailed, TooManyAttempts, WrongPassword
 from stormpath_app.installation import downgrade_schema, schema_revision, set_up, upgrade_schema
 from stormpath_app.migrations import VERSION_TABLE
-from stormpath_app.models import AccountSession, AuditEvent, Base, GroupMembership, LoginName
+from stormpath_app.models import (
+    AccountSession,
+    AccountStoreMapping,
+    AuditEvent,
+    Base,
+    Client,
+    GroupMembership,
+    LoginName,
+)
 
 from .conftest import PASSWORD, make_app, statements
 
@@ -80,6 +88,23 @@ def test_the_migrations_can_be_taken_back_and_made_again(app):
         assert create()
 
 
+def test_account_stores_keep_their_places_through_a_migration_and_groups_are_none_before_it(app):
+    with app.app_context():
+        application, staff = Application.current(), Client().directories.create(name="Staff")
+        for store in (staff.groups.create(name="pilots"), staff):
+            application.add_account_store(store)
+        application.authorized_origin_uris = ["https://shop.example"]
+        application.save()
+        downgrade_schema("0007")
+        downgrade_schema("-1")
+        upgrade_schema()
+    with app.app_context():
+        mappings = Application.current().account_store_mappings
+        assert [mapping.account_store.name for mapping in mappings] == ["My Application Directory", "Staff"]
+        assert Application.current().add_account_store("pilots", list_index=0).list_index == 0
+        assert Application.current().authorized_origin_uris == ()
+
+
 def test_a_person_registers_looks_and_leaves(app, client, register, log_in):
     assert register(client).status_code == 302
     with statements(app) as seen:
@@ -134,6 +159,85 @@ def test_a_directory_that_is_deleted_takes_its_accounts_along(app):
         create()
         Application.current().default_account_store_mapping.account_store.delete()
         assert session.scalar(sa.select(sa.func.count()).select_from(Account)) == 0
+
+
+def test_a_group_that_is_an_account_store_lets_its_members_in_alone(app, client, register, log_in):
+    with app.app_context():
+        application = Application.current()
+        directory = application.default_account_store()
+        create(email="han@falcon.example")
+        application.account_store_mappings[0].delete()
+        application.add_account_store(directory.groups.create(name="rebels"), is_default=True)
+    assert register(client).status_code == 302
+    with statements(app) as seen:
+        assert client.get("/secret").text == "Hello Leia"
+    assert len(seen) == 1
+    assert log_in(app.test_client(), "han@falcon.example").status_code == 200
+    with app.app_context():
+        assert [account.email for account in Application.current().accounts] == [EMAIL]
+        Application.current().find_account(EMAIL).remove_group("rebels")
+        assert session.scalar(sa.select(sa.func.count()).select_from(AccountSession)) == 0
+    assert client.get("/secret").status_code == 302
+    assert log_in(client, EMAIL).status_code == 200
+
+
+def shuffle(number):
+    application = Application.current()
+    store = Client().directories.create(name=f"Store {number}")
+    mapping = application.add_account_store(store.groups.create(name="rebels") if number % 3 else store, list_index=0)
+    mapping.list_index, mapping.is_default_account_store = 99, True
+    mapping.save()
+    if number % 4 == 0:
+        mapping.delete()
+    elif number % 4 == 1:
+        store.delete()
+    elif number % 4 == 2:
+        other = application.add_account_store(store.groups.create(name="pilots"), list_index=3)
+        other.list_index = 0
+        other.save()
+
+
+def test_of_many_who_map_move_and_delete_account_stores_each_succeeds_and_leaves_one_order(app):
+    assert at_once(app, shuffle) == [None] * MANY
+    with app.app_context():
+        mappings = list(Application.current().account_store_mappings)
+        assert [mapping.list_index for mapping in mappings] == list(range(1 + 3 + 3 + 3))
+        assert sum(mapping.is_default_account_store for mapping in mappings) <= 1
+
+
+def test_applications_are_given_their_first_stores_at_the_same_moment(app):
+    def make(number):
+        Client().applications.create(name=f"Shop {number}", create_directory=True).add_account_store(
+            Client().directories.create(name=f"Staff {number}"), list_index=0
+        )
+
+    assert at_once(app, make) == [None] * MANY
+    with app.app_context():
+        assert session.scalar(sa.select(sa.func.count()).select_from(AccountStoreMapping)) == 1 + 2 * MANY
+
+
+def test_people_log_in_while_account_stores_are_moved_and_taken_away(app):
+    with app.app_context():
+        application = Application.current()
+        people = [Account.get(create(email=f"{number}@alderaan.example")) for number in range(MANY)]
+        rebels = application.default_account_store().groups.create(name="rebels")
+        for leia in people:
+            leia.add_group(rebels)
+        application.add_account_store(rebels, list_index=0)
+        people = [leia.id for leia in people]
+
+    def work(number):
+        if number % 2:
+            with app.test_request_context():
+                return login_user(Account.get(people[number]))
+        mapping = Application.current().add_account_store(Client().directories.create(name=f"Store {number}"))
+        mapping.list_index = 0
+        mapping.save()
+        if number == 0:
+            Application.current().default_account_store().get_group("rebels").delete()
+        return True
+
+    assert at_once(app, work) == [True] * MANY
 
 
 def test_logins_at_the_same_moment_get_in_and_are_all_in_the_log(app):

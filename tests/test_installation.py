@@ -206,6 +206,20 @@ def test_an_application_where_nobody_can_register_is_told(app):
     assert levels(app, "no default account store: nobody can register") == ["warning"]
 
 
+def test_an_application_whose_new_accounts_go_to_a_group_is_right_while_that_is_open(app):
+    with app.app_context():
+        application = Application.current()
+        pilots = application.groups.create(name="pilots")
+        application.account_store_mappings[0].delete()
+        application.add_account_store(pilots, is_default=True)
+    assert levels(app, "nobody can register") == []
+    with app.app_context():
+        pilots = Application.current().default_account_store()
+        pilots.status = "DISABLED"
+        pilots.save()
+    assert levels(app, "is disabled, the Group 'pilots': nobody can register") == ["warning"]
+
+
 # --- Setting up ---
 
 

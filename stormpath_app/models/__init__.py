@@ -3,6 +3,7 @@
 from .account import Account, Claim
 from .account_creation_policy import AccountCreationPolicy
 from .account_schema import AccountSchema, Field
+from .account_store import AccountStore
 from .account_store_mapping import AccountStoreMapping
 from .active_session import ActiveSession, Replay
 from .application import Application, AuthenticationResult
@@ -26,6 +27,7 @@ __all__ = [
     "AccountCreationPolicy",
     "AccountSchema",
     "AccountSession",
+    "AccountStore",
     "AccountStoreMapping",
     "ActiveSession",
     "Application",

@@ -15,6 +15,7 @@ from ..settings import settings
 from ..transactions import announce, atomic, release
 from . import event, login_name, session as sessions
 from .base import DISABLED, ENABLED, UNKNOWN, UNVERIFIED, VERIFIED, Id, Resource, status, stays
+from .group import Group
 from .login_name import LoginName
 from .member import Member
 from .unsaved import changed
@@ -44,7 +45,7 @@ class Account(Member):
 
     __tablename__ = "stormpath_accounts"
     __table_args__ = (sa.Index(None, "directory_id", "id"),)
-    __allow_unmapped__ = True  # for the two attributes below that are no columns
+    __allow_unmapped__ = True  # for the attributes below that are no columns
     thing, collection = "Account", "accounts"
     writable = frozenset(
         {
@@ -56,7 +57,7 @@ class Account(Member):
         *("username", "email", "given_name", "middle_name", "surname", "full_name"),
         *("status", "email_verification_status", "password_modified_at"),
     )
-    links = frozenset({"directory", "groups", "group_memberships"})
+    links = frozenset({"directory", "groups", "group_memberships", "applications"})
 
     directory_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("stormpath_directories.id", ondelete="CASCADE"))
     # The value before is always known, as its login name must go with it.
@@ -78,6 +79,8 @@ class Account(Member):
     _new_password: str | None = None
     #: The application that a new account is created through; None: its directory alone.
     came_through: Resource | None = None
+    #: The group that a new account is put into, in the same transaction.
+    first_group: Group | None = None
 
     #: Returns the application that the settings name. `application.py`, which stands above, sets it.
     current_application: ClassVar[Callable[[], Any]]
@@ -292,7 +295,7 @@ class Account(Member):
         :raises StormpathError: it cannot be so; nothing is written, and what was set is still there to be mended.
         """
         super().save()
-        self._new_password = None
+        self._new_password = self.first_group = None
 
     def _before_save(self) -> None:
         what = changed(self)
@@ -313,6 +316,8 @@ class Account(Member):
             announce(signals.user_updated, self.payload)
 
     def _after_save(self, what: dict[str, tuple[Any, Any]]) -> None:
+        if self.first_group is not None:
+            self.add_group(self.first_group)
         if "password_hash" in what or ("status" in what and self.status != ENABLED):
             sessions.end(sessions.AccountSession.account_id == self.id)
 

@@ -1,22 +1,36 @@
 """AccountStoreHolder: what an application is to its account stores."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast, overload
 
+import sqlalchemy as sa
 from sqlalchemy.orm import Mapped
 
-from ..database import session
+from .. import names
 from ..errors import (
+    AccountStoreNotMapped,
     DefaultAccountStoreDisabled,
     DefaultGroupStoreDisabled,
+    InvalidReference,
     NoDefaultAccountStore,
     NoDefaultGroupStore,
+    PropertyRequired,
+    ResourceNotFound,
     StormpathError,
 )
-from ..transactions import atomic
 from .account_store_mapping import AccountStoreMapping
-from .base import ENABLED
+from .base import Resource, merge
 from .directory import Directory
+from .group import Group
 from .named import Named
+
+if TYPE_CHECKING:
+    from .application import Application
+
+#: An account store: itself, its href or its name.
+GivenStore: TypeAlias = Directory | Group | str
+
+A = TypeVar("A", bound="AccountStoreHolder")
 
 
 class AccountStoreHolder(Named):
@@ -25,60 +39,192 @@ class AccountStoreHolder(Named):
     __abstract__ = True
 
     if TYPE_CHECKING:
-        account_store_mappings: Mapped[list[AccountStoreMapping]]
+        _mappings: Mapped[list[AccountStoreMapping]]
 
-    def add_account_store(self, store: Directory, *, is_default: bool = False) -> AccountStoreMapping:
-        """Map an account store behind those there are, and commit.
+    @property
+    def account_store_mappings(self) -> "AccountStoreMappings":
+        """Its account stores, in the order they are asked: a sequence. `create({...})` adds one."""
+        return AccountStoreMappings(self)
 
-        :param is_default: whether new accounts and groups go there.
-        :raises AccountStoreAlreadyMapped: it is mapped already.
+    @classmethod
+    def map(cls, properties: Mapping[str, Any] | None = None, **more: Any) -> AccountStoreMapping:
+        """Map an account store to an application, and commit.
+
+        `application`, `account_store`: themselves or their hrefs, the store's name too; `list_index`: 0 is asked first,
+        not given last; `is_default_account_store`, `is_default_group_store`.
+
+        :raises InvalidReference: there is no such application or account store.
+        :raises AccountStoreAlreadyMapped, GroupAsDefaultGroupStore, PropertyError: it cannot be; nothing is written.
         """
-        with atomic():
-            others = self.account_store_mappings
-            mapping = AccountStoreMapping(
-                application_id=self.id,
-                directory_id=store.id,
-                account_store=store,
-                list_index=max((other.list_index for other in others), default=-1) + 1,
-                is_default_account_store=is_default,
-                is_default_group_store=is_default,
-            )
-            for other in others if is_default else ():
-                other.is_default_account_store = other.is_default_group_store = False
-                other.save()
-            mapping.save()
-            session.expire(self, ["account_store_mappings"])
+        given = merge(AccountStoreMapping, properties, more)
+        for name in sorted(AccountStoreMapping.links):
+            if given.get(name) is None:
+                raise PropertyRequired(AccountStoreMapping.thing, name)
+        application, store = _application(cls, given.pop("application")), _store(given.pop("account_store"))
+        mapping = AccountStoreMapping(
+            application=cast("Application", application), application_id=application.id, account_store=store, **given
+        )
+        mapping.save()
         return mapping
+
+    def add_account_store(
+        self, store: GivenStore, *, is_default: bool = False, list_index: int | None = None
+    ) -> AccountStoreMapping:
+        """Map an account store, and commit.
+
+        :param store: a Directory or Group, its href or its name; a directory's name is looked for first.
+        :param is_default: whether new accounts go there, and new groups, where it is a directory.
+        :param list_index: its place; None: behind those there are.
+        :raises AccountStoreAlreadyMapped: it is mapped already.
+        :raises InvalidReference: there is none.
+        """
+        store = _store(store)
+        return self.map(
+            application=self,
+            account_store=store,
+            list_index=list_index,
+            is_default_account_store=is_default,
+            is_default_group_store=is_default and isinstance(store, Directory),
+        )
+
+    # --- What is in them ---
+
+    def holds(self, kind: type[Resource]) -> sa.ColumnElement[bool]:
+        """Return the condition for what its account stores have of a kind, Account or Group.
+
+        Of a directory alone it is `directory_id = ...`: an index then gives a page of a million accounts.
+        """
+        whole = {mapping.directory_id for mapping in self._mappings if mapping.group_id is None}
+        stores = [
+            mapping.account_store
+            for mapping in self._mappings
+            if mapping.group_id is None or mapping.directory_id not in whole
+        ]
+        return sa.or_(sa.false(), *(store.holds(kind) for store in stores))
+
+    def mapped_store_id(self, store: GivenStore) -> str:
+        """Return the id of the account store of its own that is meant: by itself, its href or its name.
+
+        :raises AccountStoreNotMapped: none of its account stores has this name.
+        """
+        if isinstance(store, Directory | Group):
+            return store.id
+        if not isinstance(store, str):
+            raise TypeError(f"An account store is a Directory or Group, its href or its name; {store!r} is none.")
+        if found := Directory.id_in(store) or Group.id_in(store):
+            return found
+        key = names.key(store)
+        for mapping in self._mappings:
+            if mapping.account_store.name_key == key:
+                return mapping.store_id
+        raise AccountStoreNotMapped
+
+    # --- Where new ones go ---
 
     @property
     def default_account_store_mapping(self) -> AccountStoreMapping | None:
         """The mapping whose account store gets new accounts; None where there is none."""
-        return next((mapping for mapping in self.account_store_mappings if mapping.is_default_account_store), None)
+        return next((mapping for mapping in self._mappings if mapping.is_default_account_store), None)
 
     @property
     def default_group_store_mapping(self) -> AccountStoreMapping | None:
         """The mapping whose account store gets new groups; None where there is none."""
-        return next((mapping for mapping in self.account_store_mappings if mapping.is_default_group_store), None)
+        return next((mapping for mapping in self._mappings if mapping.is_default_group_store), None)
 
-    def default_account_store(self) -> Directory:
+    def default_account_store(self) -> Directory | Group:
         """Return the place for new accounts.
 
         :raises NoDefaultAccountStore, DefaultAccountStoreDisabled: there is none, or it is closed.
         """
-        return _open(self.default_account_store_mapping, NoDefaultAccountStore, DefaultAccountStoreDisabled)
+        mapping = _open(self.default_account_store_mapping, NoDefaultAccountStore, DefaultAccountStoreDisabled)
+        return mapping.account_store
 
     def default_group_store(self) -> Directory:
         """Return the place for new groups.
 
         :raises NoDefaultGroupStore, DefaultGroupStoreDisabled: there is none, or it is closed.
         """
-        return _open(self.default_group_store_mapping, NoDefaultGroupStore, DefaultGroupStoreDisabled)
+        mapping = _open(self.default_group_store_mapping, NoDefaultGroupStore, DefaultGroupStoreDisabled)
+        return mapping.directory
 
 
-def _open(mapping: AccountStoreMapping | None, none: type[StormpathError], closed: type[StormpathError]) -> Directory:
-    """Return the account store of a mapping, or raise the error for why it takes nothing new."""
+class AccountStoreMappings(Sequence[AccountStoreMapping]):
+    """The account stores of an application, in the order they are asked."""
+
+    def __init__(self, application: AccountStoreHolder) -> None:
+        self._application = application
+
+    def create(self, properties: Mapping[str, Any] | None = None, **more: Any) -> AccountStoreMapping:
+        """Map an account store, and commit; as `application.map`, and `application` need not be given.
+
+        :raises InvalidReference: there is no such account store, or another application is named.
+        """
+        given = {"application": self._application, **(properties or {}), **more}
+        if _application(type(self._application), given["application"]) is not self._application:
+            raise InvalidReference(AccountStoreMapping.thing, "application")
+        return self._application.map(given)
+
+    def get(self, href: str) -> AccountStoreMapping:
+        """Return the one with this href or id.
+
+        :raises ResourceNotFound: none of the application's has it.
+        """
+        wanted = AccountStoreMapping.id_in(href) or href
+        for mapping in self:
+            if mapping.id == wanted:
+                return mapping
+        raise ResourceNotFound(developer_message=f"The Application has no Account Store Mapping {href!r}.")
+
+    @overload
+    def __getitem__(self, index: int) -> AccountStoreMapping: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[AccountStoreMapping]: ...
+
+    def __getitem__(self, index: int | slice) -> AccountStoreMapping | list[AccountStoreMapping]:
+        found: AccountStoreMapping | list[AccountStoreMapping] = self._application._mappings[index]
+        return found
+
+    def __len__(self) -> int:
+        return len(self._application._mappings)
+
+    def __repr__(self) -> str:
+        return repr(list(self))
+
+
+# --- What is meant ---
+
+
+def _application(kind: type[A], given: object) -> A:
+    found = kind.find(given) if isinstance(given, str) else given
+    if not isinstance(found, kind):
+        raise InvalidReference(AccountStoreMapping.thing, "application")
+    return found
+
+
+def _store(given: object) -> Directory | Group:
+    if isinstance(given, Directory | Group):
+        return given
+    found = _store_of(given) if isinstance(given, str) else None
+    if found is None:
+        raise InvalidReference(AccountStoreMapping.thing, "account_store")
+    return found
+
+
+def _store_of(text: str) -> Directory | Group | None:
+    """Return what has this href or name; None where none has, or several groups."""
+    for kind in (Directory, Group):
+        if kind.id_in(text):
+            return kind.find(text)
+    return Directory.named(text) or Group.named(text)
+
+
+def _open(
+    mapping: AccountStoreMapping | None, none: type[StormpathError], closed: type[StormpathError]
+) -> AccountStoreMapping:
+    """Return the mapping of a default, or raise the error for why its account store takes nothing new."""
     if mapping is None:
         raise none
-    if mapping.account_store.status != ENABLED:
+    if not mapping.account_store.is_open:
         raise closed
-    return mapping.account_store
+    return mapping

@@ -91,9 +91,11 @@ _FIND = (
         AccountSession.id == bindparam("session_id"),
         Account.status == ENABLED,
         Directory.status == ENABLED,
+        AccountStoreMapping.admits(Account.id),
         Application.status == ENABLED,
         Application.name_key == bindparam("application"),
     )
+    .limit(sa.literal_column("1"))  # several stores may let the account in
 )
 
 
@@ -101,14 +103,17 @@ _FIND = (
 # account disabled, while the hash was being computed. The rows are locked where a database can.
 _ADMITS = (
     sa.select(Account.id)
-    .join(Directory, Directory.id == Account.directory_id)
-    .join(AccountStoreMapping, AccountStoreMapping.directory_id == Directory.id)
-    .join(Application, Application.id == AccountStoreMapping.application_id)
+    # From the top down, as they are locked by who changes them.
+    .select_from(Application)
+    .join(AccountStoreMapping, AccountStoreMapping.application_id == Application.id)
+    .join(Directory, Directory.id == AccountStoreMapping.directory_id)
+    .join(Account, Account.directory_id == Directory.id)
     .where(
         Account.id == bindparam("account_id"),
         Account.password_modified_at.is_not_distinct_from(bindparam("password_modified_at")),
         Account.status == ENABLED,
         Directory.status == ENABLED,
+        AccountStoreMapping.admits(Account.id),
         Application.status == ENABLED,
         Application.id == bindparam("application_id"),
     )
@@ -135,8 +140,9 @@ def start(account: Account, application: Application, *, remembered: bool, fresh
 def find(token: str) -> ActiveSession | Replay | None:
     """Return the login that a token stands for; None where it is none, or any more.
 
-    Session, account, directory, mapping and application must all be alive, at this very moment. A login that began at
-    one application is good at each that has the account's directory.
+    Session, account, directory, mapping and application must all be alive, at this very moment; where the account store
+    is a group, that too, with the account in it. A login that began at one application is good at each that lets the
+    account in.
     """
     parts = sessions.split(token)
     if parts is None:

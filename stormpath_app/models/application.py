@@ -1,14 +1,14 @@
 """Application: a site (or program) that accounts log in to, and the one door to logging in."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from .. import hashers, names, signals, throttle
-from ..database import session
+from ..database import TextTuple, session
 from ..errors import (
     AccountAlreadyExists,
     AccountDisabled,
@@ -16,7 +16,9 @@ from ..errors import (
     AccountNotVerified,
     AccountStoreNotMapped,
     ApplicationDisabled,
+    DirectoryDisabled,
     DirectoryNameTaken,
+    GroupDisabled,
     LoginFailed,
     NoAccountStores,
     NotReady,
@@ -26,8 +28,9 @@ from ..settings import settings
 from ..transactions import announce, atomic, is_atomic, release
 from . import event, session as sessions
 from .account import LOGIN_COLUMNS, Account
-from .account_store_holder import AccountStoreHolder
+from .account_store_holder import AccountStoreHolder, GivenStore
 from .account_store_mapping import AccountStoreMapping
+from .authorized_uris import authorized_uris
 from .base import DISABLED, ENABLED, UNVERIFIED, Id, merge
 from .collection import Collection
 from .directory import Directory
@@ -51,6 +54,8 @@ class Application(AccountStoreHolder):
     __table_args__ = (sa.UniqueConstraint("name_key", "tenant_id"),)
     thing, collection = "Application", "applications"
     longest_description = 4000
+    writable = AccountStoreHolder.writable | {"authorized_callback_uris", "authorized_origin_uris"}
+    readable = (*AccountStoreHolder.readable, "authorized_callback_uris", "authorized_origin_uris")
     links = frozenset(
         {
             *("accounts", "groups", "account_store_mappings"),
@@ -60,12 +65,19 @@ class Application(AccountStoreHolder):
 
     tenant_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("stormpath_tenants.id"))
 
-    account_store_mappings: Mapped[list[AccountStoreMapping]] = relationship(
-        order_by=(AccountStoreMapping.list_index, AccountStoreMapping.id),
-        back_populates="application",
-        cascade="all",
-        passive_deletes=True,
+    #: Where people may be sent back to, and which sites' scripts may ask: as tuples, so set another one to change them.
+    #: They are looked at when they are set; logging in through other sites will read them.
+    authorized_callback_uris: Mapped[tuple[str, ...]] = mapped_column(TextTuple, default=(), nullable=True)
+    authorized_origin_uris: Mapped[tuple[str, ...]] = mapped_column(TextTuple, default=(), nullable=True)
+
+    # Only read: mappings are saved and deleted by themselves.
+    _mappings: Mapped[list[AccountStoreMapping]] = relationship(
+        order_by=(AccountStoreMapping.list_index, AccountStoreMapping.id), viewonly=True
     )
+
+    @validates("authorized_callback_uris", "authorized_origin_uris")
+    def _check_uris(self, key: str, value: object) -> tuple[str, ...]:
+        return authorized_uris(self.thing, key, value)
 
     @classmethod
     def create(
@@ -128,7 +140,7 @@ class Application(AccountStoreHolder):
     @property
     def accounts(self) -> Collection[Account]:
         """The accounts of all its stores; new ones go to the default store."""
-        return Collection(Account, Account.directory_id.in_(self._stores()), create=self.create_account)
+        return Collection(Account, self.holds(Account), create=self.create_account)
 
     def create_account(self, properties: Mapping[str, Any] | None = None, **more: Any) -> Account:
         """Create an account in the default account store, and commit.
@@ -149,7 +161,7 @@ class Application(AccountStoreHolder):
     @property
     def groups(self) -> Collection[Group]:
         """The groups of all its stores; new ones go to the default group store."""
-        return Collection(Group, Group.directory_id.in_(self._stores()), create=self.create_group)
+        return Collection(Group, self.holds(Group), create=self.create_group)
 
     def create_group(self, properties: Mapping[str, Any] | None = None, **more: Any) -> Group:
         """Create a group in the default group store, and commit.
@@ -158,31 +170,28 @@ class Application(AccountStoreHolder):
         """
         return self.default_group_store().create_group(properties, application=self, **more)
 
-    def _stores(self) -> sa.Select[Any]:
-        return sa.select(AccountStoreMapping.directory_id).where(AccountStoreMapping.application_id == self.id)
-
-    def find_account(self, login: str, *, account_store: Directory | None = None) -> Account | None:
+    def find_account(self, login: str, *, account_store: GivenStore | None = None) -> Account | None:
         """Return the account with this e-mail address or username; the first store that knows it decides.
 
-        :param account_store: ask this one alone.
+        :param account_store: ask this one alone; as in `authenticate_account`.
         :raises NoAccountStores, AccountStoreNotMapped: there is nothing to ask.
         """
-        found: Account | None = self._look_up(login, account_store)[0]
+        found: Account | None = self._look_up(login, account_store).Account
         return found
 
-    def _look_up(self, login: str, account_store: Directory | None) -> Any:
-        """Return a row: the account, or None; its directory's id, or the first store's; LOGIN_COLUMNS of now."""
+    def _look_up(self, login: str, account_store: GivenStore | None) -> Any:
+        """Return the row of the store that decides: the account or None, and what _KNOWN_AS tells beside it."""
         key = names.key(login) if names.can_be_stored(login) else ""  # nobody's
-        store_id = account_store.id if account_store else ""
+        store_id = "" if account_store is None else self.mapped_store_id(account_store)
         row = session.execute(_KNOWN_AS, {"id": self.id, "name_key": key, "store_id": store_id}).first()
         if row is None:
-            raise AccountStoreNotMapped if store_id and self.account_store_mappings else NoAccountStores
+            raise AccountStoreNotMapped if store_id and self._mappings else NoAccountStores
         return row
 
     # --- Logging in ---
 
     def authenticate_account(
-        self, login: str, password: str, *, account_store: Directory | None = None
+        self, login: str, password: str, *, account_store: GivenStore | None = None
     ) -> AuthenticationResult:
         """Tell whom a login and password belong to. Success and failure are both written to the log, and commit.
 
@@ -190,7 +199,7 @@ class Application(AccountStoreHolder):
         the owner can learn of it.
 
         :param login: an e-mail address or username; case is ignored.
-        :param account_store: ask this one of the application's stores alone.
+        :param account_store: ask this one of the application's stores alone: a Directory or Group, its href or name.
         :raises LoginFailed: nobody is let in; its class says why, its message does not.
         :raises TooManyAttempts: the password was not looked at.
         """
@@ -204,9 +213,10 @@ class Application(AccountStoreHolder):
         try:
             if self.status != ENABLED:
                 raise ApplicationDisabled
-            account, directory_id, *just_read = self._look_up(login, account_store)
-            attempt = throttle.reserve(account.id if account else throttle.nobody(directory_id, login))
-            new_hash = self._check(account, just_read, password)
+            found = self._look_up(login, account_store)
+            account = found.Account
+            attempt = throttle.reserve(found.account_id or throttle.nobody(found.directory_id, login))
+            new_hash = self._check(found, password, is_named=account_store is not None)
         except TooManyAttempts:  # without a line in the log, which a flood would fill
             raise
         except LoginFailed as failure:
@@ -226,12 +236,13 @@ class Application(AccountStoreHolder):
             self._record("login.succeeded", account)
         return AuthenticationResult(account)
 
-    def _check(self, account: Account | None, just_read: Sequence[Any], password: str) -> str | None:
+    def _check(self, found: Any, password: str, *, is_named: bool) -> str | None:
+        account: Account | None = found.Account
         if account is None:
             release()
             hashers.verify(password, None, settings.BCRYPT_COST)  # as long as a wrong password
-            raise AccountNotFound
-        account.compare_password(password, just_read)
+            raise _closed(found) if is_named else AccountNotFound
+        account.compare_password(password, found[-len(LOGIN_COLUMNS) :])
         if account.status == DISABLED:
             raise AccountDisabled
         if account.status == UNVERIFIED:
@@ -276,19 +287,37 @@ def _new_directory(application: Application, name: bool | str) -> Directory:
     return Directory.create(name=free)
 
 
+def _closed(found: Any) -> type[LoginFailed]:
+    """Return why the store that was named let nobody in."""
+    if not found.is_directory_open:
+        return DirectoryDisabled
+    return AccountNotFound if found.group_status in {None, ENABLED} else GroupDisabled
+
+
 _CURRENT = "stormpath_application"  # in session.info
-# Built once, as a login should cost little beside its hash.
+# Built once, as a login should cost little beside its hash. Where no store lets the login in, the one whose directory
+# has it tells the account that the try is counted for: the directory may be asked by another application too.
 _KNOWN_AS = (
-    sa.select(Account, AccountStoreMapping.directory_id, *LOGIN_COLUMNS)
+    sa.select(
+        Account,
+        LoginName.account_id,
+        AccountStoreMapping.directory_id,
+        Directory.id.is_not(None).label("is_directory_open"),
+        sa.select(Group.status).where(Group.id == AccountStoreMapping.group_id).scalar_subquery().label("group_status"),
+        *LOGIN_COLUMNS,
+    )
     .select_from(AccountStoreMapping)
     .outerjoin(Directory, (Directory.id == AccountStoreMapping.directory_id) & (Directory.status == ENABLED))
     .outerjoin(LoginName, (LoginName.directory_id == Directory.id) & (LoginName.name_key == sa.bindparam("name_key")))
-    .outerjoin(Account, Account.id == LoginName.account_id)
+    .outerjoin(Account, (Account.id == LoginName.account_id) & AccountStoreMapping.admits(LoginName.account_id))
     .where(
         AccountStoreMapping.application_id == sa.bindparam("id"),
-        sa.or_(sa.bindparam("store_id") == "", AccountStoreMapping.directory_id == sa.bindparam("store_id")),
+        sa.or_(sa.bindparam("store_id") == "", AccountStoreMapping.store_id == sa.bindparam("store_id")),
     )
-    .order_by(Account.id.is_(None), Directory.id.is_(None), AccountStoreMapping.list_index, AccountStoreMapping.id)
+    .order_by(
+        *(Account.id.is_(None), LoginName.account_id.is_(None), Directory.id.is_(None)),
+        *(AccountStoreMapping.list_index, AccountStoreMapping.id),
+    )
     .limit(1)
 )
 _NAMED: sa.Select[Any] = sa.select(Application).where(Application.name_key == sa.bindparam("name_key"))

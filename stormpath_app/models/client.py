@@ -1,6 +1,7 @@
 """Client: everything in the database, from the top."""
 
 from .account import Account
+from .account_store_mapping import AccountStoreMapping
 from .application import Application
 from .collection import Collection
 from .directory import Directory
@@ -44,6 +45,11 @@ class Client:
     def group_memberships(self) -> Collection[GroupMembership]:
         """All memberships. `create(account=..., group=...)` makes one."""
         return Collection(GroupMembership, create=GroupMembership.create)
+
+    @property
+    def account_store_mappings(self) -> Collection[AccountStoreMapping]:
+        """The account stores of all applications. `create({"application": ..., "account_store": ...})` adds one."""
+        return Collection(AccountStoreMapping, create=Application.map)
 
 
 Tenant.client = Client

@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Callable, Mapping
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -16,17 +16,15 @@ from . import event, session as sessions
 from .account import Account
 from .account_creation_policy import AccountCreationPolicy
 from .account_schema import AccountSchema
+from .account_store import AccountStore, applications
+from .account_store_mapping import AccountStoreMapping
 from .base import ENABLED, Id, Resource, merge
 from .collection import Collection
 from .group import Group
 from .login_name import LoginName
-from .named import Named
 from .password_policy import PasswordPolicy
 from .tenant import Tenant
 from .unsaved import changed
-
-if TYPE_CHECKING:
-    from .account_store_mapping import AccountStoreMapping
 
 R = TypeVar("R", Account, Group)
 
@@ -38,7 +36,7 @@ _KNOWN_AS = (
 )
 
 
-class Directory(Named):
+class Directory(AccountStore):
     """Accounts that share a password policy; their e-mail addresses and usernames are unique in it."""
 
     __tablename__ = "stormpath_directories"
@@ -46,8 +44,8 @@ class Directory(Named):
     thing, collection = "Directory", "directories"
     links = frozenset(
         {
-            *("accounts", "groups", "account_store_mappings"),
-            *("password_policy", "account_creation_policy", "account_schema"),
+            *("accounts", "groups", "password_policy", "account_creation_policy", "account_schema"),
+            *("applications", "account_store_mappings", "application_mappings"),
         }
     )
 
@@ -60,7 +58,6 @@ class Directory(Named):
     account_schema: Mapped[AccountSchema] = relationship(
         back_populates="directory", cascade="all", passive_deletes=True
     )
-    account_store_mappings: Mapped[list["AccountStoreMapping"]] = relationship(viewonly=True)
 
     @classmethod
     def create(cls, properties: Mapping[str, Any] | None = None, **more: Any) -> Self:
@@ -88,8 +85,8 @@ class Directory(Named):
         return Collection(Account, Account.directory_id == self.id, create=self.create_account)
 
     def site_names(self) -> list[str]:
-        """Return the names of the applications whose account store this is."""
-        return [mapping.application.name for mapping in self.account_store_mappings]
+        """Return the names of the applications whose account store this is, or a group of it."""
+        return [application.name for application in applications(self._going_with_it())]
 
     def find_account(self, login: str) -> Account | None:
         """Return the account with this e-mail address or username, whatever its case; None where there is none."""
@@ -116,12 +113,21 @@ class Directory(Named):
         :param application: through which it comes, for the log.
         :raises AccountAlreadyExists, PasswordRefused, PropertyError: it cannot be; nothing is written.
         """
-        given = merge(Account, properties, more)
+        return self.create_account_in(None, {**(properties or {}), **more}, application)
+
+    def create_account_in(
+        self, group: Group | None, properties: Mapping[str, Any], application: Resource | None = None
+    ) -> Account:
+        """Create an account and put it into a group of the directory, both or none, and commit.
+
+        The group is no keyword of `create_account`: what a form sends must never name one.
+        """
+        given = merge(Account, properties, {})
         for name, label in (("email", "email address"), ("password", None)):
             if given.get(name) is None:
                 raise PropertyRequired(Account.thing, name, label=label)
         account = Account(directory_id=self.id, directory=self, **given)
-        account.came_through = application
+        account.came_through, account.first_group = application, group
         account.save()
         return account
 
@@ -178,6 +184,30 @@ class Directory(Named):
         meant = f" Did you mean {known[nearest[0]]!r}?" if nearest else ""
         return f"{sentence}.{meant} It has: {', '.join(map(repr, islice(known.values(), 20)))}."
 
+    # --- As an account store ---
+
+    @property
+    def home(self) -> Self:
+        """Itself: the directory whose accounts they are."""
+        return self
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its accounts are let in: it is ENABLED."""
+        return self.status == ENABLED
+
+    def holds(self, kind: Any) -> sa.ColumnElement[bool]:
+        """Return the condition for what it has of a kind, Account or Group."""
+        condition: sa.ColumnElement[bool] = kind.directory_id == self.id
+        return condition
+
+    def account_ids(self) -> sa.Select[Any]:
+        """Return a statement for the ids of its accounts."""
+        return sa.select(Account.id).where(self.holds(Account))
+
+    def _going_with_it(self) -> sa.ColumnElement[bool]:
+        return AccountStoreMapping.directory_id == self.id  # those of its groups too
+
     # --- Saving ---
 
     def _before_save(self) -> None:
@@ -187,20 +217,10 @@ class Directory(Named):
 
     def _after_save(self, what: dict[str, tuple[Any, Any]]) -> None:
         if "status" in what and self.status != ENABLED:
-            members = sa.select(Account.id).where(Account.directory_id == self.id)
-            sessions.end(sessions.AccountSession.account_id.in_(members))
-
-    def delete(self) -> None:
-        """Delete it with its policy, its accounts and its place in applications, and commit.
-
-        The log tells of the directory alone, and no signal of its accounts is sent: there may be a million of them.
-        """
-        applications = [mapping.application for mapping in self.account_store_mappings]
-        super().delete()
-        for application in applications:
-            session.expire(application, ["account_store_mappings"])
+            sessions.end(sessions.AccountSession.account_id.in_(self.account_ids()))
 
     def _before_delete(self) -> None:
+        # Of the directory alone, and no signal of its accounts is sent: there may be a million of them.
         event.record("directory.deleted", directory_id=self.id, name=self.name)
         last = dict(self)
         announce(signals.directory_deleted, lambda: {"directory": last})

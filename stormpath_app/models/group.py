@@ -1,36 +1,47 @@
 """Group: a named set of accounts of a directory, which views can ask for."""
 
 import builtins
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from .. import names, signals
+from ..database import session
 from ..errors import DirectoriesDiffer, ResourceNotFound
 from ..transactions import announce
 from . import event
-from .base import Id, Resource, stays
+from .account_store import AccountStore
+from .account_store_mapping import AccountStoreMapping
+from .base import ENABLED, Id, Resource, stays
 from .collection import Collection
 from .group_membership import GroupMembership, known_groups
-from .named import Named
 from .unsaved import changed
 
 if TYPE_CHECKING:
     from .account import Account
     from .directory import Directory
+    from .password_policy import PasswordPolicy
 
 
-class Group(Named):
-    """A set of accounts of one directory, and what they may do. A DISABLED one opens no door."""
+class Group(AccountStore):
+    """A set of accounts of one directory, and what they may do. A DISABLED one opens no door.
+
+    As an account store of an application it lets its members in, and no other account of the directory.
+    """
 
     __tablename__ = "stormpath_groups"
     __table_args__ = (sa.UniqueConstraint("directory_id", "name_key"),)
     __allow_unmapped__ = True  # for the attribute below that is no column
     thing, collection = "Group", "groups"
-    links = frozenset({"directory", "accounts", "account_memberships"})
+    links = frozenset(
+        {
+            *("directory", "accounts", "account_memberships"),
+            *("applications", "account_store_mappings", "application_mappings"),
+        }
+    )
 
     directory_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("stormpath_directories.id", ondelete="CASCADE"))
 
@@ -43,13 +54,20 @@ class Group(Named):
     def _check_directory(self, key: str, value: object) -> object:
         return stays(self, key, value)
 
+    @classmethod
+    def named(cls, name: str) -> Self | None:
+        """Return the one group with this name, whatever its case, of all directories; None: none has it, or several."""
+        if not names.can_be_stored(name):
+            return None
+        found = session.scalars(sa.select(cls).where(cls.name_key == names.key(name)).limit(2)).all()
+        return found[0] if len(found) == 1 else None
+
     # --- Who is in it. An account is given by itself, its href, its e-mail address or its username. ---
 
     @property
     def accounts(self) -> "Collection[Account]":
         """The accounts in the group."""
-        members = sa.select(GroupMembership.account_id).where(GroupMembership.group_id == self.id)
-        return self.directory.accounts.among(members)
+        return self.directory.accounts.among(self.account_ids())
 
     @property
     def account_memberships(self) -> Collection[GroupMembership]:
@@ -84,6 +102,45 @@ class Group(Named):
         found = (self.has_account(account) for account in listed(accounts))
         return builtins.all(found) if all else any(found)
 
+    # --- As an account store ---
+
+    @property
+    def home(self) -> "Directory":
+        """The directory, whose accounts its members are."""
+        return self.directory
+
+    @property
+    def password_policy(self) -> "PasswordPolicy":
+        """The policy of the directory."""
+        return self.directory.password_policy
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its members are let in through it: it is ENABLED, and so is the directory."""
+        return self.status == self.directory.status == ENABLED
+
+    def holds(self, kind: type[Resource]) -> sa.ColumnElement[bool]:
+        """Return the condition for what it has of a kind: its members of Account, itself of Group."""
+        return kind.id == self.id if kind is Group else kind.id.in_(self.account_ids())
+
+    def account_ids(self) -> sa.Select[Any]:
+        """Return a statement for the ids of its members."""
+        return sa.select(GroupMembership.account_id).where(GroupMembership.group_id == self.id)
+
+    def create_account(
+        self, properties: Mapping[str, Any] | None = None, *, application: Resource | None = None, **more: Any
+    ) -> "Account":
+        """Create an account in the directory and put it into the group, both or none, and commit.
+
+        :param application: through which it comes, for the log.
+        :raises AccountAlreadyExists, PasswordRefused, PropertyError: it cannot be; nothing is written.
+        """
+        return self.directory.create_account_in(self, {**(properties or {}), **more}, application)
+
+    def end_logins_of(self, accounts: sa.Select[Any]) -> None:
+        """End the logins that lived through the group alone, of the accounts with the ids that a statement gives."""
+        self.end_logins(sa.select(AccountStoreMapping.application_id).where(self._going_with_it()), accounts)
+
     # --- Saving ---
 
     def _before_save(self) -> None:
@@ -93,8 +150,10 @@ class Group(Named):
         elif what:
             self._record("group.updated", changed={name: what[name] for name in sorted(what.keys() & self.writable)})
 
-    def _after_save(self, _what: object) -> None:
+    def _after_save(self, what: dict[str, tuple[Any, Any]]) -> None:
         known_groups().clear()
+        if "status" in what and self.status != ENABLED:
+            self.end_logins_of(self.account_ids())
 
     def _before_delete(self) -> None:
         self._record("group.deleted")

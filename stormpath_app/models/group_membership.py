@@ -101,6 +101,13 @@ class GroupMembership(Resource):
         except ChangedMeanwhile as error:  # somebody else was quicker, on a database that let both begin
             raise ResourceNotFound(developer_message=sentence) from error
 
+    def delete(self) -> None:
+        """Take the account out of the group, and commit; who is logged in through the group alone is logged out."""
+        account_id, group = self.account_id, self.group
+        with atomic():
+            super().delete()
+            group.end_logins_of(sa.select(sa.literal(account_id)))
+
     @classmethod
     def _make(cls, account_id: str, group_id: str, group: "Group") -> Self:
         made = cls(account_id=account_id, group_id=group_id)

@@ -9,12 +9,15 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped
 
 from ..database import JsonArray, session
+from .account_store import applications
+from .account_store_mapping import AccountStoreMapping
 from .base import ENABLED, Resource
 from .collection import Collection
 from .group import Group, Reference, references
 from .group_membership import GroupMembership, known_groups
 
 if TYPE_CHECKING:
+    from .application import Application
     from .directory import Directory
 
 
@@ -39,6 +42,12 @@ class Member(Resource):
         """The memberships of the account. `create(group=...)` makes one."""
         mine = GroupMembership.account_id == self.id
         return Collection(GroupMembership, mine, create=partial(GroupMembership.create, account=self))
+
+    @property
+    def applications(self) -> "Collection[Application]":
+        """The applications that the account can log in to, through any of their stores."""
+        mapping = AccountStoreMapping
+        return applications(sa.and_(mapping.directory_id == self.directory_id, mapping.holds(self.id)))
 
     def add_group(self, group: Group | str) -> GroupMembership:
         """Put the account into a group, and commit. Where it is in already, nothing happens.

@@ -16,7 +16,7 @@ class Named(Resource):
 
     __abstract__ = True
     writable = frozenset({"name", "description", "status"})
-    readable = ("name", "description", "status")
+    readable: ClassVar[tuple[str, ...]] = ("name", "description", "status")
     #: In characters.
     longest_description: ClassVar[int] = 1000
 

@@ -168,6 +168,15 @@ def end(*conditions: sa.ColumnElement[bool]) -> None:
     session.execute(sa.delete(AccountSession).where(*conditions).execution_options(synchronize_session=False))
 
 
+def end_found(*conditions: sa.ColumnElement[bool]) -> None:
+    """Delete the sessions that meet the conditions, in the transaction that is open; mostly there are none.
+
+    They are looked up first: a DELETE would lock, on MySQL, what it looks at.
+    """
+    if found := session.scalars(sa.select(AccountSession.id).where(*conditions)).all():
+        end(AccountSession.id.in_(found))
+
+
 def seen(engine: sa.Engine, session_id: str, now: datetime, unless_since: datetime) -> None:
     """Write that a session was active, in a transaction of its own; best effort, as nobody waits for it."""
     statement = (

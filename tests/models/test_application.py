@@ -17,6 +17,7 @@ from stormpath_app.errors import (
     AlreadyExists,
     ApplicationDisabled,
     DefaultAccountStoreDisabled,
+    DirectoryDisabled,
     DirectoryNameTaken,
     LoginFailed,
     NoAccountStores,
@@ -235,8 +236,8 @@ def test_the_first_store_that_knows_the_login_decides(application, customers, st
 
 def test_a_store_that_is_disabled_lets_nobody_in_even_where_it_is_named(application, han):
     disable(han.directory)
-    for named in (None, han.directory):
-        with pytest.raises(AccountNotFound):
+    for named, error in ((None, AccountNotFound), (han.directory, DirectoryDisabled)):
+        with pytest.raises(error, match=r"^Invalid username or password\.$"):
             application.authenticate_account(LOGIN, PASSWORD, account_store=named)
 
 
@@ -373,7 +374,7 @@ def test_two_applications_tell_no_stranger_which_logins_their_common_directory_h
 ):
     if not is_open:
         before = application.add_account_store(staff)
-        before.list_index = -1
+        before.list_index = 0
         before.save()
         staff.status = "DISABLED"
         staff.save()

@@ -8,6 +8,7 @@ from stormpath_app import Account, Application, Directory, Group
 from stormpath_app.database import database
 from stormpath_app.errors import (
     AlreadyExists,
+    BelowMinimum,
     InvalidFormat,
     OutOfRange,
     PropertyError,
@@ -27,6 +28,7 @@ REQUIRED, TYPE, FORMAT, LONG = PropertyRequired, WrongType, InvalidFormat, TooLo
 IS_REQUIRED = "is required; it cannot be null, empty, or blank."
 IS_WRONG_TYPE, IS_WRONG_FORMAT = "is of the wrong type.", "is in an invalid format."
 TOO_LONG = "exceeded the maximum length of {} characters."
+BELOW = "minimum value is 0."
 SWITCH, THREE = "must be one of: ENABLED, DISABLED.", "must be one of: ENABLED, DISABLED, UNVERIFIED."
 
 
@@ -72,6 +74,18 @@ def patterns():
     return None, [*found, (["x" * 256], LONG, TOO_LONG.format(255)), (["x" * 200] * 99, LONG, TOO_LONG.format(15000))]
 
 
+def uris():
+    """Return what is wrong with a list of addresses."""
+    found = [(value, TYPE, IS_WRONG_TYPE) for value in ("https://x.example", 5, {"x": 1}, [5])]
+    return None, [*found, (["x.example"], FORMAT, IS_WRONG_FORMAT), (["https://x"] * 999, LONG, TOO_LONG.format(4000))]
+
+
+def place():
+    """Return what is wrong with a place in a list."""
+    types = [(value, TYPE, IS_WRONG_TYPE) for value in ("", "x", 1.5, True, [0])]
+    return "listIndex", [*types, *((value, BelowMinimum, BELOW) for value in (-1, "-1"))]
+
+
 def named(longest):
     """Return what is wrong with what a directory, a group and an application have alike."""
     return {
@@ -105,7 +119,11 @@ WRONG = {
     },
     "Group": named(1000),
     "Directory": named(1000),
-    "Application": named(4000),
+    "Application": named(4000) | {f"authorized_{kind}_uris": uris() for kind in ("callback", "origin")},
+    "Account Store Mapping": {
+        "list_index": place(),
+        **{f"is_default_{kind}_store": switch() for kind in ("account", "group")},
+    },
     "Tenant": {"name": name(), "key": name(63, bad="-x-")},
     "Password policy": {"refuses_common": switch()},
     "Password strength": {
@@ -131,14 +149,25 @@ def resources(installed, tmp_path_factory):
         directory = account.directory
         group = directory.groups.create(name="smugglers")
         policy, asked = directory.password_policy, directory.account_creation_policy
-        every = (account, group, directory, Application.current(), Client().tenant, policy, policy.strength, asked)
+        mapping = Application.current().default_account_store_mapping
+        every = (
+            account,
+            group,
+            directory,
+            mapping,
+            Application.current(),
+            Client().tenant,
+            policy,
+            policy.strength,
+            asked,
+        )
         field = directory.account_schema.fields["surname"]
         yield {resource.thing: resource for resource in (*every, field, directory.account_schema)}
         database.engine.dispose()
 
 
 def test_the_table_has_every_attribute_that_can_be_set(resources):
-    can_be_set = {thing: resource.writable for thing, resource in resources.items() if resource.writable}
+    can_be_set = {thing: own for thing, resource in resources.items() if (own := resource.writable - resource.links)}
     assert {thing: frozenset(attributes) for thing, attributes in WRONG.items()} == can_be_set
 
 

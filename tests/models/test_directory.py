@@ -215,7 +215,7 @@ def test_a_deleted_directory_is_gone_with_all_that_was_in_it(han):
     asks = (PasswordPolicy, PasswordStrength, AccountCreationPolicy, AccountSchema, Field)
     for model in (Account, LoginName, Directory, *asks):
         assert session.scalars(sa.select(model)).all() == []
-    assert Application.current().account_store_mappings == []
+    assert list(Application.current().account_store_mappings) == []
     assert [(event.directory_id, event.data) for event in events("directory.deleted")] == [
         (directory_id, {"name": "My Application Directory"})
     ]

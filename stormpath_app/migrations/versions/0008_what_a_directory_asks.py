@@ -8,7 +8,7 @@ from alembic import op
 from sqlalchemy.dialects import mysql
 
 revision = "0008"
-down_revision = "0004"
+down_revision = "0007"
 
 
 def exact(length: int) -> sa.types.TypeEngine[str]:
