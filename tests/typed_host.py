@@ -25,7 +25,7 @@ from stormpath_app import (
     logout_user,
 )
 from stormpath_app.errors import LoginFailed, PasswordRefused, PointedAt, TooManyAttempts
-from stormpath_app.models import AuthenticationResult, Client, GroupMembership, Tenant
+from stormpath_app.models import AccountStoreMapping, AuthenticationResult, Client, GroupMembership, Tenant
 
 app = Flask(__name__)
 db = SQLAlchemy()
@@ -81,6 +81,9 @@ def resources() -> Iterator[object]:
     assert_type(User.from_login("han@falcon.example", "x"), Account)
     assert_type(manager.application.find_account("han"), Account | None)
     assert_type(list(manager.client.directories), list[Directory])
+    assert_type(manager.application.account_store_mappings[0].account_store, Directory | Group)
+    assert_type(manager.application.add_account_store("People"), AccountStoreMapping)
+    assert_type(list(account.applications), list[Application])
     yield account
 
 
