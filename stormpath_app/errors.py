@@ -181,6 +181,58 @@ class PasswordRefused(StormpathError):
         super().__init__(self.violations[0], developer_message=" ".join(self.violations))
 
 
+# --- Custom data ---
+
+
+class CustomDataKeyRequired(PropertyError):
+    """A key of custom data is empty."""
+
+    code = 3000
+    template = "%(thing)s custom data needs a key for each value; it cannot be empty."
+
+
+class CustomDataKeyTooLong(PropertyError):
+    """A key of custom data is longer than 255 characters."""
+
+    code = 3001
+    template = "%(thing)s custom data keys cannot be longer than 255 characters."
+
+
+class CustomDataKeyInvalid(PropertyError):
+    """A key of custom data has other characters than a key may have."""
+
+    code = 3002
+    template = "%(thing)s custom data keys are of the characters A-Z, a-z, 0-9, '_' and '-', and do not begin with '-'."
+
+
+class CustomDataKeyReserved(PropertyError):
+    """A key of custom data is one that the resource itself has."""
+
+    code = 3003
+    template = "%(thing)s custom data keys cannot be one of: %(reserved)s."
+
+
+class CustomDataTooLarge(PropertyError):
+    """The custom data of one resource is more than 10 MB in all."""
+
+    code = 3004
+    template = "%(thing)s custom data cannot be more than 10 MB in all."
+
+
+class CustomDataTooDeep(PropertyError):
+    """Lists and objects of custom data are nested too deep, or hold themselves."""
+
+    template = "%(thing)s %(label)s is nested more than %(deepest)s levels deep."
+
+
+class CustomDataLocked(StormpathError):
+    """Custom data is stored encrypted, and none of the keys there are opens it."""
+
+    status = code = 500
+    message = "The custom data cannot be read at the moment."
+    cause = "None of STORMPATH_ENCRYPTION_KEYS opens the custom data: put the key that it was written with at the end."
+
+
 # --- Applications and their account stores ---
 
 

@@ -1,6 +1,6 @@
 """Account: a person (or thing) that can log in. `User` is the same class."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -13,7 +13,7 @@ from ..database import UTCDateTime, exact_text, session
 from ..errors import AccountAlreadyExists, InvalidFormat, PropertyRequired, WrongPassword, WrongType
 from ..settings import settings
 from ..transactions import announce, atomic, release
-from . import event, login_name, session as sessions
+from . import custom_data_rows, event, login_name, session as sessions
 from .base import DISABLED, ENABLED, UNVERIFIED, Id, Resource, status, stays
 from .login_name import LoginName
 from .member import Member
@@ -38,19 +38,23 @@ class Account(Member):
     """A member of a directory. Set attributes, then `save()`.
 
     `email`, `username`, `given_name`, `middle_name`, `surname`; `status`: ENABLED, DISABLED or UNVERIFIED;
-    `password` can be set and never read.
+    `password` can be set and never read; `custom_data` is a dictionary for whatever the app keeps with them.
     """
 
     __tablename__ = "stormpath_accounts"
     __table_args__ = (sa.Index(None, "directory_id", "id"),)
     __allow_unmapped__ = True  # for the two attributes below that are no columns
     thing, collection = "Account", "accounts"
-    writable = frozenset({"email", "username", "password", "given_name", "middle_name", "surname", "status"})
+    writable = frozenset(
+        {"email", "username", "password", "given_name", "middle_name", "surname", "status", "custom_data"}
+    )
     readable = (
         *("username", "email", "given_name", "middle_name", "surname", "full_name"),
         *("status", "password_modified_at"),
     )
-    links = frozenset({"directory", "groups", "group_memberships"})
+    links = frozenset({"directory", "groups", "group_memberships", "custom_data"})
+    custom_data_table = custom_data_rows.table(__tablename__)
+    is_searched_by_custom_data = True
 
     directory_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("stormpath_directories.id", ondelete="CASCADE"))
     # The value before is always known, as its login name must go with it.
@@ -84,6 +88,7 @@ class Account(Member):
         username: str | None = None,
         middle_name: str | None = None,
         status: str = ENABLED,
+        custom_data: Mapping[str, Any] | None = None,
     ) -> "Account":
         """Create an account in the current application's default account store, and commit.
 
@@ -97,6 +102,7 @@ class Account(Member):
             username=username,
             middle_name=middle_name,
             status=status,
+            custom_data=custom_data,
         )
         return created
 
@@ -270,17 +276,20 @@ class Account(Member):
         self._new_password = None
 
     def _before_save(self) -> None:
-        what = changed(self)
         if self.is_new:
             self._record("account.created", application_id=self.came_through and self.came_through.id)
             announce(signals.user_created, self.payload)
-            return
+        else:
+            self._tell_update(changed(self))
+
+    def _tell_update(self, what: dict[str, tuple[Any, Any]]) -> None:
+        details = self._custom_data_details()
         if "password_hash" in what:
             self._record("password.changed")
-        if others := sorted(what.keys() - {"password_hash", "password_modified_at"}):
-            details = {"status": what["status"]} if "status" in what else {}
-            self._record("account.updated", changed=others, **details)
-        if what:
+        if others := sorted((what.keys() | details.keys()) - {"password_hash", "password_modified_at"}):
+            status = {"status": what["status"]} if "status" in what else {}
+            self._record("account.updated", changed=others, **status, **details)
+        if what or details:
             announce(signals.user_updated, self.payload)
 
     def _after_save(self, what: dict[str, tuple[Any, Any]]) -> None:

@@ -160,6 +160,7 @@ class Resource(Base, SavedAlone):
                 current.add(self)
                 write(self)
                 current.flush()
+                self._save_parts()
                 self._after_save(what)
         except IntegrityError as error:  # a race that the look before it did not see
             self.set_again(wanted)
@@ -203,6 +204,9 @@ class Resource(Base, SavedAlone):
 
     def _before_save(self) -> None:
         """Do what belongs to the same transaction: audit, signals."""
+
+    def _save_parts(self) -> None:
+        """Write what of it is in other tables, in the same transaction."""
 
     def _after_save(self, what: dict[str, tuple[Any, Any]]) -> None:
         """End the sessions that the change ends: after it, so that none begins in between. `what`: what was changed."""

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from .. import names
 from ..database import session
 from ..errors import DirectoriesDiffer, PropertyRequired, ResourceNotFound
-from . import event, session as sessions
+from . import custom_data_rows, event, session as sessions
 from .account import Account
 from .base import ENABLED, Id, Resource, merge
 from .collection import Collection
@@ -41,7 +41,8 @@ class Directory(Named):
     __tablename__ = "stormpath_directories"
     __table_args__ = (sa.UniqueConstraint("name_key", "tenant_id"),)
     thing, collection = "Directory", "directories"
-    links = frozenset({"accounts", "groups", "password_policy", "account_store_mappings"})
+    links = frozenset({"accounts", "groups", "password_policy", "account_store_mappings", "custom_data"})
+    custom_data_table = custom_data_rows.table(__tablename__)
 
     tenant_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("stormpath_tenants.id"))
 
@@ -166,9 +167,16 @@ class Directory(Named):
     # --- Saving ---
 
     def _before_save(self) -> None:
-        what = changed(self)
-        kind = "directory.created" if self.is_new else "directory.updated"
-        event.record(kind, directory_id=self.id, changed=sorted(what.keys() & self.writable))
+        if self.is_new:
+            self._record_change("directory.created", changed(self))
+        else:
+            self._tell_update(changed(self))
+
+    def _tell_update(self, what: dict[str, tuple[Any, Any]]) -> None:
+        self._record_change("directory.updated", what, **self._custom_data_details())
+
+    def _record_change(self, kind: str, what: dict[str, tuple[Any, Any]], **details: Any) -> None:
+        event.record(kind, directory_id=self.id, changed=sorted(what.keys() & self.writable), **details)
 
     def _after_save(self, what: dict[str, tuple[Any, Any]]) -> None:
         if "status" in what and self.status != ENABLED:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from .. import names
 from ..errors import DirectoriesDiffer, ResourceNotFound
-from . import event
+from . import custom_data_rows, event
 from .base import Id, Resource, stays
 from .collection import Collection
 from .group_membership import GroupMembership, known_groups
@@ -28,7 +28,8 @@ class Group(Named):
     __table_args__ = (sa.UniqueConstraint("directory_id", "name_key"),)
     __allow_unmapped__ = True  # for the attribute below that is no column
     thing, collection = "Group", "groups"
-    links = frozenset({"directory", "accounts", "account_memberships"})
+    links = frozenset({"directory", "accounts", "account_memberships", "custom_data"})
+    custom_data_table = custom_data_rows.table(__tablename__)
 
     directory_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("stormpath_directories.id", ondelete="CASCADE"))
 
@@ -84,11 +85,16 @@ class Group(Named):
     # --- Saving ---
 
     def _before_save(self) -> None:
-        what = changed(self)
         if self.is_new:
             self._record("group.created", application_id=self.came_through and self.came_through.id)
-        elif what:
-            self._record("group.updated", changed={name: what[name] for name in sorted(what.keys() & self.writable)})
+        else:
+            self._tell_update(changed(self))
+
+    def _tell_update(self, what: dict[str, tuple[Any, Any]]) -> None:
+        details = self._custom_data_details()
+        if what or details:
+            columns = {name: what[name] for name in sorted(what.keys() & self.writable)}
+            self._record("group.updated", changed=columns, **details)
 
     def _after_save(self, _what: object) -> None:
         known_groups().clear()

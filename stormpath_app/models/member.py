@@ -9,8 +9,9 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped
 
 from ..database import JsonArray, session
-from .base import ENABLED, Resource
+from .base import ENABLED
 from .collection import Collection
+from .custom_data_holder import CustomDataHolder
 from .group import Group, Reference, references
 from .group_membership import GroupMembership, known_groups
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from .directory import Directory
 
 
-class Member(Resource):
+class Member(CustomDataHolder):
     """The part of an account that knows its groups. A group is given by itself, its name or its href."""
 
     __abstract__ = True

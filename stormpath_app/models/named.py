@@ -8,14 +8,15 @@ from sqlalchemy.orm import Mapped, declared_attr, mapped_column, validates
 from .. import names
 from ..database import session
 from ..errors import AlreadyExists, InvalidFormat
-from .base import ENABLED, Key, Resource, status
+from .base import ENABLED, Key, status
+from .custom_data_holder import CustomDataHolder
 
 
-class Named(Resource):
+class Named(CustomDataHolder):
     """A resource with a name, which may be written in any case, a description and a status."""
 
     __abstract__ = True
-    writable = frozenset({"name", "description", "status"})
+    writable = frozenset({"name", "description", "status", "custom_data"})
     readable = ("name", "description", "status")
     #: In characters.
     longest_description: ClassVar[int] = 1000
