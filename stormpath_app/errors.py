@@ -172,6 +172,44 @@ class ReadOnly(PropertyError):
     template = "%(thing)s %(label)s cannot be changed."
 
 
+# --- Searches ---
+
+
+class InvalidQueryValue(PropertyError):
+    """The value of a search is not one that the attribute could be compared with, such as half a range."""
+
+    code = 2103
+    template = "%(thing)s resources cannot be searched for this %(label)s: it is not valid."
+
+
+class InvalidOrder(PropertyError):
+    """The clause of an order is not written as it must be: an attribute, and "asc" or "desc" behind it, or nothing."""
+
+    code = 2104
+    template = "'%(property)s' is no order of %(thing)s resources."
+
+
+class UnsupportedQueryValue(PropertyError):
+    """The value of a search is not one that the attribute can have."""
+
+    code = 2105
+    template = "%(thing)s resources can be searched for one %(label)s of: %(allowed)s."
+
+
+class UnsupportedOrder(PropertyError):
+    """Nothing can be sorted by this attribute."""
+
+    code = 2106
+    template = "%(thing)s resources cannot be sorted by '%(property)s'."
+
+
+class RangeReversed(PropertyError):
+    """The range of a search ends before it starts."""
+
+    code = 2108
+    template = "%(thing)s resources cannot be searched for this %(label)s: the range ends before it starts."
+
+
 class PasswordRefused(StormpathError):
     """The password breaks the directory's policy. `violations`: a sentence for each rule, in the policy's order."""
 
