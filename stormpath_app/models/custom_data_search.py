@@ -4,18 +4,24 @@ It is written with the custom data, in the same transaction. What is stored encr
 """
 
 import re
+import struct
+import sys
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
 
-from .. import encryption
+from .. import encryption, names
 from ..database import UTCDateTime, exact_text, metadata
+from ..errors import InvalidQueryValue, PropertyError
+from . import query
 from .base import Id
 from .custom_data_rows import upsert
+from .custom_data_text import check_key, is_unicode
 
 #: As many are found of one top-level key at most: those that come first.
 MOST_LEAVES = 1000
@@ -30,7 +36,8 @@ leaves = sa.Table(
     sa.Column("position", sa.Integer, primary_key=True, autoincrement=False),
     # The key and those inside it, with dots between; what is in a list has the list's.
     sa.Column("path", exact_text(LONGEST), nullable=False),
-    sa.Column("text_key", exact_text(LONGEST)),
+    # A text without its case; of a number, what sorts it among the others.
+    sa.Column("text_key", exact_text(LONGEST), nullable=False),
     sa.Column("number", sa.Double),
     sa.Column("moment", UTCDateTime),
     sa.Index(None, "path", "text_key"),
@@ -43,6 +50,7 @@ _FORGET = sa.delete(leaves).where(
     leaves.c.key == sa.bindparam("which"),
     leaves.c.position >= sa.bindparam("beyond"),
 )
+_SIGN, _ALL = 1 << 63, (1 << 64) - 1
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d([.,]\d{1,9})?)?(Z|[+-]\d\d:?\d\d)?)?")
 
 
@@ -93,17 +101,20 @@ def _leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 def _columns(leaf: Any) -> dict[str, Any] | None:
     """Return how a leaf can be found; None where it cannot."""
-    none = {"text_key": None, "number": None, "moment": None}
     if isinstance(leaf, bool):
-        return {**none, "text_key": str(leaf).lower()}
+        return {"text_key": str(leaf).lower(), "number": None, "moment": None}
     if isinstance(leaf, str):
-        return {**none, "text_key": fold(leaf), "moment": _moment(leaf)}
-    if leaf is None:
-        return None
+        return {"text_key": fold(leaf), "number": None, "moment": _moment(leaf)}
     try:
-        return {**none, "number": float(leaf)}
+        return None if leaf is None else {"text_key": _sorted(leaf), "number": float(leaf), "moment": None}
     except OverflowError:  # a whole number that no database can compare
         return None
+
+
+def _sorted(number: float) -> str:
+    """Return a text that sorts as the number does, and before every other text."""
+    (bits,) = struct.unpack(">Q", struct.pack(">d", number + 0.0))
+    return f"\x01{bits ^ (_ALL if bits >> 63 else _SIGN):016x}"
 
 
 def _moment(text: str) -> datetime | None:
@@ -114,3 +125,106 @@ def _moment(text: str) -> datetime | None:
         return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+
+
+# --- Finding ---
+
+
+def criterion(thing: str, owner_id: Any, path: str, value: Any) -> sa.ColumnElement[bool]:
+    """Return what those meet who have such a value in their custom data.
+
+    :param owner_id: the column with their ids, of accounts.
+    :param path: a key, and those inside it behind dots.
+    :param value: a text as the grammar of searches has it: `v`, `v*`, `*v`, `*v*`, or a range of numbers or times in
+        brackets; or a number, True, False, a date, or a pair of dates.
+    :raises PropertyError: nothing can be under such a path, or be compared with such a value.
+    """
+    check_key(thing, path.partition(".")[0])
+    found = _condition(thing, f"custom_data.{path}", value)
+    if found is None or not names.can_be_stored(path):
+        return sa.false()
+    owners = sa.select(leaves.c.owner_id).where(leaves.c.path == path, found)
+    among: sa.ColumnElement[bool] = owner_id.in_(owners)
+    return among
+
+
+def key(thing: str, owner_id: Any, path: str) -> Any:
+    """Return what sorts by a value of custom data: first those who have none, then numbers, then texts.
+
+    It is never NULL, whose place is another one in each database; of several values the least counts.
+    """
+    first = check_key(thing, path.partition(".")[0])
+    mine = (leaves.c.owner_id == owner_id) & (leaves.c.key == first) & (leaves.c.path == path)
+    return sa.func.coalesce(sa.select(sa.func.min(leaves.c.text_key)).where(mine).scalar_subquery(), "")
+
+
+def _condition(thing: str, name: str, value: Any) -> sa.ColumnElement[bool] | None:
+    """Return what a leaf meets that has this value; None where no leaf can."""
+    if isinstance(value, bool):
+        return leaves.c.text_key == str(value).lower()
+    if isinstance(value, int | float):
+        return _numbers(query.numbers(thing, name, repr(value)))
+    if isinstance(value, date | tuple):
+        return _times(query.times(thing, name, value))
+    if not isinstance(value, str):
+        raise InvalidQueryValue(thing, name)
+    if query.written_range(value):
+        return _in_range(thing, name, value)
+    if "\0" in value or not is_unicode(value):
+        return None
+    return _text(query.pattern(value)) | _same_number(thing, name, value)
+
+
+def _in_range(thing: str, name: str, value: str) -> sa.ColumnElement[bool]:
+    """Return what a number or a moment in a range meets: `[2015,2016]` is one of both."""
+    try:
+        number = _numbers(query.numbers(thing, name, value))
+    except InvalidQueryValue:  # times, or nothing at all
+        return _times(query.times(thing, name, value))
+    try:
+        return number | _times(query.times(thing, name, value))
+    except PropertyError:  # numbers that are no years
+        return number
+
+
+def _same_number(thing: str, name: str, value: str) -> sa.ColumnElement[bool]:
+    try:
+        return _numbers(query.numbers(thing, name, value))
+    except InvalidQueryValue:  # it is none
+        return sa.false()
+
+
+def _numbers(wanted: query.Numbers) -> sa.ColumnElement[bool]:
+    number = leaves.c.number
+    conditions: list[sa.ColumnElement[bool]] = [number.is_not(None)]
+    if wanted.low is not None:
+        low = _float(wanted.low)
+        conditions.append(number >= low if wanted.with_low else number > low)
+    if wanted.high is not None:
+        high = _float(wanted.high)
+        conditions.append(number <= high if wanted.with_high else number < high)
+    return sa.and_(*conditions)
+
+
+def _float(number: Decimal) -> float:
+    """Return the nearest number that databases can compare."""
+    return min(max(float(number), -sys.float_info.max), sys.float_info.max)
+
+
+def _times(wanted: query.Times) -> sa.ColumnElement[bool]:
+    conditions: list[sa.ColumnElement[bool]] = [leaves.c.moment.is_not(None)]
+    if wanted.low is not None:
+        conditions.append(leaves.c.moment >= wanted.low)
+    if wanted.high is not None:
+        conditions.append(leaves.c.moment < wanted.high)
+    return sa.and_(*conditions)
+
+
+def _text(wanted: query.Pattern) -> sa.ColumnElement[bool]:
+    text, column = fold(wanted.text), leaves.c.text_key
+    if not text and wanted.before:
+        return sa.true()  # a star alone: whatever it is
+    if not wanted.before:  # by what an index finds, as LIKE does not on every database
+        return column.between(text, text + "\U0010ffff") if wanted.behind else column == text
+    found = column.contains(text, autoescape=True) if wanted.behind else column.endswith(text, autoescape=True)
+    return found & leaves.c.number.is_(None)

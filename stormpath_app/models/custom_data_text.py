@@ -59,7 +59,7 @@ def dump(thing: str, key: str, value: object) -> str:
         text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     except ValueError as error:  # a number with more digits than Python reads again
         raise WrongType(*whose, label=label) from error
-    if not _is_unicode(text):
+    if not is_unicode(text):
         raise InvalidFormat(*whose, label=label)
     return text
 
@@ -95,7 +95,8 @@ def _check(value: object, whose: tuple[str, str], label: str, depth: int) -> Non
         raise WrongType(*whose, label=label)
 
 
-def _is_unicode(text: str) -> bool:
+def is_unicode(text: str) -> bool:
+    """Tell whether a text can be written as UTF-8: it has no half of a surrogate pair."""
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -57,7 +57,7 @@ def upgrade() -> None:
         sa.Column("key", exact(255), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False, autoincrement=False),
         sa.Column("path", exact(255), nullable=False),
-        sa.Column("text_key", exact(255), nullable=True),
+        sa.Column("text_key", exact(255), nullable=False),
         sa.Column("number", sa.Double(), nullable=True),
         sa.Column("moment", moment(), nullable=True),
         sa.ForeignKeyConstraint(
