@@ -13,14 +13,20 @@ from ..database import UTCDateTime, exact_text, session
 from ..errors import AccountAlreadyExists, InvalidFormat, PropertyRequired, WrongPassword, WrongType
 from ..settings import settings
 from ..transactions import announce, atomic, release
-from . import custom_data_rows, event, login_name, session as sessions
-from .base import DISABLED, ENABLED, UNVERIFIED, Id, Resource, status, stays
+from . import custom_data_rows, event, login_name, search_text, session as sessions
+from .base import DISABLED, ENABLED, UNVERIFIED, Id, Key, Resource, status, stays
+from .custom_data_search import InCustomData
 from .login_name import LoginName
 from .member import Member
+from .searchable import Moment, Status, Words
 from .unsaved import changed
 
 if TYPE_CHECKING:
     from .directory import Directory
+
+
+def _key_column() -> Any:
+    return mapped_column(Key, server_default="", nullable=False, deferred=True)
 
 
 class Claim(int):
@@ -42,7 +48,14 @@ class Account(Member):
     """
 
     __tablename__ = "stormpath_accounts"
-    __table_args__ = (sa.Index(None, "directory_id", "id"),)
+    __table_args__ = (
+        sa.Index(None, "directory_id", "id"),
+        # What a directory's accounts are searched and sorted by; the id makes each place one account's.
+        *(
+            sa.Index(None, "directory_id", column, "id")
+            for column in ("email_key", "username_key", "given_name_key", "surname_key", "status", "created_at")
+        ),
+    )
     __allow_unmapped__ = True  # for the two attributes below that are no columns
     thing, collection = "Account", "accounts"
     writable = frozenset(
@@ -53,8 +66,19 @@ class Account(Member):
         *("status", "password_modified_at"),
     )
     links = frozenset({"directory", "groups", "group_memberships", "custom_data"})
+    searchable: ClassVar[dict[str, Any]] = {
+        "email": Words("email_key", indexed=True),
+        "username": Words("username_key", indexed=True),
+        "given_name": Words("given_name_key", indexed=True),
+        "middle_name": Words("middle_name_key"),
+        "surname": Words("surname_key", indexed=True),
+        "status": Status(ENABLED, DISABLED, UNVERIFIED),
+        "created_at": Moment(indexed=True),
+        "modified_at": Moment(),
+        "password_modified_at": Moment(),
+        "custom_data": InCustomData(),
+    }
     custom_data_table = custom_data_rows.table(__tablename__)
-    is_searched_by_custom_data = True
 
     directory_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("stormpath_directories.id", ondelete="CASCADE"))
     # The value before is always known, as its login name must go with it.
@@ -68,6 +92,14 @@ class Account(Member):
     #: Not loaded with the account: it is needed at login alone, and should be nowhere else.
     password_hash: Mapped[str | None] = deferred(mapped_column(exact_text(128)))
     password_modified_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+    # What searches look into: made by `searched` of the names above, and loaded by nobody. "": there is no such name.
+    email_key: Mapped[str] = _key_column()
+    username_key: Mapped[str] = _key_column()
+    given_name_key: Mapped[str] = _key_column()
+    middle_name_key: Mapped[str] = _key_column()
+    surname_key: Mapped[str] = _key_column()
+    search_text: Mapped[str | None] = deferred(mapped_column(exact_text()))
 
     directory: Mapped["Directory"] = relationship()
 
@@ -312,7 +344,25 @@ class Account(Member):
         return None
 
 
+def searched(
+    email: str,
+    username: str | None = None,
+    given_name: str | None = None,
+    middle_name: str | None = None,
+    surname: str | None = None,
+) -> dict[str, str]:
+    """Return the columns of an account that are searched, made of its names. Who writes rows in bulk needs them."""
+    given = {"email": email, "username": username or email}
+    given |= {"given_name": given_name or "", "middle_name": middle_name or "", "surname": surname or ""}
+    keys = {f"{name}_key": names.key(value) for name, value in given.items()}
+    # An international domain is found as it is written, too.
+    fields = dict.fromkeys(filter(None, (names.part(email), *keys.values())))
+    return keys | {"search_text": names.search_text(*fields)}
+
+
 #: What a login is decided by, which is read anew for each: what is in memory may be older.
 LOGIN_COLUMNS = (Account.password_hash, Account.password_modified_at, Account.status)
 
 login_name.follow(Account)
+_NAMES = ("email", "chosen_username", "given_name", "middle_name", "surname")
+search_text.follow(Account, frozenset(_NAMES), lambda account: searched(*(getattr(account, name) for name in _NAMES)))

@@ -1,6 +1,6 @@
 """AccountStoreMapping: an application's use of an account store, and its place in the order of asking."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -11,6 +11,8 @@ from . import event, session as sessions
 from .account import Account
 from .base import Id, Resource
 from .directory import Directory
+from .query import Order
+from .searchable import Number
 from .unsaved import changed
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ class AccountStoreMapping(Resource):
     thing, collection = "Account Store Mapping", "accountStoreMappings"
     readable = ("list_index", "is_default_account_store", "is_default_group_store")
     links = frozenset({"application", "account_store"})
+    searchable: ClassVar[dict[str, Any]] = {**Resource.searchable, "list_index": Number()}
+    natural_order = (Order("list_index"),)
 
     application_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("stormpath_applications.id", ondelete="CASCADE"))
     directory_id: Mapped[str] = mapped_column(

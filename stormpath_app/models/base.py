@@ -28,6 +28,8 @@ from ..errors import (
 from ..settings import settings
 from ..transactions import atomic
 from . import references
+from .query import Order
+from .searchable import Moment, Searchable
 from .unsaved import SavedAlone, changed, write
 
 ENABLED, DISABLED, UNVERIFIED = "ENABLED", "DISABLED", "UNVERIFIED"
@@ -67,6 +69,10 @@ class Resource(Base, SavedAlone):
     readable: ClassVar[tuple[str, ...]] = ()
     #: What `resource["name"]` gives beside those: other resources, and collections of them.
     links: ClassVar[frozenset[str]] = frozenset()
+    #: What collections are searched and sorted by: the name of an attribute, and its kind.
+    searchable: ClassVar[Mapping[str, Searchable]] = {"created_at": Moment(), "modified_at": Moment()}
+    #: The order of collections that ask for none; none either: as they were created.
+    natural_order: ClassVar[tuple[Order, ...]] = ()
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)

@@ -167,7 +167,7 @@ class CustomData(MutableMapping[str, Any]):
         self._written = rows.write(connection, owner.custom_data_table, owner.id, texts, removed, clock.now())
         if self._total(connection) > LARGEST:
             raise CustomDataTooLarge(owner.thing, "custom_data")
-        if owner.is_searched_by_custom_data:
+        if "custom_data" in owner.searchable:
             found_by = {key: self._values[key] for key in texts}
             search.write(connection, owner.id, found_by, removed, is_first=is_first)
 

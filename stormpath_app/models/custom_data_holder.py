@@ -17,8 +17,6 @@ class CustomDataHolder(Resource):
     __abstract__ = True
     #: Where it is stored: `custom_data_rows.table(__tablename__)`.
     custom_data_table: ClassVar[sa.Table]
-    #: Whether such resources can be found by their custom data.
-    is_searched_by_custom_data: ClassVar[bool] = False
 
     @property
     def custom_data(self) -> CustomData:

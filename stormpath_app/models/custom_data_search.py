@@ -22,6 +22,7 @@ from . import query
 from .base import Id
 from .custom_data_rows import upsert
 from .custom_data_text import check_key, is_unicode
+from .searchable import ANY, NOTHING, Criterion, Searchable, like, starts_with
 
 #: As many are found of one top-level key at most: those that come first.
 MOST_LEAVES = 1000
@@ -130,32 +131,36 @@ def _moment(text: str) -> datetime | None:
 # --- Finding ---
 
 
-def criterion(thing: str, owner_id: Any, path: str, value: Any) -> sa.ColumnElement[bool]:
-    """Return what those meet who have such a value in their custom data.
+class InCustomData(Searchable):
+    """What is in an account's custom data, by its key and those inside it: `custom_data.address.city`.
 
-    :param owner_id: the column with their ids, of accounts.
-    :param path: a key, and those inside it behind dots.
-    :param value: a text as the grammar of searches has it: `v`, `v*`, `*v`, `*v*`, or a range of numbers or times in
-        brackets; or a number, True, False, a date, or a pair of dates.
-    :raises PropertyError: nothing can be under such a path, or be compared with such a value.
+    A text is looked for as in other attributes, whatever its case; a text that is a number also finds numbers. Others
+    are found by ranges, of numbers or of times: `[0,100)`, `[2015,2016]`; or by a number, True, False, a date or a pair
+    of dates themselves. In a list, one that is so is enough.
     """
-    check_key(thing, path.partition(".")[0])
-    found = _condition(thing, f"custom_data.{path}", value)
-    if found is None or not names.can_be_stored(path):
-        return sa.false()
-    owners = sa.select(leaves.c.owner_id).where(leaves.c.path == path, found)
-    among: sa.ColumnElement[bool] = owner_id.in_(owners)
-    return among
+
+    has_parts = True
+
+    def criterion(self, model: Any, name: str, value: Any) -> Criterion:
+        """Look for the ids of the accounts with such a leaf."""
+        _key, path = _place(model.thing, name)
+        found = _condition(model.thing, name, value)
+        if found is None or not names.can_be_stored(path):
+            return NOTHING
+        owners = sa.select(leaves.c.owner_id).where(leaves.c.path == path, found)
+        return Criterion(model.id.in_(owners), indexed=True)
+
+    def key(self, model: Any, name: str) -> Any:
+        """Return the least value there: those who have none come first, then numbers, then texts."""
+        key, path = _place(model.thing, name)
+        mine = (leaves.c.owner_id == model.id) & (leaves.c.key == key) & (leaves.c.path == path)
+        return sa.func.coalesce(sa.select(sa.func.min(leaves.c.text_key)).where(mine).scalar_subquery(), "")
 
 
-def key(thing: str, owner_id: Any, path: str) -> Any:
-    """Return what sorts by a value of custom data: first those who have none, then numbers, then texts.
-
-    It is never NULL, whose place is another one in each database; of several values the least counts.
-    """
-    first = check_key(thing, path.partition(".")[0])
-    mine = (leaves.c.owner_id == owner_id) & (leaves.c.key == first) & (leaves.c.path == path)
-    return sa.func.coalesce(sa.select(sa.func.min(leaves.c.text_key)).where(mine).scalar_subquery(), "")
+def _place(thing: str, name: str) -> tuple[str, str]:
+    """Return the top-level key, and the whole path, of a name such as `custom_data.address.city`."""
+    path = name.partition(".")[2]
+    return check_key(thing, path.partition(".")[0]), path
 
 
 def _condition(thing: str, name: str, value: Any) -> sa.ColumnElement[bool] | None:
@@ -224,7 +229,6 @@ def _text(wanted: query.Pattern) -> sa.ColumnElement[bool]:
     text, column = fold(wanted.text), leaves.c.text_key
     if not text and wanted.before:
         return sa.true()  # a star alone: whatever it is
-    if not wanted.before:  # by what an index finds, as LIKE does not on every database
-        return column.between(text, text + "\U0010ffff") if wanted.behind else column == text
-    found = column.contains(text, autoescape=True) if wanted.behind else column.endswith(text, autoescape=True)
-    return found & leaves.c.number.is_(None)
+    if wanted.before:
+        return like(column, ANY, text, ANY if wanted.behind else "") & leaves.c.number.is_(None)
+    return starts_with(column, text) if wanted.behind else column == text

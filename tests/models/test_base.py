@@ -41,7 +41,7 @@ def test_every_resource_tells_its_href_first_and_its_times_last(leia):
     membership = leia.add_group(group)
     for resource in (application, mapping, directory, group, policy, policy.strength, membership, Client().tenant):
         told = dict(resource)
-        assert list(told)[0] == "href"
+        assert next(iter(told)) == "href"
         assert list(told)[-2:] == ["created_at", "modified_at"]
         assert all(resource[name] is not None for name in resource.links)
 
