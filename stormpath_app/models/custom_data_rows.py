@@ -20,6 +20,9 @@ from .custom_data_text import LONGEST_KEY, size
 _MYSQL = frozenset({"mysql", "mariadb"})
 _INSERT: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
+#: The tables of all kinds of resources.
+TABLES: list[sa.Table] = []
+
 #: The key of the row that keeps when a key was last removed. No value can have it.
 _REMOVAL = ""
 
@@ -33,7 +36,7 @@ class Stored(NamedTuple):
 
 def table(owners: str) -> sa.Table:
     """Return the table of the custom data of a table of resources."""
-    return sa.Table(
+    made = sa.Table(
         f"{owners}_custom_data",
         metadata,
         sa.Column("owner_id", Id, sa.ForeignKey(f"{owners}.id", ondelete="CASCADE"), primary_key=True),
@@ -45,6 +48,8 @@ def table(owners: str) -> sa.Table:
         # The last column: what is long lies elsewhere, and those before it are read without it.
         sa.Column("value", long_text(), nullable=False),
     )
+    TABLES.append(made)
+    return made
 
 
 def long_text() -> sa.types.TypeEngine[str]:

@@ -113,9 +113,9 @@ def _columns(leaf: Any) -> dict[str, Any] | None:
 
 
 def _sorted(number: float) -> str:
-    """Return a text that sorts as the number does, and before every other text."""
+    """Return a text that sorts as the number does, and before letters; behind a blank, which is nothing to MySQL."""
     (bits,) = struct.unpack(">Q", struct.pack(">d", number + 0.0))
-    return f"\x01{bits ^ (_ALL if bits >> 63 else _SIGN):016x}"
+    return f"!{bits ^ (_ALL if bits >> 63 else _SIGN):016x}"
 
 
 def _moment(text: str) -> datetime | None:
@@ -230,5 +230,7 @@ def _text(wanted: query.Pattern) -> sa.ColumnElement[bool]:
     if not text and wanted.before:
         return sa.true()  # a star alone: whatever it is
     if wanted.before:
-        return like(column, ANY, text, ANY if wanted.behind else "") & leaves.c.number.is_(None)
-    return starts_with(column, text) if wanted.behind else column == text
+        found = like(column, ANY, text, ANY if wanted.behind else "")
+    else:
+        found = starts_with(column, text) if wanted.behind else column == text
+    return found & leaves.c.number.is_(None)
