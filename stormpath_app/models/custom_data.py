@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from .. import clock, encryption
 from ..database import session
 from ..errors import ChangedMeanwhile, CustomDataTooLarge, WrongType
-from ..transactions import after_commit, is_atomic
+from ..transactions import after_commit
 from . import custom_data_rows as rows, custom_data_search as search
 from .custom_data_rows import Stored
 from .custom_data_text import LARGEST, check_key, dump, load, size
@@ -164,27 +164,13 @@ class CustomData(MutableMapping[str, Any]):
         # One after the other, so that what each of them adds is seen by the next.
         if not is_first and not rows.lock(connection, type(owner).__table__, owner.id):
             raise ChangedMeanwhile
-        self._written = rows.write(connection, owner.custom_data_table, owner.id, texts, removed, clock.now())
+        written = rows.write(connection, owner.custom_data_table, owner.id, texts, removed, clock.now())
         if self._total(connection) > LARGEST:
             raise CustomDataTooLarge(owner.thing, "custom_data")
         if "custom_data" in owner.searchable:
             found_by = {key: self._values[key] for key in texts}
             search.write(connection, owner.id, found_by, removed, is_first=is_first)
-
-    def settle(self) -> None:
-        """Take for stored what was written. If the transaction is rolled back later, all is read again."""
-        if not self.unsaved.keys:
-            return
-        texts, removed, _is_first = self.unsaved
-        for key in removed:
-            self._before.pop(key, None)
-        self._before.update(texts)
-        self._removed.clear()
-        kept = {key: text for key, text in self._stored().texts.items() if key not in removed}
-        self._rows = Stored({**kept, **self._written.texts}, self._written.modified_at)
-        self.unsaved = NOTHING
-        if is_atomic():
-            after_commit(lambda: None, otherwise=self.refresh)
+        self._take_for_stored(written)
 
     def _check(self, key: object, value: object) -> None:
         dump(self._holder.thing, check_key(self._holder.thing, key), value)
@@ -209,3 +195,15 @@ class CustomData(MutableMapping[str, Any]):
         if is_first:
             return sum(size(key, text) for key, text in texts.items())
         return rows.total(connection, self._holder.custom_data_table, self._holder.id)
+
+    def _take_for_stored(self, written: Stored) -> None:
+        """Count what was written as stored, unless the transaction is rolled back: then it is unsaved again."""
+        before, (texts, removed, _is_first) = (self._rows, self._before, self._removed), self.unsaved
+        kept = {key: text for key, text in self._stored().texts.items() if key not in removed}
+        self._rows = Stored({**kept, **written.texts}, written.modified_at)
+        self._before = {key: text for key, text in {**self._before, **texts}.items() if key not in removed}
+        self._removed, self.unsaved = set(), NOTHING
+        after_commit(lambda: None, otherwise=lambda: self._go_back(*before))
+
+    def _go_back(self, stored: Stored | None, before: dict[str, str], removed: set[str]) -> None:
+        self._rows, self._before, self._removed = stored, before, removed

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import sqlalchemy as sa
 
 from ..database import session
-from ..transactions import atomic
+from ..transactions import after_commit, atomic, is_atomic
 from .base import Resource
 from .custom_data import CustomData
 
@@ -40,7 +40,7 @@ class CustomDataHolder(Resource):
         """
         self.custom_data.collect()
         super().save()
-        self.custom_data.settle()
+        self._read_anew_if_rolled_back()
 
     def save_custom_data(self) -> None:
         """Write its custom data alone, and commit."""
@@ -54,7 +54,7 @@ class CustomDataHolder(Resource):
         with atomic() as current, current.no_autoflush:
             self._tell_update({})
             self.custom_data.write()
-        self.custom_data.settle()
+        self._read_anew_if_rolled_back()
 
     def refresh(self) -> None:
         """Read it again from the database, and its custom data; unsaved changes are gone."""
@@ -63,6 +63,11 @@ class CustomDataHolder(Resource):
 
     def _save_parts(self) -> None:
         self.custom_data.write()
+
+    def _read_anew_if_rolled_back(self) -> None:
+        """Do with custom data what the session does with attributes, when a greater transaction is undone."""
+        if is_atomic():
+            after_commit(lambda: None, otherwise=self.custom_data.refresh)
 
     def _tell_update(self, what: dict[str, tuple[Any, Any]]) -> None:
         """Record and announce that `what` was changed of its attributes, and what is unsaved of its custom data."""

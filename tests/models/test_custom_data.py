@@ -648,3 +648,19 @@ def test_a_signal_tells_once_that_custom_data_changed(app, leia):
         leia.save()
         leia.custom_data.save()
     assert told == ["paid", "more"]
+
+
+def test_a_receiver_can_save_custom_data_of_its_own(app, leia):
+    told = []
+
+    def receive(sender, account, **more):
+        told.append(dict(account.custom_data))
+        account.custom_data["seen"] = True
+        account.save()
+
+    with signals.user_updated.connected_to(receive, app):
+        leia.custom_data["plan"] = "paid"
+        leia.save()
+    assert [(data["plan"], data.get("seen")) for data in told] == [("paid", None), ("paid", True)]
+    assert stored(app) == {"plan": "paid", "perks": PERKS, "seen": True}
+    assert [event.data["custom_data"] for event in events("account.updated")] == [["plan"], ["seen"]]
