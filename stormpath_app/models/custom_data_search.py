@@ -51,6 +51,8 @@ _FORGET = sa.delete(leaves).where(
     leaves.c.key == sa.bindparam("which"),
     leaves.c.position >= sa.bindparam("beyond"),
 )
+#: What begins the text of a number.
+_NUMBER = "!"
 _SIGN, _ALL = 1 << 63, (1 << 64) - 1
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d([.,]\d{1,9})?)?(Z|[+-]\d\d:?\d\d)?)?")
 
@@ -115,7 +117,7 @@ def _columns(leaf: Any) -> dict[str, Any] | None:
 def _sorted(number: float) -> str:
     """Return a text that sorts as the number does, and before letters; behind a blank, which is nothing to MySQL."""
     (bits,) = struct.unpack(">Q", struct.pack(">d", number + 0.0))
-    return f"!{bits ^ (_ALL if bits >> 63 else _SIGN):016x}"
+    return f"{_NUMBER}{bits ^ (_ALL if bits >> 63 else _SIGN):016x}"
 
 
 def _moment(text: str) -> datetime | None:
@@ -233,4 +235,6 @@ def _text(wanted: query.Pattern) -> sa.ColumnElement[bool]:
         found = like(column, ANY, text, ANY if wanted.behind else "")
     else:
         found = starts_with(column, text) if wanted.behind else column == text
+    if not wanted.before and not text.startswith(_NUMBER):
+        return found  # and not a word more: SQLite would rather look for all that are no number
     return found & leaves.c.number.is_(None)

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from cryptography.fernet import Fernet
 from hypothesis import given, settings, strategies as st
 
-from stormpath_app import Application, User
+from stormpath_app import Account, Application, User
 from stormpath_app.database import session
 from stormpath_app.errors import (
     CustomDataKeyInvalid,
@@ -18,7 +18,7 @@ from stormpath_app.errors import (
     UnsupportedOrder,
 )
 from stormpath_app.models import Client
-from stormpath_app.models.custom_data_search import LONGEST, MOST_LEAVES, leaves, rows
+from stormpath_app.models.custom_data_search import LONGEST, MOST_LEAVES, InCustomData, leaves, rows
 
 from ..conftest import PASSWORD
 
@@ -75,6 +75,8 @@ def names(found):
         ("age", "[,]", "han leia luke"),
         ("age", "*", "ben han leia luke"),
         ("age", "3*", ""),
+        ("age", "!*", ""),
+        ("age", "*0*", ""),
         ("ship.speed", 1.5, "han"),
         ("age", "[-9e308,9e308]", "han leia luke"),
         # True and False
@@ -168,6 +170,25 @@ def test_other_resources_are_not_searched_by_theirs(context, collection):
 def test_custom_data_as_a_whole_is_nothing_to_look_for(people):
     with pytest.raises(UnknownProperty):
         people.query(custom_data="x")
+
+
+@pytest.mark.parametrize(
+    ("value", "index"),
+    [
+        ("free", "path=? AND text_key=?"),
+        ("fr*", "text_key>? AND text_key<?"),
+        ("[1,5)", "number>?"),
+        (date.min, "moment>?"),
+    ],
+    ids=str,
+)
+def test_an_index_is_asked_for_the_value_and_not_for_the_path_alone(context, value, index):
+    found = InCustomData().criterion(Account, "custom_data.plan", value)
+    statement = sa.select(Account.id).where(found.condition)
+    sql = str(statement.compile(session.connection()))
+    parameters = tuple(range(sql.count("?")))
+    plan = [row[-1] for row in session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", parameters)]
+    assert any(index in line for line in plan)
 
 
 # --- It is true at once, and no longer ---
