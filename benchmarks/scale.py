@@ -1,4 +1,4 @@
-"""What a million accounts cost where ten thousand did: logins, pages, searches and lists. It measures; it does not judge.
+"""What a million accounts cost where ten thousand did: logins, pages, searches, lists. It measures; it does not judge.
 
 The package's own verbs are asked, of two databases of one kind that differ in the number of accounts alone: an SQLite
 file (WAL), and a PostgreSQL that is started for it. Each call has an app context of its own, as a request has. The hash
@@ -129,8 +129,8 @@ def fill(person: Account, accounts: int) -> None:
             connection.execute(sa.insert(table), [{name: each[name] for name in row} for each in some])
             connection.execute(sa.insert(LoginName), keys)
         if on_sqlite:
-            numbers = "INSERT OR IGNORE INTO stormpath_search_numbers (account_id) SELECT id FROM stormpath_accounts ORDER BY id"
-            connection.exec_driver_sql(numbers)
+            ids = "SELECT id FROM stormpath_accounts ORDER BY id"
+            connection.exec_driver_sql(f"INSERT OR IGNORE INTO stormpath_search_numbers (account_id) {ids}")
             connection.exec_driver_sql("INSERT INTO stormpath_search_index (stormpath_search_index) VALUES ('rebuild')")
         else:
             connection.exec_driver_sql(

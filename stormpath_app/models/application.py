@@ -159,7 +159,7 @@ class Application(AccountStoreHolder):
         return self.default_group_store().create_group(properties, application=self, **more)
 
     def _in_a_store(self, model: type[Account | Group]) -> sa.ColumnElement[bool]:
-        """Return the condition for what is in its stores. A single one is said by its id: an index then has the order."""
+        """Return the condition for what is in its stores; a single one is named, as an index then has the order."""
         if len(self.account_store_mappings) == 1:
             return model.directory_id == self.account_store_mappings[0].directory_id
         stores = sa.select(AccountStoreMapping.directory_id).where(AccountStoreMapping.application_id == self.id)

@@ -37,7 +37,7 @@ class Search(NamedTuple):
 
 
 class Key(NamedTuple):
-    """What a listing is sorted by: a column that is never NULL."""
+    """What a listing is sorted by."""
 
     column: Any
     descending: bool = False
@@ -112,9 +112,8 @@ class Listing(Generic[R]):
             if key is not None:
                 return [Key(key), Key(model.id)]
             orders = model.natural_order
-        keys = [
-            Key(model.searchable[each.name.partition(".")[0]].key(model, each.name), each.descending) for each in orders
-        ]
+        kinds = [(model.searchable[each.name.partition(".")[0]], each) for each in orders]
+        keys = [Key(column, each.descending) for kind, each in kinds for column in kind.keys(model, each.name)]
         return [*keys, Key(model.id, orders[-1].descending if orders else False)]
 
     def _sorted(self, keys: list[Key], *what: Any) -> sa.Select[Any]:
@@ -140,7 +139,11 @@ class Listing(Generic[R]):
 
     @property
     def _filters(self) -> list[sa.ColumnElement[bool]]:
-        return [*self._conditions, *(each.condition for each in self._search.criteria)]
+        filters = [*self._conditions, *(each.condition for each in self._search.criteria)]
+        if not self._conditions and any(each.indexed for each in self._search.criteria):
+            # The indexes are of one directory after the other: so each is named.
+            filters += search_text.in_all_directories(self._model)
+        return filters
 
     # --- Which way is quicker ---
 
@@ -181,7 +184,8 @@ def _behind(keys: list[Key], place: tuple[Any, ...]) -> sa.ColumnElement[bool]:
     ways: list[sa.ColumnElement[bool]] = []
     same: list[sa.ColumnElement[bool]] = []
     for (column, descending), value in zip(keys, place, strict=True):
-        ways.append(sa.and_(*same, column < value if descending else column > value))
+        if value is not None:  # nothing is less than NULL, or greater
+            ways.append(sa.and_(*same, column < value if descending else column > value))
         same.append(column == value)
     if len(keys) == 1:
         return ways[0]
