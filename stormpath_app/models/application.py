@@ -129,7 +129,7 @@ class Application(AccountStoreHolder):
     @property
     def accounts(self) -> Collection[Account]:
         """The accounts of all its stores; new ones go to the default store."""
-        return Collection(Account, Account.directory_id.in_(self._stores()), create=self.create_account)
+        return Collection(Account, self._in_a_store(Account), create=self.create_account)
 
     def create_account(self, properties: Mapping[str, Any] | None = None, **more: Any) -> Account:
         """Create an account in the default account store, and commit.
@@ -150,7 +150,7 @@ class Application(AccountStoreHolder):
     @property
     def groups(self) -> Collection[Group]:
         """The groups of all its stores; new ones go to the default group store."""
-        return Collection(Group, Group.directory_id.in_(self._stores()), create=self.create_group)
+        return Collection(Group, self._in_a_store(Group), create=self.create_group)
 
     def create_group(self, properties: Mapping[str, Any] | None = None, **more: Any) -> Group:
         """Create a group in the default group store, and commit.
@@ -159,8 +159,12 @@ class Application(AccountStoreHolder):
         """
         return self.default_group_store().create_group(properties, application=self, **more)
 
-    def _stores(self) -> sa.Select[Any]:
-        return sa.select(AccountStoreMapping.directory_id).where(AccountStoreMapping.application_id == self.id)
+    def _in_a_store(self, model: type[Account | Group]) -> sa.ColumnElement[bool]:
+        """Return the condition for what is in its stores; a single one is named, as an index then has the order."""
+        if len(self.account_store_mappings) == 1:
+            return model.directory_id == self.account_store_mappings[0].directory_id
+        stores = sa.select(AccountStoreMapping.directory_id).where(AccountStoreMapping.application_id == self.id)
+        return model.directory_id.in_(stores)
 
     def find_account(self, login: str, *, account_store: Directory | None = None) -> Account | None:
         """Return the account with this e-mail address or username; the first store that knows it decides.

@@ -37,7 +37,7 @@ class Search(NamedTuple):
 
 
 class Key(NamedTuple):
-    """What a listing is sorted by: a column that is never NULL."""
+    """What a listing is sorted by."""
 
     column: Any
     descending: bool = False
@@ -71,36 +71,29 @@ class Listing(Generic[R]):
         :param backwards: from the last on, towards the first.
         """
         keys = [Key(key.column, key.descending != backwards) for key in self._keys]
-        statement = self._found(self._model, *(key.column for key in keys))
+        statement = self._sorted(keys, self._model, *(key.column for key in keys))
         if after is not None:
             statement = statement.where(_behind(keys, after))
-        statement = statement.order_by(*(key.column.desc() if key.descending else key.column for key in keys))
-        statement = statement.limit(count if count is None else min(count, sys.maxsize))
-        if offset:
-            statement = statement.offset(min(offset, sys.maxsize))
-        return [Row(resource, tuple(place)) for resource, *place in session.execute(statement)]
+        rows = session.execute(_window(statement, count, offset))
+        return [Row(resource, tuple(place)) for resource, *place in rows]
 
     def total(self, at_most: int | None = None) -> int:
         """Count them, in one statement; no further than `at_most`."""
-        ids, search = self._found(self._model.id), self._search
-        limit = min((each for each in (search.limit, at_most) if each is not None), default=None)
-        if limit is not None or search.offset:
-            ids = ids.limit(None if limit is None else min(limit, sys.maxsize)).offset(search.offset or None)
-        elif not self._is_capped:
+        limit = min((each for each in (self._search.limit, at_most) if each is not None), default=None)
+        if limit is None and not self._search.offset and not self._is_capped:
             return session.scalar(self._found(sa.func.count())) or 0
-        return session.scalar(sa.select(sa.func.count()).select_from(ids.subquery())) or 0
+        some = _window(self._found(self._model.id), limit, self._search.offset)
+        return session.scalar(sa.select(sa.func.count()).select_from(some.subquery())) or 0
 
     def has(self, resource_id: str) -> bool:
         """Tell whether the resource with this id is among them."""
-        if self._search.has_window:
-            return any(
-                row.resource.id == resource_id for row in self.rows(self._search.limit, offset=self._search.offset)
-            )
-        if self._is_capped:
-            statement = self._found(self._model.id)
-        else:  # one row is looked at, and no index of texts
-            statement = self._each(self._model.id)
-        return session.scalar(statement.where(self._model.id == resource_id)) is not None
+        model, search = self._model, self._search
+        if search.has_window:
+            ids = _window(self._sorted(self._keys, model.id), search.limit, search.offset).subquery()
+            statement = sa.select(ids.c.id).where(ids.c.id == resource_id)
+        else:  # one row is looked at, and where it can be, no index of texts
+            statement = (self._found if self._is_capped else self._each)(model.id).where(model.id == resource_id)
+        return session.scalar(statement) is not None
 
     # --- What is found ---
 
@@ -110,7 +103,7 @@ class Listing(Generic[R]):
 
     @cached_property
     def _keys(self) -> list[Key]:
-        """Return what it is sorted by. A search by the beginning of an attribute comes in its order: an index has it."""
+        """Return what it is sorted by. A search for the beginning of a name comes in its order, which an index has."""
         model, orders = self._model, self._search.orders
         if not orders and self._terms:
             return [Key(search_text.NUMBER if self._asks_index else model.id)]
@@ -119,10 +112,12 @@ class Listing(Generic[R]):
             if key is not None:
                 return [Key(key), Key(model.id)]
             orders = model.natural_order
-        keys = [
-            Key(model.searchable[each.name.partition(".")[0]].key(model, each.name), each.descending) for each in orders
-        ]
+        kinds = [(model.searchable[each.name.partition(".")[0]], each) for each in orders]
+        keys = [Key(column, each.descending) for kind, each in kinds for column in kind.keys(model, each.name)]
         return [*keys, Key(model.id, orders[-1].descending if orders else False)]
+
+    def _sorted(self, keys: list[Key], *what: Any) -> sa.Select[Any]:
+        return self._found(*what).order_by(*(key.column.desc() if key.descending else key.column for key in keys))
 
     def _found(self, *what: Any) -> sa.Select[Any]:
         if not self._is_capped:
@@ -144,7 +139,11 @@ class Listing(Generic[R]):
 
     @property
     def _filters(self) -> list[sa.ColumnElement[bool]]:
-        return [*self._conditions, *(each.condition for each in self._search.criteria)]
+        filters = [*self._conditions, *(each.condition for each in self._search.criteria)]
+        if not self._conditions and any(each.indexed for each in self._search.criteria):
+            # The indexes are of one directory after the other: so each is named.
+            filters += search_text.in_all_directories(self._model)
+        return filters
 
     # --- Which way is quicker ---
 
@@ -171,6 +170,12 @@ class Listing(Generic[R]):
         return (session.scalar(sa.select(sa.func.count()).select_from(some.subquery())) or 0) <= _FEW
 
 
+def _window(statement: sa.Select[Any], limit: int | None, offset: int) -> sa.Select[Any]:
+    """Limit a statement, by numbers that a database can count to."""
+    statement = statement if limit is None else statement.limit(min(limit, sys.maxsize))
+    return statement.offset(min(offset, sys.maxsize)) if offset else statement
+
+
 def _behind(keys: list[Key], place: tuple[Any, ...]) -> sa.ColumnElement[bool]:
     """Return the condition for what comes behind a place.
 
@@ -179,7 +184,8 @@ def _behind(keys: list[Key], place: tuple[Any, ...]) -> sa.ColumnElement[bool]:
     ways: list[sa.ColumnElement[bool]] = []
     same: list[sa.ColumnElement[bool]] = []
     for (column, descending), value in zip(keys, place, strict=True):
-        ways.append(sa.and_(*same, column < value if descending else column > value))
+        if value is not None:  # nothing is less than NULL, or greater
+            ways.append(sa.and_(*same, column < value if descending else column > value))
         same.append(column == value)
     if len(keys) == 1:
         return ways[0]

@@ -59,6 +59,12 @@ def contains(model: Any, terms: tuple[str, ...]) -> list[sa.ColumnElement[bool]]
     return [like(model.search_text, ANY, term, ANY) for term in terms]
 
 
+def in_all_directories(model: Any) -> list[sa.ColumnElement[bool]]:
+    """Return the condition, which is always true, that a resource is in one of the directories that there are."""
+    keys = model.__table__.c.directory_id.foreign_keys if "directory_id" in model.__table__.c else ()
+    return [model.directory_id.in_(sa.select(key.column)) for key in keys]
+
+
 # --- SQLite's index ---
 
 _HAS_INDEX: WeakKeyDictionary[sa.Engine, bool] = WeakKeyDictionary()

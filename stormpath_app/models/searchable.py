@@ -2,7 +2,6 @@
 
 import re
 import sys
-from datetime import UTC, datetime
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any, ClassVar, NamedTuple
 
@@ -42,9 +41,9 @@ class Searchable:
         """
         raise NotImplementedError
 
-    def key(self, model: Any, name: str) -> Any:
-        """Return what is sorted by; it is never NULL, whose place is another one in each database."""
-        return getattr(model, name)
+    def keys(self, model: Any, name: str) -> tuple[Any, ...]:
+        """Return what is sorted by. Each database has another place for NULL: so one that may be is said before."""
+        return (getattr(model, name),)
 
 
 class Words(Searchable):
@@ -63,7 +62,7 @@ class Words(Searchable):
         wanted = read_words(model, name, value)
         if wanted is None:
             return NOTHING
-        column, (text, before, behind) = self.key(model, name), wanted
+        column, (text, before, behind) = getattr(model, self._key), wanted
         if not text:
             return Criterion(column != "")
         if before:
@@ -74,9 +73,9 @@ class Words(Searchable):
             return Criterion(starts_with(column, text), term, self._indexed, column if self._indexed else None)
         return Criterion(column == text, term, self._indexed)
 
-    def key(self, model: Any, _name: str) -> Any:
+    def keys(self, model: Any, _name: str) -> tuple[Any, ...]:
         """Return the column of the key."""
-        return getattr(model, self._key)
+        return (getattr(model, self._key),)
 
 
 class Description(Searchable):
@@ -93,9 +92,9 @@ class Description(Searchable):
         in_it = like(model.search_text, names.FIELD, *parts, names.FIELD, ANY, names.FIELD)
         return Criterion(sa.and_(model.description.is_not(None), in_it))
 
-    def key(self, model: Any, _name: str) -> Any:
+    def keys(self, model: Any, _name: str) -> tuple[Any, ...]:
         """Return the search text, which begins with the description."""
-        return model.search_text
+        return (sa.func.coalesce(model.search_text, ""),)
 
 
 class Status(Searchable):
@@ -129,10 +128,10 @@ class Moment(Searchable):
         ends += [column < high] if high else []
         return Criterion(sa.and_(*ends), indexed=self._indexed, key=column if self._indexed else None)
 
-    def key(self, model: Any, name: str) -> Any:
+    def keys(self, model: Any, name: str) -> tuple[Any, ...]:
         """Return the time; what never was comes first."""
         column = getattr(model, name)
-        return sa.func.coalesce(column, sa.literal(_NEVER, column.type)) if column.nullable else column
+        return (sa.case((column.is_(None), 0), else_=1), column) if column.nullable else (column,)
 
 
 class Number(Searchable):
@@ -201,5 +200,4 @@ def _whole(number: Decimal, rounding: str) -> int:
 
 
 _WILDCARDS = re.compile("[%_/]")
-_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST = Decimal(2**31)
