@@ -152,11 +152,11 @@ class InCustomData(Searchable):
         owners = sa.select(leaves.c.owner_id).where(leaves.c.path == path, found)
         return Criterion(model.id.in_(owners), indexed=True)
 
-    def key(self, model: Any, name: str) -> Any:
+    def keys(self, model: Any, name: str) -> tuple[Any, ...]:
         """Return the least value there: those who have none come first, then numbers, then texts."""
         key, path = _place(model.thing, name)
         mine = (leaves.c.owner_id == model.id) & (leaves.c.key == key) & (leaves.c.path == path)
-        return sa.func.coalesce(sa.select(sa.func.min(leaves.c.text_key)).where(mine).scalar_subquery(), "")
+        return (sa.func.coalesce(sa.select(sa.func.min(leaves.c.text_key)).where(mine).scalar_subquery(), ""),)
 
 
 def _place(thing: str, name: str) -> tuple[str, str]:
