@@ -12,7 +12,7 @@ from flask import current_app
 from flask.cli import AppGroup, with_appcontext
 from sqlalchemy.exc import SQLAlchemyError
 
-from . import installation, migrations, origin
+from . import installation, migrations, models, origin
 from .errors import PasswordRefused, StormpathError
 from .models import ENABLED, Account, Application, Client, Directory
 from .settings import settings
@@ -110,6 +110,12 @@ def check(deploy: bool) -> None:
     if any(problem.level in failing for problem in found):
         sys.exit(1)
     click.echo("Ready to deploy." if deploy else "All is well.")
+
+
+@command(stormpath_commands, "encrypt-custom-data")
+def encrypt_custom_data() -> None:
+    """Encrypt all custom data with the first of STORMPATH_ENCRYPTION_KEYS; then the others can be taken away."""
+    click.echo(f"Encrypted {models.encrypt_custom_data()} values.")
 
 
 # --- Accounts ---

@@ -240,12 +240,19 @@ class TextTuple(sa.TypeDecorator[tuple[str, ...]]):
         return tuple(json.loads(value or "[]"))
 
 
-def exact_text(length: int) -> sa.types.TypeEngine[str]:
-    """Return a text type that compares byte by byte on every database: for ids, keys and digests."""
+def exact_text(length: int | None = None) -> sa.types.TypeEngine[str]:
+    """Return a text type that compares byte by byte on every database: for ids, keys and digests.
+
+    :param length: in characters; None: a long text.
+    """
+    bytewise: dict[str, Any] = {"charset": "utf8mb4", "collation": "utf8mb4_bin"}
+    if length is None:
+        on_mysql: sa.types.TypeEngine[str] = mysql.TEXT(**bytewise)
+        return sa.Text().with_variant(sa.Text(collation="C"), "postgresql").with_variant(on_mysql, "mysql", "mariadb")
     return (
         sa.String(length)
         .with_variant(sa.String(length, collation="C"), "postgresql")
-        .with_variant(mysql.VARCHAR(length, charset="utf8mb4", collation="utf8mb4_bin"), "mysql", "mariadb")
+        .with_variant(mysql.VARCHAR(length, **bytewise), "mysql", "mariadb")
     )
 
 

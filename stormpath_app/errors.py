@@ -212,6 +212,44 @@ class EmailDomainNotWhitelisted(EmailDomainRefused):
     cause = "The domain of the email address is not on the whitelist of the Directory's Account creation policy."
 
 
+# --- Searches ---
+
+
+class InvalidQueryValue(PropertyError):
+    """The value of a search is not one that the attribute could be compared with, such as half a range."""
+
+    code = 2103
+    template = "%(thing)s resources cannot be searched for this %(label)s: it is not valid."
+
+
+class InvalidOrder(PropertyError):
+    """The clause of an order is not written as it must be: an attribute, and "asc" or "desc" behind it, or nothing."""
+
+    code = 2104
+    template = "'%(property)s' is no order of %(thing)s resources."
+
+
+class UnsupportedQueryValue(PropertyError):
+    """The value of a search is not one that the attribute can have."""
+
+    code = 2105
+    template = "%(thing)s resources can be searched for one %(label)s of: %(allowed)s."
+
+
+class UnsupportedOrder(PropertyError):
+    """Nothing can be sorted by this attribute."""
+
+    code = 2106
+    template = "%(thing)s resources cannot be sorted by '%(property)s'."
+
+
+class RangeReversed(PropertyError):
+    """The range of a search ends before it starts."""
+
+    code = 2108
+    template = "%(thing)s resources cannot be searched for this %(label)s: the range ends before it starts."
+
+
 class PasswordRefused(StormpathError):
     """The password breaks the directory's policy. `violations`: a sentence for each rule, in the policy's order."""
 
@@ -219,6 +257,58 @@ class PasswordRefused(StormpathError):
         self.violations = list(violations)
         self.code = code
         super().__init__(self.violations[0], developer_message=" ".join(self.violations))
+
+
+# --- Custom data ---
+
+
+class CustomDataKeyRequired(PropertyError):
+    """A key of custom data is empty."""
+
+    code = 3000
+    template = "%(thing)s custom data needs a key for each value; it cannot be empty."
+
+
+class CustomDataKeyTooLong(PropertyError):
+    """A key of custom data is longer than 255 characters."""
+
+    code = 3001
+    template = "%(thing)s custom data keys cannot be longer than 255 characters."
+
+
+class CustomDataKeyInvalid(PropertyError):
+    """A key of custom data has other characters than a key may have."""
+
+    code = 3002
+    template = "%(thing)s custom data keys are of the characters A-Z, a-z, 0-9, '_' and '-', and do not begin with '-'."
+
+
+class CustomDataKeyReserved(PropertyError):
+    """A key of custom data is one that the resource itself has."""
+
+    code = 3003
+    template = "%(thing)s custom data keys cannot be one of: %(reserved)s."
+
+
+class CustomDataTooLarge(PropertyError):
+    """The custom data of one resource is more than 10 MB in all."""
+
+    code = 3004
+    template = "%(thing)s custom data cannot be more than 10 MB in all."
+
+
+class CustomDataTooDeep(PropertyError):
+    """Lists and objects of custom data are nested too deep, or hold themselves."""
+
+    template = "%(thing)s %(label)s is nested more than %(deepest)s levels deep."
+
+
+class CustomDataLocked(StormpathError):
+    """Custom data is stored encrypted, and none of the keys there are opens it."""
+
+    status = code = 500
+    message = "The custom data cannot be read at the moment."
+    cause = "None of STORMPATH_ENCRYPTION_KEYS opens the custom data: put the key that it was written with at the end."
 
 
 # --- Applications and their account stores ---

@@ -11,7 +11,7 @@ from jinja2 import TemplateError, TemplateNotFound
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from . import database, migrations
+from . import database, encryption, migrations
 from .database import session
 from .errors import NotReady
 from .models import Application, Tenant
@@ -186,7 +186,10 @@ _MAKE_KEY = "`python -c 'import secrets; print(secrets.token_urlsafe(48))'`"
 
 def check(app: Flask) -> list[Problem]:
     """Return what is wrong with the secret, the switches, the schema and the application. Makes nothing."""
-    return [*_check_secret(app), *_check_switches(app), *_check_templates(app), *_check_database(app)]
+    return [
+        *(*_check_secret(app), *encryption.check()),
+        *(*_check_switches(app), *_check_templates(app), *_check_database(app)),
+    ]
 
 
 def _check_secret(app: Flask) -> Iterator[Problem]:

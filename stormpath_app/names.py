@@ -1,6 +1,7 @@
 """How a written name becomes the key it is compared by, and what may be a name or an e-mail address at all.
 
 Keys are NFKC and casefolded; the domain of an address is in IDNA's ASCII form. What is shown is what was typed.
+What a text is searched in is folded further: without accents, so that "jurg" finds Jürgen.
 """
 
 import re
@@ -18,10 +19,20 @@ LONGEST = 255
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 # Joiners are invisible too, but Persian, Hindi and many emoji are not written without them.
 _JOINERS = frozenset("\u200c\u200d")
+_CONTROL = re.compile("[\0-\x1f\x7f]")
 # Unicode's default ignorable letters and marks, and the blank of Braille: two names may not differ by them alone.
 _UNSEEN = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200c\u200d\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
+
+# Letters with a stroke, and two in one: Unicode does not take them apart.
+_PLAIN = str.maketrans(
+    {"ł": "l", "ø": "o", "đ": "d", "ð": "d", "ħ": "h", "ŧ": "t", "æ": "ae", "œ": "oe", "þ": "th"} | {"\u0131": "i"}
+)
+
+#: What stands around each field of a search text. No name has it in it: so nothing is found across two fields. There
+#: are two of it, as an index of three letters then knows what a field begins with from its first letter on.
+FIELD = "\x02\x02"
 
 
 @lru_cache(maxsize=1024)
@@ -34,6 +45,34 @@ def key(name: str) -> str:
 def domain(address: str) -> str:
     """Return the domain of an e-mail address as its key has it: in ASCII, without capitals."""
     return key(address).rpartition("@")[2]
+
+
+def part(text: str) -> str:
+    """Return what keys have where names have this text in them: a piece may begin or end with a blank."""
+    seen = _UNSEEN.sub("", unicodedata.normalize("NFKC", text))
+    return unicodedata.normalize("NFKC", seen.casefold())
+
+
+def unmarked(key: str) -> str:
+    """Return a key, or a part of one, without its accents. It goes letter by letter: a part stays a part."""
+    return key if key.isascii() else "".join(map(_unmarked_letter, key))
+
+
+@lru_cache(maxsize=4096)
+def _unmarked_letter(letter: str) -> str:
+    bare = "".join(each for each in unicodedata.normalize("NFKD", letter) if not unicodedata.combining(each))
+    return unicodedata.normalize("NFC", bare.translate(_PLAIN).casefold())
+
+
+def search_text(*keys: str) -> str:
+    """Return the text that is searched for a part of any of these keys, each a field of its own."""
+    fields = (_CONTROL.sub(" ", unmarked(key)) for key in keys)
+    return FIELD + "".join(field + FIELD for field in fields)
+
+
+def can_be_sought(text: str) -> bool:
+    """Tell whether a name could have this text in it; what has a control character in it finds nothing."""
+    return can_be_stored(text) and not _CONTROL.search(text)
 
 
 def can_be_stored(value: str) -> bool:
@@ -124,8 +163,7 @@ _PATTERN = re.compile(r"[a-z0-9*_-]+(\.[a-z0-9*_-]+)*")
 
 
 def _fold(name: str) -> str:
-    seen = _UNSEEN.sub("", unicodedata.normalize("NFKC", name))
-    return unicodedata.normalize("NFKC", seen.casefold()).strip()
+    return part(name).strip()
 
 
 def _ascii_domain(domain: str) -> str:

@@ -101,6 +101,12 @@ SETTINGS = (
         "throttle",
         "How many wrong passwords are too many; a dictionary changes what it names, False is no limit.",
     ),
+    Setting(
+        "ENCRYPTION_KEYS",
+        [],
+        "keys",
+        "The keys that custom data is stored encrypted with: the first writes, all read; []: it is stored as it is.",
+    ),
     Setting("PROXY_COUNT", 0, "count", "How many proxies stand before the runnable site (`create_app`)."),
 )
 
@@ -281,6 +287,8 @@ def _is(kind: str, value: Any, config: Mapping[str, Any]) -> bool:
             return _is("count", value, config) and value > 0
         case "throttle":
             return value is False or isinstance(value, dict)
+        case "keys":
+            return True  # `encryption` looks at them, and shows none
         case "cost":
             return isinstance(value, int) and (4 if config.get("TESTING") else 10) <= value <= 14
         case _:

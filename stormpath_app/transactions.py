@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session, SessionTransaction, SessionTransactionOrigin
 
 from .database import database, session
 
-# In session.info: whether a block of ours is open; what to call after the commit, each with its transactions.
+# In session.info: whether a block of ours is open; what to call at its end, each with its transactions.
 _OPEN, _WAITING = "stormpath_open", "stormpath_waiting"
 
 
@@ -192,11 +192,11 @@ def announce(signal: Signal, payload: Callable[[], dict[str, Any]]) -> None:
     after_commit(lambda: signal.send(app, **payload()))
 
 
-def after_commit(call: Callable[[], object]) -> None:
-    """Call something after the commit of the transaction that is open, and never if it is rolled back."""
+def after_commit(call: Callable[[], object], otherwise: Callable[[], object] = lambda: None) -> None:
+    """Call something after the commit of the transaction that is open; if it is rolled back, call `otherwise`."""
     current = session()
     transactions = list(_and_parents(current.get_nested_transaction() or current.get_transaction()))
-    current.info.setdefault(_WAITING, []).append((transactions, call))
+    current.info.setdefault(_WAITING, []).append((transactions, call, otherwise))
 
 
 def _and_parents(transaction: SessionTransaction | None) -> Iterator[SessionTransaction]:
@@ -221,13 +221,16 @@ def tell() -> None:
 @event.listens_for(Session, "after_soft_rollback")
 def _forget(current: Session, ended: SessionTransaction) -> None:
     if waiting := current.info.get(_WAITING):
-        waiting[:] = [(transactions, call) for transactions, call in waiting if ended not in transactions]
+        undone = [entry for entry in waiting if ended in entry[0]]
+        waiting[:] = [entry for entry in waiting if ended not in entry[0]]
+        for *_call, otherwise in undone:
+            otherwise()
 
 
 @event.listens_for(Session, "after_commit")
 def _keep(current: Session) -> None:
     if not current.in_nested_transaction() and (waiting := current.info.pop(_WAITING, None)):
-        g.setdefault("stormpath_committed", []).extend(call for _transactions, call in waiting)
+        g.setdefault("stormpath_committed", []).extend(call for _transactions, call, _otherwise in waiting)
 
 
 @event.listens_for(Session, "after_transaction_end")

@@ -47,3 +47,23 @@ EMAIL_WRONG_TYPE = [["victim@example.org", "attacker@evil.example"], {"a": 1}, T
 PASSWORD_ACCEPT = ["correct horse battery staple 9A", "Pässwörd-漢字-1A", "  Blanks 4 everyone  ", "Emoji🗝️Kessel12"]
 
 PASSWORD_REJECT_COMMON = ["Password1", "Welcome1", "Qwerty123", "pASSWORD1", "Password123"]
+
+#: Bodies of requests that say they are JSON.
+JSON_BODY = [
+    "[]",
+    "null",
+    '"x"',
+    '{"email":"a","email":"b"}',
+    '{"a":NaN}',
+    "{bad",
+    "[" * 1000 + "]" * 1000,
+    '{"a":' * 1000 + "1" + "}" * 1000,
+    '{"a":1e999}',
+    '{"a":"\\ud800"}',
+    '{"a":"\\u0000"}',
+    '{"__proto__":{"x":1}}',
+    '{"href":"x","createdAt":"y"}',
+    '{"-a":1}',
+    '{"":1}',
+    '{"a":' + "9" * 4000 + "}",
+]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import assert_type
+from typing import Any, assert_type
 
 from flask import Blueprint, Flask
 from flask_sqlalchemy import SQLAlchemy
@@ -25,7 +25,7 @@ from stormpath_app import (
     logout_user,
 )
 from stormpath_app.errors import LoginFailed, PasswordRefused, PointedAt, TooManyAttempts
-from stormpath_app.models import AccountStoreMapping, AuthenticationResult, Client, GroupMembership, Tenant
+from stormpath_app.models import AccountStoreMapping, AuthenticationResult, Client, CustomData, GroupMembership, Tenant
 
 app = Flask(__name__)
 db = SQLAlchemy()
@@ -48,6 +48,14 @@ def order(number: int) -> tuple[str, int]:
 @fresh_login_required
 async def leave() -> dict[str, bool]:
     return {"fresh": login_fresh()}
+
+
+def custom_data(account: Account, group: Group) -> None:
+    account.custom_data["plan"] = {"seats": 5}
+    account.custom_data = {"plan": "free"}
+    assert_type(account.custom_data, CustomData)
+    assert_type(dict(group.custom_data), dict[str, Any])
+    assert_type(account.custom_data.save(), None)
 
 
 def groups(account: Account) -> None:

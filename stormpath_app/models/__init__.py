@@ -10,6 +10,8 @@ from .application import Application, AuthenticationResult
 from .base import DISABLED, ENABLED, UNVERIFIED, Base, Resource
 from .client import Client
 from .collection import Collection
+from .custom_data import CustomData
+from .custom_data_encryption import encrypt_all as encrypt_custom_data
 from .directory import Directory
 from .event import AuditEvent
 from .group import Group
@@ -37,6 +39,7 @@ __all__ = [
     "Claim",
     "Client",
     "Collection",
+    "CustomData",
     "Directory",
     "Field",
     "Group",
@@ -47,4 +50,5 @@ __all__ = [
     "Replay",
     "Resource",
     "Tenant",
+    "encrypt_custom_data",
 ]

@@ -1,6 +1,6 @@
 """Account: a person (or thing) that can log in. `User` is the same class."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -13,15 +13,21 @@ from ..database import UTCDateTime, exact_text, session
 from ..errors import AccountAlreadyExists, InvalidFormat, PropertyRequired, WrongPassword, WrongType
 from ..settings import settings
 from ..transactions import announce, atomic, release
-from . import event, login_name, session as sessions
-from .base import DISABLED, ENABLED, UNKNOWN, UNVERIFIED, VERIFIED, Id, Resource, status, stays
+from . import custom_data_rows, event, login_name, search_text, session as sessions
+from .base import DISABLED, ENABLED, UNKNOWN, UNVERIFIED, VERIFIED, Id, Key, Resource, status, stays
+from .custom_data_search import InCustomData
 from .group import Group
 from .login_name import LoginName
 from .member import Member
+from .searchable import Moment, Status, Words
 from .unsaved import changed
 
 if TYPE_CHECKING:
     from .directory import Directory
+
+
+def _key_column() -> Any:
+    return mapped_column(Key, server_default="", nullable=False, deferred=True)
 
 
 class Claim(int):
@@ -40,24 +46,44 @@ class Account(Member):
 
     `email`, `username`, `given_name`, `middle_name`, `surname`; `status`: ENABLED, DISABLED or UNVERIFIED;
     `email_verification_status`: UNKNOWN, UNVERIFIED or VERIFIED, and UNVERIFIED again with another address;
-    `password` can be set and never read.
+    `password` can be set and never read; `custom_data` is a dictionary for whatever the app keeps with them.
     """
 
     __tablename__ = "stormpath_accounts"
-    __table_args__ = (sa.Index(None, "directory_id", "id"),)
+    __table_args__ = (
+        sa.Index(None, "directory_id", "id"),
+        # What a directory's accounts are searched and sorted by; the id makes each place one account's.
+        *(
+            sa.Index(None, "directory_id", column, "id")
+            for column in ("email_key", "username_key", "given_name_key", "surname_key", "status", "created_at")
+        ),
+    )
     __allow_unmapped__ = True  # for the attributes below that are no columns
     thing, collection = "Account", "accounts"
     writable = frozenset(
         {
             *("email", "username", "password", "given_name", "middle_name", "surname"),
-            *("status", "email_verification_status"),
+            *("status", "email_verification_status", "custom_data"),
         }
     )
     readable = (
         *("username", "email", "given_name", "middle_name", "surname", "full_name"),
         *("status", "email_verification_status", "password_modified_at"),
     )
-    links = frozenset({"directory", "groups", "group_memberships", "applications"})
+    links = frozenset({"directory", "groups", "group_memberships", "applications", "custom_data"})
+    searchable: ClassVar[dict[str, Any]] = {
+        "email": Words("email_key", indexed=True),
+        "username": Words("username_key", indexed=True),
+        "given_name": Words("given_name_key", indexed=True),
+        "middle_name": Words("middle_name_key"),
+        "surname": Words("surname_key", indexed=True),
+        "status": Status(ENABLED, DISABLED, UNVERIFIED),
+        "created_at": Moment(indexed=True),
+        "modified_at": Moment(),
+        "password_modified_at": Moment(),
+        "custom_data": InCustomData(),
+    }
+    custom_data_table = custom_data_rows.table(__tablename__)
 
     directory_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("stormpath_directories.id", ondelete="CASCADE"))
     # The value before is always known, as its login name must go with it.
@@ -73,6 +99,14 @@ class Account(Member):
     #: Not loaded with the account: it is needed at login alone, and should be nowhere else.
     password_hash: Mapped[str | None] = deferred(mapped_column(exact_text(128)))
     password_modified_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+    # What searches look into: made by `searched` of the names above, and loaded by nobody. "": there is no such name.
+    email_key: Mapped[str] = _key_column()
+    username_key: Mapped[str] = _key_column()
+    given_name_key: Mapped[str] = _key_column()
+    middle_name_key: Mapped[str] = _key_column()
+    surname_key: Mapped[str] = _key_column()
+    search_text: Mapped[str | None] = deferred(mapped_column(exact_text()))
 
     directory: Mapped["Directory"] = relationship()
 
@@ -95,6 +129,7 @@ class Account(Member):
         username: str | None = None,
         middle_name: str | None = None,
         status: str = ENABLED,
+        custom_data: Mapping[str, Any] | None = None,
     ) -> "Account":
         """Create an account in the current application's default account store, and commit.
 
@@ -108,6 +143,7 @@ class Account(Member):
             username=username,
             middle_name=middle_name,
             status=status,
+            custom_data=custom_data,
         )
         return created
 
@@ -298,21 +334,24 @@ class Account(Member):
         self._new_password = self.first_group = None
 
     def _before_save(self) -> None:
-        what = changed(self)
         if self.is_new:
             self._record("account.created", application_id=self.came_through and self.came_through.id)
             announce(signals.user_created, self.payload)
-            return
+        else:
+            self._tell_update(changed(self))
+
+    def _tell_update(self, what: dict[str, tuple[Any, Any]]) -> None:
+        details = self._custom_data_details()
         if "password_hash" in what:
             self._record("password.changed")
             announce(signals.password_changed, self.payload)
-        if others := sorted(what.keys() - {"password_hash", "password_modified_at"}):
-            details = {"status": what["status"]} if "status" in what else {}
-            self._record("account.updated", changed=others, **details)
+        if others := sorted((what.keys() | details.keys()) - {"password_hash", "password_modified_at"}):
+            status = {"status": what["status"]} if "status" in what else {}
+            self._record("account.updated", changed=others, **status, **details)
         if "status" in what:
             before = what["status"][0]
             announce(signals.status_changed, lambda: {**self.payload(), "before": before})
-        if what:
+        if what or details:
             announce(signals.user_updated, self.payload)
 
     def _after_save(self, what: dict[str, tuple[Any, Any]]) -> None:
@@ -337,7 +376,25 @@ class Account(Member):
         return None
 
 
+def searched(
+    email: str,
+    username: str | None = None,
+    given_name: str | None = None,
+    middle_name: str | None = None,
+    surname: str | None = None,
+) -> dict[str, str]:
+    """Return the columns of an account that are searched, made of its names. Who writes rows in bulk needs them."""
+    given = {"email": email, "username": username or email}
+    given |= {"given_name": given_name or "", "middle_name": middle_name or "", "surname": surname or ""}
+    keys = {f"{name}_key": names.key(value) for name, value in given.items()}
+    # An international domain is found as it is written, too.
+    fields = dict.fromkeys(filter(None, (names.part(email), *keys.values())))
+    return keys | {"search_text": names.search_text(*fields)}
+
+
 #: What a login is decided by, which is read anew for each: what is in memory may be older.
 LOGIN_COLUMNS = (Account.password_hash, Account.password_modified_at, Account.status)
 
 login_name.follow(Account)
+_NAMES = ("email", "chosen_username", "given_name", "middle_name", "surname")
+search_text.follow(Account, frozenset(_NAMES), lambda account: searched(*(getattr(account, name) for name in _NAMES)))

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import sqlalchemy as sa
 from flask import current_app
@@ -24,6 +24,8 @@ from ..transactions import atomic, is_atomic
 from . import event
 from .base import ENABLED, Id, Resource, boolean, stays
 from .group_membership import GroupMembership
+from .query import Order
+from .searchable import Number
 from .unsaved import changed
 
 if TYPE_CHECKING:
@@ -54,6 +56,8 @@ class AccountStoreMapping(Resource):
     readable = ("list_index", *_DEFAULTS)
     links = frozenset({"application", "account_store"})
     writable = links | {*readable}  # its ends at creation
+    searchable: ClassVar[dict[str, Any]] = {**Resource.searchable, "list_index": Number()}
+    natural_order = (Order("list_index"),)
 
     application_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("stormpath_applications.id", ondelete="CASCADE"))
     #: The directory whose accounts they are: the account store itself, or that of the group.

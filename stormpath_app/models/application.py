@@ -26,7 +26,7 @@ from ..errors import (
 )
 from ..settings import settings
 from ..transactions import announce, atomic, is_atomic, release
-from . import event, session as sessions
+from . import custom_data_rows, event, session as sessions
 from .account import LOGIN_COLUMNS, Account
 from .account_store_holder import AccountStoreHolder, GivenStore
 from .account_store_mapping import AccountStoreMapping
@@ -58,10 +58,11 @@ class Application(AccountStoreHolder):
     readable = (*AccountStoreHolder.readable, "authorized_callback_uris", "authorized_origin_uris")
     links = frozenset(
         {
-            *("accounts", "groups", "account_store_mappings"),
+            *("accounts", "groups", "account_store_mappings", "custom_data"),
             *("default_account_store_mapping", "default_group_store_mapping"),
         }
     )
+    custom_data_table = custom_data_rows.table(__tablename__)
 
     tenant_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("stormpath_tenants.id"))
 
@@ -263,9 +264,16 @@ class Application(AccountStoreHolder):
         )
 
     def _before_save(self) -> None:
-        what = changed(self)
-        kind = "application.created" if self.is_new else "application.updated"
-        event.record(kind, application_id=self.id, changed=sorted(what.keys() & self.writable))
+        if self.is_new:
+            self._record_change("application.created", changed(self))
+        else:
+            self._tell_update(changed(self))
+
+    def _tell_update(self, what: dict[str, tuple[Any, Any]]) -> None:
+        self._record_change("application.updated", what, **self._custom_data_details())
+
+    def _record_change(self, kind: str, what: dict[str, tuple[Any, Any]], **details: Any) -> None:
+        event.record(kind, application_id=self.id, changed=sorted(what.keys() & self.writable), **details)
 
     def _after_save(self, what: dict[str, tuple[Any, Any]]) -> None:
         if "status" in what and self.status != ENABLED:

@@ -28,6 +28,8 @@ from ..errors import (
 from ..settings import settings
 from ..transactions import atomic
 from . import references
+from .query import Order
+from .searchable import Moment, Searchable
 from .unsaved import SavedAlone, changed, write
 
 ENABLED, DISABLED, UNVERIFIED = "ENABLED", "DISABLED", "UNVERIFIED"
@@ -68,6 +70,10 @@ class Resource(Base, SavedAlone):
     readable: ClassVar[tuple[str, ...]] = ()
     #: What `resource["name"]` gives beside those: other resources, and collections of them.
     links: ClassVar[frozenset[str]] = frozenset()
+    #: What collections are searched and sorted by: the name of an attribute, and its kind.
+    searchable: ClassVar[Mapping[str, Searchable]] = {"created_at": Moment(), "modified_at": Moment()}
+    #: The order of collections that ask for none; none either: as they were created.
+    natural_order: ClassVar[tuple[Order, ...]] = ()
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
@@ -171,6 +177,7 @@ class Resource(Base, SavedAlone):
                 current.add(self)
                 write(self)
                 current.flush()
+                self._save_parts()
                 self._after_save(what)
         except IntegrityError as error:  # a race that the look before it did not see
             self.set_again(wanted)
@@ -214,6 +221,9 @@ class Resource(Base, SavedAlone):
 
     def _before_save(self) -> None:
         """Do what belongs to the same transaction: audit, signals."""
+
+    def _save_parts(self) -> None:
+        """Write what of it is in other tables, in the same transaction."""
 
     def _after_save(self, what: dict[str, tuple[Any, Any]]) -> None:
         """End the sessions that the change ends: after it, so that none begins in between. `what`: what was changed."""

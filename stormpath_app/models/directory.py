@@ -12,7 +12,7 @@ from .. import names, signals
 from ..database import session
 from ..errors import DirectoriesDiffer, PropertyRequired, ResourceNotFound
 from ..transactions import announce
-from . import event, session as sessions
+from . import custom_data_rows, event, session as sessions
 from .account import Account
 from .account_creation_policy import AccountCreationPolicy
 from .account_schema import AccountSchema
@@ -44,10 +44,11 @@ class Directory(AccountStore):
     thing, collection = "Directory", "directories"
     links = frozenset(
         {
-            *("accounts", "groups", "password_policy", "account_creation_policy", "account_schema"),
+            *("accounts", "groups", "password_policy", "account_creation_policy", "account_schema", "custom_data"),
             *("applications", "account_store_mappings", "application_mappings"),
         }
     )
+    custom_data_table = custom_data_rows.table(__tablename__)
 
     tenant_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("stormpath_tenants.id"))
 
@@ -211,9 +212,16 @@ class Directory(AccountStore):
     # --- Saving ---
 
     def _before_save(self) -> None:
-        what = changed(self)
-        kind = "directory.created" if self.is_new else "directory.updated"
-        event.record(kind, directory_id=self.id, changed=sorted(what.keys() & self.writable))
+        if self.is_new:
+            self._record_change("directory.created", changed(self))
+        else:
+            self._tell_update(changed(self))
+
+    def _tell_update(self, what: dict[str, tuple[Any, Any]]) -> None:
+        self._record_change("directory.updated", what, **self._custom_data_details())
+
+    def _record_change(self, kind: str, what: dict[str, tuple[Any, Any]], **details: Any) -> None:
+        event.record(kind, directory_id=self.id, changed=sorted(what.keys() & self.writable), **details)
 
     def _after_save(self, what: dict[str, tuple[Any, Any]]) -> None:
         if "status" in what and self.status != ENABLED:

@@ -12,7 +12,7 @@ from .. import names, signals
 from ..database import session
 from ..errors import DirectoriesDiffer, ResourceNotFound
 from ..transactions import announce
-from . import event
+from . import custom_data_rows, event
 from .account_store import AccountStore
 from .account_store_mapping import AccountStoreMapping
 from .base import ENABLED, Id, Resource, stays
@@ -38,10 +38,11 @@ class Group(AccountStore):
     thing, collection = "Group", "groups"
     links = frozenset(
         {
-            *("directory", "accounts", "account_memberships"),
+            *("directory", "accounts", "account_memberships", "custom_data"),
             *("applications", "account_store_mappings", "application_mappings"),
         }
     )
+    custom_data_table = custom_data_rows.table(__tablename__)
 
     directory_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("stormpath_directories.id", ondelete="CASCADE"))
 
@@ -144,11 +145,16 @@ class Group(AccountStore):
     # --- Saving ---
 
     def _before_save(self) -> None:
-        what = changed(self)
         if self.is_new:
             self._record("group.created", application_id=self.came_through and self.came_through.id)
-        elif what:
-            self._record("group.updated", changed={name: what[name] for name in sorted(what.keys() & self.writable)})
+        else:
+            self._tell_update(changed(self))
+
+    def _tell_update(self, what: dict[str, tuple[Any, Any]]) -> None:
+        details = self._custom_data_details()
+        if what or details:
+            columns = {name: what[name] for name in sorted(what.keys() & self.writable)}
+            self._record("group.updated", changed=columns, **details)
 
     def _after_save(self, what: dict[str, tuple[Any, Any]]) -> None:
         known_groups().clear()

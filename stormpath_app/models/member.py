@@ -11,8 +11,9 @@ from sqlalchemy.orm import Mapped
 from ..database import JsonArray, session
 from .account_store import applications
 from .account_store_mapping import AccountStoreMapping
-from .base import ENABLED, Resource
+from .base import ENABLED
 from .collection import Collection
+from .custom_data_holder import CustomDataHolder
 from .group import Group, Reference, references
 from .group_membership import GroupMembership, known_groups
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from .directory import Directory
 
 
-class Member(Resource):
+class Member(CustomDataHolder):
     """The part of an account that knows its groups. A group is given by itself, its name or its href."""
 
     __abstract__ = True

@@ -1,22 +1,31 @@
 """Named: what an application, a directory and a group have alike."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Mapped, declared_attr, mapped_column, validates
+from sqlalchemy.orm import Mapped, declared_attr, deferred, mapped_column, validates
 
 from .. import names
-from ..database import session
+from ..database import exact_text, session
 from ..errors import AlreadyExists, InvalidFormat
-from .base import ENABLED, Key, Resource, status
+from . import search_text
+from .base import DISABLED, ENABLED, Key, Resource, status
+from .custom_data_holder import CustomDataHolder
+from .searchable import Description, Status, Words
 
 
-class Named(Resource):
+class Named(CustomDataHolder):
     """A resource with a name, which may be written in any case, a description and a status."""
 
     __abstract__ = True
-    writable = frozenset({"name", "description", "status"})
+    writable = frozenset({"name", "description", "status", "custom_data"})
     readable: ClassVar[tuple[str, ...]] = ("name", "description", "status")
+    searchable: ClassVar[dict[str, Any]] = {
+        **Resource.searchable,
+        "name": Words("name_key", indexed=True),
+        "description": Description(),
+        "status": Status(ENABLED, DISABLED),
+    }
     #: In characters.
     longest_description: ClassVar[int] = 1000
 
@@ -29,6 +38,12 @@ class Named(Resource):
     def description(cls) -> Mapped[str | None]:
         """What it is for."""
         return mapped_column(sa.String(cls.longest_description))
+
+    @declared_attr
+    @classmethod
+    def search_text(cls) -> Mapped[str | None]:
+        """What it is searched in: the description, and the name."""
+        return deferred(mapped_column(exact_text()))
 
     @validates("name")
     def _check_name(self, _key: str, value: object) -> str:
@@ -55,3 +70,12 @@ class Named(Resource):
     def _neighbours(self) -> tuple[sa.ColumnElement[bool], ...]:
         """Return what those meet whose names it cannot have."""
         return ()
+
+
+def searched(named: Named) -> dict[str, str]:
+    """Return the column that is searched, as it must be."""
+    described = names.part(named.description or "")[: named.longest_description]
+    return {"search_text": names.search_text(described, named.name_key)}
+
+
+search_text.follow(Named, frozenset({"name", "description"}), searched)

@@ -10,17 +10,19 @@ from sqlalchemy.orm import Mapped, mapped_column, validates
 from .. import names
 from ..database import session
 from ..errors import InvalidFormat, NotReady
-from .base import Resource
+from . import custom_data_rows
+from .custom_data_holder import CustomDataHolder
 
 
-class Tenant(Resource):
+class Tenant(CustomDataHolder):
     """The owner of all applications and directories."""
 
     __tablename__ = "stormpath_tenants"
     thing, collection = "Tenant", "tenants"
-    writable = frozenset({"name", "key"})
+    writable = frozenset({"name", "key", "custom_data"})
     readable = ("name", "key")
-    links = frozenset({"applications", "directories", "groups", "accounts"})
+    links = frozenset({"applications", "directories", "groups", "accounts", "custom_data"})
+    custom_data_table = custom_data_rows.table(__tablename__)
 
     #: Returns everything from the top. `client.py`, which stands above, sets it.
     client: ClassVar[Callable[[], Any]]

@@ -13,6 +13,7 @@ from stormpath_app import Account, StormpathManager, login_required, user
 from stormpath_app.errors import AccountAlreadyExists, LoginFailed, PasswordRefused, PointedAt
 from stormpath_app.installation import set_up
 from stormpath_app.models import AccountSession, AuditEvent, LoginName
+from stormpath_app.models.custom_data_search import leaves
 from stormpath_app.signals import user_created, user_deleted, user_updated
 
 from ..conftest import PASSWORD, SECRET_KEY
@@ -399,6 +400,57 @@ def test_an_account_that_the_hosts_session_deletes_frees_its_names_too(context):
     context.db.session.commit()
     assert [context.count(table) for table in (Account.__table__, LoginName.__table__)] == [0, 0]
     assert create(context).email == LEIA["email"]
+
+
+def test_custom_data_is_part_of_the_hosts_transaction(context, heard):
+    leia = create(context, custom_data={"plan": "free"})
+    for ends_badly in (True, False):
+        with contextlib.suppress(ZeroDivisionError), context.manager.atomic():
+            leia.custom_data["plan"] = "paid"
+            leia.custom_data.save()
+            context.db.session.add(context.Order(what="a plan", account_id=leia.id))
+            1 / (not ends_badly)
+        assert leia.custom_data["plan"] == ("free" if ends_badly else "paid")
+    assert context.count(context.Order.__table__) == 1
+    assert [name for name, _there in heard] == ["user-created", "user-updated"]
+    with context.app.app_context():
+        assert context.manager.application.find_account(LEIA["email"]).custom_data == {"plan": "paid"}
+
+
+def test_custom_data_that_a_hosts_savepoint_takes_back_is_read_anew(context):
+    leia = create(context, custom_data={"plan": "free"})
+    with context.manager.atomic():
+        with contextlib.suppress(ZeroDivisionError), context.db.session.begin_nested():
+            leia.custom_data["plan"] = "paid"
+            leia.save()
+            raise ZeroDivisionError
+        assert leia.custom_data == {"plan": "free"}
+        leia.custom_data["ship"] = "Falcon"
+        leia.save()
+    assert leia.custom_data == {"plan": "free", "ship": "Falcon"}
+
+
+def test_no_commit_of_the_host_writes_custom_data(context):
+    leia = create(context, custom_data={"plan": "free"})
+    leia.custom_data["plan"] = "paid"
+    context.db.session.add(context.Order(what="a plan", account_id=leia.id))
+    context.db.session.commit()
+    with context.app.app_context():
+        assert context.manager.application.find_account(LEIA["email"]).custom_data == {"plan": "free"}
+    leia.save()
+    with context.app.app_context():
+        assert context.manager.application.find_account(LEIA["email"]).custom_data == {"plan": "paid"}
+
+
+@pytest.mark.parametrize("whom", ["account", "directory"])
+def test_custom_data_goes_with_what_it_belongs_to(context, whom):
+    leia = create(context, custom_data={"plan": ["free"]})
+    if whom == "account":
+        context.db.session.delete(leia)  # by the host's own session
+        context.db.session.commit()
+    else:
+        leia.directory.delete()
+    assert [context.count(table) for table in (Account.custom_data_table, leaves)] == [0, 0]
 
 
 def test_an_account_that_is_deleted_is_logged_out(host, register):

@@ -1,11 +1,30 @@
 """Collections: the resources that belong to something."""
 
+import re
+
 import pytest
 import sqlalchemy as sa
 
 from stormpath_app import Account, Application
-from stormpath_app.errors import PropertyRequired, ResourceNotFound
-from stormpath_app.models import Client, collection
+from stormpath_app.database import session
+from stormpath_app.errors import (
+    InvalidOrder,
+    InvalidQueryValue,
+    PropertyRequired,
+    RangeReversed,
+    ResourceNotFound,
+    StormpathError,
+    UnknownProperty,
+    UnsupportedOrder,
+    UnsupportedQueryValue,
+)
+from stormpath_app.models import (
+    AccountStoreMapping,
+    Client,
+    Collection,
+    collection,
+    listing,
+)
 
 from ..conftest import PASSWORD, statements
 
@@ -113,3 +132,211 @@ def test_the_client_has_everything_from_the_top(context, stranger):
     assert [one.name for one in client.applications] == ["My Application"]
     assert sorted(one.name for one in client.directories) == ["Empire", "My Application Directory"]
     assert [one.email for one in client.accounts] == ["darth@vader.example"]
+
+
+# --- As a list ---
+
+
+def test_a_place_and_a_part_are_those_of_a_list_in_one_statement(app, accounts):
+    for part, expected in ((slice(2), "01"), (slice(2, 4), "23"), (slice(-2, None), "34"), (slice(-3, -1), "23")):
+        with statements(app) as seen:
+            assert emails(accounts[part]) == list(expected)
+        assert len(seen) == 1
+    with statements(app) as seen:
+        assert emails([accounts[3], accounts[-1]]) == list("34")
+    assert len(seen) == 2
+
+
+@pytest.mark.parametrize("place", [5, -6, 10**30])
+def test_there_is_nobody_at_a_place_outside(accounts, place):
+    with pytest.raises(IndexError):
+        accounts[place]
+
+
+def test_each_verb_returns_another_collection(accounts):
+    accounts.order("email desc").limit(2).offset(1).search("4@")
+    assert (emails(accounts), len(accounts)) == (list("01234"), 5)
+
+
+def test_a_limit_and_an_offset_are_for_all_that_is_asked(accounts):
+    some = accounts.limit(2).offset(1).order("email desc")
+    assert (emails(some), len(some), emails(some[1:]), emails(reversed(some))) == (list("32"), 2, ["2"], list("23"))
+    assert accounts.offset(5).count() == 0
+    assert emails(accounts.query(limit=2, offset=1, order_by="email desc")) == list("32")
+
+
+@pytest.mark.parametrize("verb", ["limit", "offset"])
+@pytest.mark.parametrize("number", [-1, "1", 1.5, True, None])
+def test_a_limit_is_a_number(accounts, verb, number):
+    with pytest.raises(InvalidQueryValue) as refused:
+        getattr(accounts, verb)(number)
+    assert refused.value.code == 2103
+
+
+def test_a_count_goes_as_far_as_it_is_asked_to(app, accounts):
+    with statements(app) as seen:
+        assert [accounts.count(at_most=number) for number in (1, 5, 6, 10**30)] == [1, 5, 5, 5]
+        assert accounts
+    assert len(seen) == 5
+
+
+def test_who_is_in_a_collection_is_looked_up_alone(app, accounts, stranger):
+    first = accounts[0]
+    with statements(app) as seen:
+        assert [one in accounts for one in (first, stranger, first.href, None)] == [True, False, False, False]
+    assert len(seen) == 2
+    assert first not in accounts.limit(1).offset(1)
+
+
+def test_a_page_is_one_statement_however_it_is_sorted(app, accounts, monkeypatch):
+    monkeypatch.setattr(collection, "_PAGE", 100)
+    for some in (accounts, accounts.order("surname desc"), accounts.search({"email": "*"}), accounts.limit(4)):
+        with statements(app) as seen:
+            assert {account.directory_id for account in some}
+        assert len(seen) == 1
+
+
+# --- Searching. What finds whom is held against a plain model in test_searches.py. ---
+
+
+def test_a_search_by_the_beginning_of_a_name_comes_in_its_order(accounts):
+    for account, name in zip(accounts, ["Leo", "Lea", "LEIA", "Han", "Leb"], strict=True):
+        account.given_name = name
+        account.save()
+    assert [account.given_name for account in accounts.search({"givenName": "le*"})] == ["Lea", "Leb", "LEIA", "Leo"]
+    assert emails(accounts.query(given_name="le*").order("email desc")) == list("4210")
+
+
+def test_an_address_finds_one_person_alone(accounts):
+    account = accounts.create(email="leia@alderaan.example", password=PASSWORD)
+    accounts.create(email="léia@alderaan.example", password=PASSWORD)
+    assert list(accounts.search({"email": "LEIA@Alderaan.example"})) == [account]
+
+
+def test_a_text_that_is_sorted_is_cut_after_the_first_that_are_found(accounts, monkeypatch):
+    monkeypatch.setattr(listing, "CANDIDATES", 3)
+    found = accounts.search("falcon").order("email desc")
+    assert (emails(found), len(found), emails(found[-1:]), accounts[4] in found) == (list("210"), 3, ["0"], False)
+    assert emails(accounts.search("falcon")) == list("01234")
+
+
+def test_a_blank_text_finds_everybody(accounts):
+    assert emails(accounts.search("  ")) == list("01234")
+
+
+@pytest.mark.parametrize(
+    "text", ["\0", "\x02", "\x02\x020", "a\x7f", "\ud800", "x" * 256, "\u0301", '"', "%", "0_f", "0@f*"]
+)
+def test_what_no_name_has_finds_nobody(accounts, text):
+    assert not accounts.search(text)
+    assert not accounts.search({"surname": text})
+    assert not accounts.search({"surname": f"*{text}*"})
+
+
+@pytest.mark.parametrize(
+    ("wanted", "error", "code"),
+    [
+        ({"given_nmae": "x"}, UnknownProperty, 2015),
+        ({"password_hash": "x"}, UnknownProperty, 2015),
+        ({"given_name.x": "x"}, UnknownProperty, 2015),
+        ({"email": 7}, InvalidQueryValue, 2103),
+        ({"email": " "}, InvalidQueryValue, 2103),
+        ({"created_at": "soon"}, InvalidQueryValue, 2103),
+        ({"created_at": "[2016,2015]"}, RangeReversed, 2108),
+        ({"status": "FROZEN"}, UnsupportedQueryValue, 2105),
+        ({"status": "ENABLE*"}, UnsupportedQueryValue, 2105),
+        ({"order_by": "surname up"}, InvalidOrder, 2104),
+        ({"orderBy": "directory"}, UnsupportedOrder, 2106),
+        ({"orderBy": "password_hash"}, UnsupportedOrder, 2106),
+    ],
+)
+def test_a_search_that_cannot_be_says_why_when_it_is_made(accounts, wanted, error, code):
+    with pytest.raises(error) as refused:
+        accounts.search(wanted)
+    assert isinstance(refused.value, StormpathError)
+    assert (refused.value.status, refused.value.code) == (400, code)
+
+
+def test_applications_directories_and_groups_are_searched_by_name_and_description(context):
+    client = Client()
+    directory = client.directories.create(name="Rebels", description="Those who left\nthe Émpire: 100%")
+    directory.groups.create(name="Pilots", description="left")
+    client.applications.create(name="Émpire", description="left: 100")
+    assert [one.name for one in client.directories.search("empire")] == ["Rebels"]
+    assert [one.name for one in client.directories.search("left the emp")] == ["Rebels"]
+    for wanted in ("those*", "*100%", "*LEFT*", "*"):
+        assert [one.name for one in client.directories.search({"description": wanted})] == ["Rebels"]
+    for wanted in ("left", "*rebels*", "*rebels", "100%"):
+        assert not client.directories.search({"description": wanted})
+    assert [one.name for one in client.groups.search({"description": "LEFT", "name": "pilot*"})] == ["Pilots"]
+    assert [one.name for one in client.directories.order("description desc")] == ["Rebels", "My Application Directory"]
+    assert [one.name for one in client.applications.search({"status": "enabled", "name": "émp*"})] == ["Émpire"]
+    assert not client.applications.search({"name": "emp*"})
+
+
+def test_a_changed_name_is_found_and_the_one_before_is_not(context):
+    (directory,) = Client().directories
+    directory.name, directory.description = "Cantina", "Where pilots meet"
+    directory.save()
+    assert [one.name for one in Client().directories.search("pilots")] == ["Cantina"]
+    assert not Client().directories.search("application")
+
+
+def test_who_is_deleted_is_found_no_more(accounts):
+    accounts[0].delete()
+    Application.current().default_account_store().groups.create(name="pilots").add_account(accounts[0])
+    assert emails(accounts.search("falcon")) == list("1234")
+    Application.current().default_account_store().delete()
+    assert not Client().accounts.search("falcon")
+
+
+def test_members_of_a_group_are_searched_alone(accounts):
+    group = Application.current().groups.create(name="pilots")
+    for account in accounts[1:3]:
+        group.add_account(account)
+    assert emails(group.accounts.search("falcon").order("email desc")) == list("21")
+    assert emails(group.accounts.search({"email": "2@*"})) == ["2"]
+    assert len(group.account_memberships.query(createdAt="[2026,]")) == 2
+    with pytest.raises(InvalidQueryValue):
+        group.account_memberships.search("falcon")
+
+
+def test_mappings_come_in_the_order_of_their_index(context):
+    application = Application.current()
+    other = Client().directories.create(name="Empire")
+    second = application.add_account_store(other)
+    mappings = Collection(AccountStoreMapping, AccountStoreMapping.application_id == application.id)
+    second.list_index, mappings[0].list_index = 0, 1
+    second.save()
+    mappings[0].save() if mappings[0] is not second else mappings[1].save()
+    assert [mapping.list_index for mapping in mappings] == sorted(mapping.list_index for mapping in mappings)
+    assert list(mappings.search({"listIndex": "0"})) == [second]
+    assert len(mappings.search({"list_index": "(,5]"})) == 2
+    assert mappings.order("list_index desc")[-1] is mappings[0]
+
+
+def plan(app, some):
+    """Return how SQLite reads the first two of a collection."""
+    with statements(app) as seen:
+        some[:2]
+    values = ("x",) * seen[0].count("?")
+    return [row[-1] for row in session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {seen[0]}", values)]
+
+
+def test_an_index_that_finds_is_the_one_that_sorts(app, accounts):
+    mine = Application.current().default_account_store().accounts
+    for some in (
+        mine,
+        mine.search({"email": "x*"}),
+        mine.search({"status": "ENABLED"}),
+        *(mine.order(name) for name in ("email", "username", "surname desc", "given_name", "created_at")),
+        *(accounts, accounts.search({"surname": "x"})),
+    ):
+        (only,) = plan(app, some)
+        assert re.match(r"SEARCH stormpath_accounts USING INDEX \w+ \(directory_id=", only)
+
+
+def test_an_address_is_found_by_an_index_in_all_directories_at_once(app, accounts):
+    for some in (Client().accounts.search({"email": "0@falcon.example"}), Client().accounts.query(username="0@*")):
+        assert len(some[:2]) == 1
+        assert re.match(r"SEARCH stormpath_accounts USING INDEX \w+ \(directory_id=\? AND \w+[=>]", plan(app, some)[0])

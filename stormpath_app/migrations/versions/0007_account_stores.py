@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects import mysql
 
 revision = "0007"
-down_revision = "0004"
+down_revision = "0006"
 
 TABLE, APPLICATIONS = "stormpath_account_store_mappings", "stormpath_applications"
 URIS = ("authorized_callback_uris", "authorized_origin_uris")
