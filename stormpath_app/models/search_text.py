@@ -44,6 +44,22 @@ def follow(model: Any, sources: frozenset[str], columns: Callable[[Any], dict[st
         sa.event.listen(model, event, keep, propagate=True)
 
 
+def of_account(
+    email: str,
+    username: str | None = None,
+    given_name: str | None = None,
+    middle_name: str | None = None,
+    surname: str | None = None,
+) -> dict[str, str]:
+    """Return the columns of an account that are searched, made of its names. Who writes rows in bulk needs them."""
+    given = {"email": email, "username": username or email}
+    given |= {"given_name": given_name or "", "middle_name": middle_name or "", "surname": surname or ""}
+    keys = {f"{name}_key": names.key(value) for name, value in given.items()}
+    # An international domain is found as it is written, too.
+    fields = dict.fromkeys(filter(None, (names.part(email), *keys.values())))
+    return keys | {"search_text": names.search_text(*fields)}
+
+
 def sought(text: str) -> str | None:
     """Return what search texts have in them where `text` is part of a field, or begins one if it is too short.
 
