@@ -32,8 +32,8 @@ from stormpath_app import Account, Application, StormpathManager, hashers, login
 from stormpath_app.database import database
 from stormpath_app.installation import set_up
 from stormpath_app.models import LoginName
-from stormpath_app.models.account import searched
 from stormpath_app.models.base import new_id
+from stormpath_app.models.search_text import of_account
 from tests.databases import postgresql
 
 EMAIL, PASSWORD = "han@falcon.example", "Woot1Loves.Cookies"
@@ -156,7 +156,7 @@ def crowd(row: dict[str, Any], accounts: int) -> Iterator[list[dict[str, Any]]]:
     for number in range(accounts):
         first, last = draw.choice(given), "Rarebird" if number in rare else draw.choice(surnames)
         email = f"{first}.{last}{number}@{draw.choice(syllables)}.example".lower()
-        columns = searched(email, None, first, None, last)
+        columns = of_account(email, None, first, None, last)
         mine = {"id": new_id(), "email": email, "given_name": first, "surname": last}
         mine["status"] = "UNVERIFIED" if number % 1000 == 999 else "ENABLED"
         some.append(row | mine | columns | {"account_id": mine["id"], "name_key": columns["email_key"]})

@@ -1,4 +1,4 @@
-"""`benchmarks/requests.py`: that it runs, and what it counts; never how long anything took."""
+"""The benchmarks: that they run, and what they count; never how long anything took."""
 
 import functools
 import json
@@ -71,3 +71,16 @@ def test_a_login_computes_one_hash_and_sends_few_statements(rows):
     ours = rows["login / by hand"]["ours"]
     assert ours["hashes"] == 1
     assert ours["statements"] <= 12
+
+
+def test_a_search_is_one_statement_however_many_there_are():
+    program = PROGRAM.parent / "scale.py"
+    command = [sys.executable, str(program), "--quick", "--json", "--database", "sqlite"]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert ran.returncode == 0, ran.stderr
+    counted = {row["name"]: row["statements"] for row in json.loads(ran.stdout)["rows"]}
+    pages = {name: number for name, number in counted.items() if name.startswith(("e-mail", "surname,", "list, "))}
+    assert set(pages.values()) == {1}
+    assert counted["signed-in page"] == 1
+    assert counted["text, rare"] == 2  # the first looks whether the collection is one of few
+    assert counted["list by e-mail, 3 pages"] == 3

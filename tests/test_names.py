@@ -3,6 +3,7 @@
 import unicodedata
 
 import pytest
+from hypothesis import given, settings, strategies as st
 
 from stormpath_app import names
 from stormpath_app.errors import InvalidFormat, PropertyRequired, StormpathError, TooLong, WrongType
@@ -213,3 +214,43 @@ def test_an_address_with_any_letter_is_refused_or_can_be_stored_and_looked_up():
             continue
         assert names.can_be_stored(kept)
         assert names.key(unicodedata.normalize("NFD", kept)) == names.key(kept)
+
+
+# --- What is searched ---
+
+
+@pytest.mark.parametrize(
+    ("shown", "folded"),
+    [
+        ("Jürgen", "jurgen"),
+        ("Straße", "strasse"),
+        ("ŁUKASZ Ørsted", "lukasz orsted"),
+        ("Þórr Æsir", "thorr aesir"),
+        ("İpek \u0131rmak", "ipek irmak"),
+        ("王芳", "王芳"),
+        ("김수", "김수"),
+        ("ﬁne", "fine"),
+    ],
+)
+def test_a_text_is_searched_without_its_accents(shown, folded):
+    assert names.unmarked(names.part(shown)) == folded
+
+
+@settings(deadline=None, derandomize=True, database=None)
+@given(st.text(), st.text())
+def test_a_part_of_a_key_is_a_part_of_it_without_accents(one, other):
+    one, other = names.part(one), names.part(other)
+    assert names.unmarked(one) + names.unmarked(other) == names.unmarked(one + other)
+
+
+@settings(deadline=None, derandomize=True, database=None)
+@given(st.text(), st.text())
+def test_no_field_of_a_search_text_runs_into_the_next(one, other):
+    fields = names.search_text(names.key(one), names.key(other)).split(names.FIELD)
+    assert (len(fields), fields[0], fields[-1]) == (4, "", "")
+    assert not any("\0" <= letter < " " for field in fields for letter in field)
+
+
+@pytest.mark.parametrize("text", ["\0", "\x02", "a\nb", "\x7f", "\ud800", "x" * 256])
+def test_what_no_name_can_have_cannot_be_sought(text):
+    assert not names.can_be_sought(text)

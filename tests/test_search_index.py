@@ -61,6 +61,7 @@ def opened(app):
     set_up(app)
     with app.app_context():
         yield app
+    with app.app_context():
         database.engine.dispose()
 
 

@@ -100,7 +100,8 @@ class Account(Member):
     password_hash: Mapped[str | None] = deferred(mapped_column(exact_text(128)))
     password_modified_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
 
-    # What searches look into: made by `searched` of the names above, and loaded by nobody. "": there is no such name.
+    # What searches look into, made of the names above by `search_text.of_account`, and loaded by nobody. "": there is
+    # no such name.
     email_key: Mapped[str] = _key_column()
     username_key: Mapped[str] = _key_column()
     given_name_key: Mapped[str] = _key_column()
@@ -376,25 +377,11 @@ class Account(Member):
         return None
 
 
-def searched(
-    email: str,
-    username: str | None = None,
-    given_name: str | None = None,
-    middle_name: str | None = None,
-    surname: str | None = None,
-) -> dict[str, str]:
-    """Return the columns of an account that are searched, made of its names. Who writes rows in bulk needs them."""
-    given = {"email": email, "username": username or email}
-    given |= {"given_name": given_name or "", "middle_name": middle_name or "", "surname": surname or ""}
-    keys = {f"{name}_key": names.key(value) for name, value in given.items()}
-    # An international domain is found as it is written, too.
-    fields = dict.fromkeys(filter(None, (names.part(email), *keys.values())))
-    return keys | {"search_text": names.search_text(*fields)}
-
-
 #: What a login is decided by, which is read anew for each: what is in memory may be older.
 LOGIN_COLUMNS = (Account.password_hash, Account.password_modified_at, Account.status)
 
 login_name.follow(Account)
 _NAMES = ("email", "chosen_username", "given_name", "middle_name", "surname")
-search_text.follow(Account, frozenset(_NAMES), lambda account: searched(*(getattr(account, name) for name in _NAMES)))
+search_text.follow(
+    Account, frozenset(_NAMES), lambda account: search_text.of_account(*(getattr(account, name) for name in _NAMES))
+)

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import sqlalchemy as sa
+from sqlalchemy.orm import aliased
 
 from ..database import session
 from . import search_text
@@ -71,7 +72,7 @@ class Listing(Generic[R]):
         :param backwards: from the last on, towards the first.
         """
         keys = [Key(key.column, key.descending != backwards) for key in self._keys]
-        statement = self._sorted(keys, self._model, *(key.column for key in keys))
+        statement = self._sorted(keys, self._rows, *(key.column for key in keys))
         if after is not None:
             statement = statement.where(_behind(keys, after))
         rows = session.execute(_window(statement, count, offset))
@@ -82,17 +83,17 @@ class Listing(Generic[R]):
         limit = min((each for each in (self._search.limit, at_most) if each is not None), default=None)
         if limit is None and not self._search.offset and not self._is_capped:
             return session.scalar(self._found(sa.func.count())) or 0
-        some = _window(self._found(self._model.id), limit, self._search.offset)
+        some = _window(self._found(self._rows.id), limit, self._search.offset)
         return session.scalar(sa.select(sa.func.count()).select_from(some.subquery())) or 0
 
     def has(self, resource_id: str) -> bool:
         """Tell whether the resource with this id is among them."""
-        model, search = self._model, self._search
+        row_id, search = self._rows.id, self._search
         if search.has_window:
-            ids = _window(self._sorted(self._keys, model.id), search.limit, search.offset).subquery()
+            ids = _window(self._sorted(self._keys, row_id), search.limit, search.offset).subquery()
             statement = sa.select(ids.c.id).where(ids.c.id == resource_id)
         else:  # one row is looked at, and where it can be, no index of texts
-            statement = (self._found if self._is_capped else self._each)(model.id).where(model.id == resource_id)
+            statement = (self._found if self._is_capped else self._each)(row_id).where(row_id == resource_id)
         return session.scalar(statement) is not None
 
     # --- What is found ---
@@ -102,36 +103,44 @@ class Listing(Generic[R]):
         return bool(self._terms and self._search.orders)
 
     @cached_property
+    def _rows(self) -> Any:
+        """The model; where a search in texts is sorted: the first that it finds, as if the table had no others."""
+        if not self._is_capped:
+            return self._model
+        unsorted = search_text.NUMBER if self._asks_index else self._model.id
+        first = self._texts(*self._model.__table__.c).order_by(unsorted).limit(CANDIDATES)
+        return aliased(self._model, first.subquery())
+
+    @cached_property
     def _keys(self) -> list[Key]:
         """Return what it is sorted by. A search for the beginning of a name comes in its order, which an index has."""
-        model, orders = self._model, self._search.orders
+        rows, orders = self._rows, self._search.orders
         if not orders and self._terms:
-            return [Key(search_text.NUMBER if self._asks_index else model.id)]
+            return [Key(search_text.NUMBER if self._asks_index else rows.id)]
         if not orders:
             key = next((each.key for each in self._search.criteria if each.key is not None), None)
             if key is not None:
-                return [Key(key), Key(model.id)]
-            orders = model.natural_order
-        kinds = [(model.searchable[each.name.partition(".")[0]], each) for each in orders]
-        keys = [Key(column, each.descending) for kind, each in kinds for column in kind.keys(model, each.name)]
-        return [*keys, Key(model.id, orders[-1].descending if orders else False)]
+                return [Key(key), Key(rows.id)]
+            orders = self._model.natural_order
+        kinds = [(self._model.searchable[each.name.partition(".")[0]], each) for each in orders]
+        keys = [Key(column, each.descending) for kind, each in kinds for column in kind.keys(rows, each.name)]
+        return [*keys, Key(rows.id, orders[-1].descending if orders else False)]
 
     def _sorted(self, keys: list[Key], *what: Any) -> sa.Select[Any]:
         return self._found(*what).order_by(*(key.column.desc() if key.descending else key.column for key in keys))
 
     def _found(self, *what: Any) -> sa.Select[Any]:
-        if not self._is_capped:
-            return self._indexed(*what) if self._asks_index else self._each(*what)
-        model = self._model
-        first = self._indexed(model.id) if self._asks_index else self._each(model.id)
-        first = first.order_by(search_text.NUMBER if self._asks_index else model.id).limit(CANDIDATES)
-        # MySQL limits no subquery of IN, but a table made by one.
-        return sa.select(*what).select_from(model).where(model.id.in_(sa.select(first.subquery().c.id)))
+        return sa.select(*what).select_from(self._rows) if self._is_capped else self._texts(*what)
+
+    def _texts(self, *what: Any) -> sa.Select[Any]:
+        return self._indexed(*what) if self._asks_index else self._each(*what)
 
     def _each(self, *what: Any) -> sa.Select[Any]:
         """Return a statement that looks at the texts themselves; PostgreSQL has an index of its own for that."""
-        terms = self._terms if self._is_in_trigrams else self._search.terms
-        texts = search_text.contains(self._model, terms)
+        if self._is_in_trigrams:
+            texts = search_text.trigrams(self._model, self._terms)
+        else:
+            texts = search_text.contains(self._model, self._search.terms)
         return sa.select(*what).select_from(self._model).where(*self._filters, *texts)
 
     def _indexed(self, *what: Any) -> sa.Select[Any]:

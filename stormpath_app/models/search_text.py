@@ -5,6 +5,7 @@ may; elsewhere the texts are read one by one, and the answers are the same.
 """
 
 from collections.abc import Callable
+from itertools import count
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -43,6 +44,22 @@ def follow(model: Any, sources: frozenset[str], columns: Callable[[Any], dict[st
         sa.event.listen(model, event, keep, propagate=True)
 
 
+def of_account(
+    email: str,
+    username: str | None = None,
+    given_name: str | None = None,
+    middle_name: str | None = None,
+    surname: str | None = None,
+) -> dict[str, str]:
+    """Return the columns of an account that are searched, made of its names. Who writes rows in bulk needs them."""
+    given = {"email": email, "username": username or email}
+    given |= {"given_name": given_name or "", "middle_name": middle_name or "", "surname": surname or ""}
+    keys = {f"{name}_key": names.key(value) for name, value in given.items()}
+    # An international domain is found as it is written, too.
+    fields = dict.fromkeys(filter(None, (names.part(email), *keys.values())))
+    return keys | {"search_text": names.search_text(*fields)}
+
+
 def sought(text: str) -> str | None:
     """Return what search texts have in them where `text` is part of a field, or begins one if it is too short.
 
@@ -57,6 +74,18 @@ def sought(text: str) -> str | None:
 def contains(model: Any, terms: tuple[str, ...]) -> list[sa.ColumnElement[bool]]:
     """Return the conditions that search texts have these terms in them."""
     return [like(model.search_text, ANY, term, ANY) for term in terms]
+
+
+def trigrams(model: Any, terms: tuple[str, ...]) -> list[sa.ColumnElement[bool]]:
+    """Return the same for PostgreSQL, whose plan must know the terms: for a common one the index is the slowest way.
+
+    A statement that it has seen five times is planned for any term. So each is another one, by a number that is true.
+    """
+    number: sa.ColumnElement[int] = sa.literal(next(_ASKED), sa.Integer, literal_execute=True)
+    return [*contains(model, terms), number > 0] if terms else []
+
+
+_ASKED = count(1)
 
 
 def in_all_directories(model: Any) -> list[sa.ColumnElement[bool]]:

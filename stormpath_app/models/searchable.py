@@ -2,6 +2,7 @@
 
 import re
 import sys
+from collections.abc import Callable
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any, ClassVar, NamedTuple
 
@@ -83,7 +84,7 @@ class Description(Searchable):
 
     def criterion(self, model: Any, name: str, value: Any) -> Criterion:
         """Look into the field alone."""
-        wanted = read_words(model, name, value)
+        wanted = read_words(model, name, value, lambda text: names.part(text).strip())
         if wanted is None:
             return NOTHING
         text, before, behind = wanted
@@ -148,9 +149,10 @@ class Number(Searchable):
         return Criterion(sa.and_(sa.true(), *ends))
 
 
-def read_words(model: Any, name: str, value: Any) -> Pattern | None:
+def read_words(model: Any, name: str, value: Any, whole: Callable[[str], str] = names.key) -> Pattern | None:
     """Return the pattern of a key that is meant; None where no key could be so.
 
+    :param whole: returns the key of a whole text.
     :raises InvalidQueryValue: it is no text, or says nothing.
     """
     if not isinstance(value, str) or not value.strip():
@@ -159,7 +161,7 @@ def read_words(model: Any, name: str, value: Any) -> Pattern | None:
     if not names.can_be_sought(text):
         return None
     if not before and not behind:
-        text = names.key(text)
+        text = whole(text)
         return Pattern(text) if text else None
     key = names.part(text)
     # At an end that is one of the name's too there is no blank.

@@ -75,6 +75,7 @@ def crowd(request, tmp_path_factory):
                 current.flush()
         session.expire_all()
         yield app, MANY if request.param == "sqlite" else FEW
+    with app.app_context():
         database.engine.dispose()
 
 

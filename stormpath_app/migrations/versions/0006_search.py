@@ -65,6 +65,8 @@ FTS5 = """
 """
 ON_POSTGRESQL = (
     "CREATE EXTENSION IF NOT EXISTS pg_trgm",
+    # Whether the index is quicker than the rows one by one, is guessed from a sample of so many.
+    "ALTER TABLE stormpath_accounts ALTER COLUMN search_text SET STATISTICS 1000",
     "CREATE INDEX stormpath_search_index ON stormpath_accounts USING gin (search_text gin_trgm_ops)",
 )
 
