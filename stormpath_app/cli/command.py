@@ -1,6 +1,8 @@
 """What every command does alike: who acts, how it fails, and which resource is meant."""
 
+import json
 from collections.abc import Callable
+from datetime import datetime
 from functools import wraps
 from itertools import islice
 from typing import Any
@@ -42,6 +44,14 @@ def command(group: click.Group, name: str, **options: Any) -> Callable[[Callable
         return group.command(name, **options)(with_appcontext(run))
 
     return add
+
+
+as_json = click.option("--json", "in_json", is_flag=True, help="Answer in JSON, for a script.")
+
+
+def tell_json(value: Any) -> None:
+    """Print one JSON value; moments are in ISO 8601."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=datetime.isoformat))
 
 
 def find_directory(name: str) -> Directory:

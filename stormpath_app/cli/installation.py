@@ -23,6 +23,8 @@ def init() -> None:
     installation.set_up(app)
     click.echo(f"Database: {installation.where(app)}, at revision {installation.schema_revision()}")
     click.echo(f"Application: {Application.current().name}")
+    if key := installation.known_api_key():
+        click.echo(f"API key: {key.id}, the one that the settings name, is the tenant's.")
 
 
 @stormpath_commands.group("db")

@@ -3,6 +3,7 @@
 from .account import Account, Claim
 from .account_store_mapping import AccountStoreMapping
 from .active_session import ActiveSession, Replay
+from .api_key import ApiKey, ApiKeys
 from .application import Application, AuthenticationResult
 from .base import DISABLED, ENABLED, UNVERIFIED, Base, Resource
 from .client import Client
@@ -24,6 +25,8 @@ __all__ = [
     "AccountSession",
     "AccountStoreMapping",
     "ActiveSession",
+    "ApiKey",
+    "ApiKeys",
     "Application",
     "AuditEvent",
     "AuthenticationResult",

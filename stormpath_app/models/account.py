@@ -1,6 +1,6 @@
 """Account: a person (or thing) that can log in. `User` is the same class."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -14,6 +14,7 @@ from ..errors import AccountAlreadyExists, InvalidFormat, PropertyRequired, Wron
 from ..settings import settings
 from ..transactions import announce, atomic, release
 from . import event, login_name, session as sessions
+from .api_key import ApiKey, ApiKeys
 from .base import DISABLED, ENABLED, UNVERIFIED, Id, Resource, changed, status
 from .login_name import LoginName
 from .member import Member
@@ -150,6 +151,14 @@ class Account(Member):
     def payload(self) -> dict[str, Any]:
         """Return what signals carry: `user`, the attributes, as in Flask-Stormpath; `account`, the account itself."""
         return {"user": self.attributes(), "account": self}
+
+    @property
+    def api_keys(self) -> ApiKeys:
+        """The API keys of the account. `create()` makes one; they go with the account."""
+        return ApiKeys(ApiKey, ApiKey.account_id == self.id, create=self._create_api_key)
+
+    def _create_api_key(self, properties: Mapping[str, Any] | None = None, **more: Any) -> ApiKey:
+        return ApiKey.create({**(properties or {}), **more}, tenant_id=self.directory.tenant_id, account=self)
 
     # --- The password ---
 

@@ -28,6 +28,7 @@ from . import event, session as sessions
 from .account import LOGIN_COLUMNS, Account
 from .account_store_holder import AccountStoreHolder
 from .account_store_mapping import AccountStoreMapping
+from .api_key import ApiKey, ApiKeys
 from .base import DISABLED, ENABLED, UNVERIFIED, Id, changed, merge
 from .collection import Collection
 from .directory import Directory
@@ -172,6 +173,22 @@ class Application(AccountStoreHolder):
             raise AccountStoreNotMapped if store_id and self.account_store_mappings else NoAccountStores
         return row
 
+    # --- API keys ---
+
+    @property
+    def api_keys(self) -> ApiKeys:
+        """The API keys of the accounts that may log in now; DISABLED keys too, which `authenticate` refuses."""
+        return ApiKeys(ApiKey, ApiKey.account_id.in_(self._admitted()))
+
+    def _admitted(self) -> sa.Select[Any]:
+        """Return a statement for the ids of the accounts that may log in now."""
+        return (
+            sa.select(Account.id)
+            .join(Directory, Directory.id == Account.directory_id)
+            .where(Account.directory_id.in_(self._stores()), sa.literal(self.status) == ENABLED)
+            .where(Account.status == ENABLED, Directory.status == ENABLED)
+        )
+
     # --- Logging in ---
 
     def authenticate_account(
@@ -282,3 +299,11 @@ _KNOWN_AS = (
 _NAMED: sa.Select[Any] = sa.select(Application).where(Application.name_key == sa.bindparam("name_key"))
 
 Account.current_application = Application.current
+
+
+def _accepted() -> ApiKeys:
+    mine = ApiKey.account_id.in_(Application.current()._admitted())
+    return ApiKeys(ApiKey, sa.or_(ApiKey.account_id.is_(None), mine))
+
+
+ApiKey.accepted = _accepted

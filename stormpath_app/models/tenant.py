@@ -1,6 +1,7 @@
 """Tenant: the whole of one database. There is one."""
 
-from typing import Self
+from collections.abc import Mapping
+from typing import Any, Self
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
@@ -8,6 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from .. import names
 from ..database import session
 from ..errors import NotReady
+from .api_key import ApiKey, ApiKeys
 from .base import Resource
 
 
@@ -35,3 +37,11 @@ class Tenant(Resource):
         if found is None:
             raise NotReady(["The database is empty. Run `flask stormpath init`."])
         return found
+
+    @property
+    def api_keys(self) -> ApiKeys:
+        """The tenant's own API keys, which are no account's. `create()` makes one."""
+        return ApiKeys(ApiKey, ApiKey.tenant_id == self.id, ApiKey.account_id.is_(None), create=self._create_api_key)
+
+    def _create_api_key(self, properties: Mapping[str, Any] | None = None, **more: Any) -> ApiKey:
+        return ApiKey.create({**(properties or {}), **more}, tenant_id=self.id)
