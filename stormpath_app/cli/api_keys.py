@@ -11,11 +11,12 @@ import click
 
 from .. import credentials
 from ..models import Client
-from .command import as_json, command, find_account, stormpath_commands, tell_json
+from .command import as_json, command, find_account, in_directory, stormpath_commands, tell_json
 
 
 @command(stormpath_commands, "create-api-key")
 @click.option("--account", "login", help="Whose: an e-mail address or username; the tenant's own if not given.")
+@in_directory
 @click.option("--name", help="What it is for.")
 @click.option(
     "--file",
@@ -26,9 +27,11 @@ from .command import as_json, command, find_account, stormpath_commands, tell_js
 )
 @click.option("--force", is_flag=True, help="Replace the file if it is there.")
 @as_json
-def create_api_key(login: str | None, name: str | None, file: Path, force: bool, in_json: bool) -> None:
+def create_api_key(
+    login: str | None, directory_name: str | None, name: str | None, file: Path, force: bool, in_json: bool
+) -> None:
     """Create an API key, and write its id and secret to a file. The secret is told there, and nowhere again."""
-    owner = find_account(login) if login else Client().tenant
+    owner = find_account(login, directory_name) if login else Client().tenant
     if not force and file.exists():
         raise click.ClickException(f"{file} is there already. Name another --file, or replace it with --force.")
     with _private(file, force) as stream:

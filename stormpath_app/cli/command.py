@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from .. import origin
 from ..errors import PasswordRefused, StormpathError
 from ..models import Account, Application, Client, Directory
-from ..settings import settings
+from ..models.named import Named
 
 stormpath_commands = AppGroup("stormpath", help="Accounts: set up, check, create, mend.")
 
@@ -47,11 +47,24 @@ def command(group: click.Group, name: str, **options: Any) -> Callable[[Callable
 
 
 as_json = click.option("--json", "in_json", is_flag=True, help="Answer in JSON, for a script.")
+in_directory = click.option(
+    "--directory", "directory_name", help="The directory that the account is in, be it one of the application's or not."
+)
 
 
 def tell_json(value: Any) -> None:
-    """Print one JSON value; moments are in ISO 8601."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=datetime.isoformat))
+    """Print one JSON value."""
+    click.echo(to_json(value, indent=2))
+
+
+def to_json(value: Any, **how: Any) -> str:
+    """Return a value as JSON; moments are in ISO 8601."""
+    return json.dumps(value, ensure_ascii=False, default=datetime.isoformat, **how)
+
+
+def known(resource: Named) -> dict[str, Any]:
+    """Return what may be told of an application, a directory or a group."""
+    return {name: getattr(resource, name) for name in ("href", "name", "description", "status")}
 
 
 def find_directory(name: str) -> Directory:
@@ -63,11 +76,10 @@ def find_directory(name: str) -> Directory:
     return directory
 
 
-def find_account(login: str) -> Account:
-    """Return the account of the application with this e-mail address or username, or say that there is none."""
-    account = Application.current().find_account(login)
+def find_account(login: str, directory_name: str | None = None) -> Account:
+    """Return the account with this e-mail address or username, of a directory or the application."""
+    place = find_directory(directory_name) if directory_name else Application.current()
+    account = place.find_account(login)
     if account is None:
-        raise click.ClickException(
-            f"No account of {settings.APPLICATION!r} has the e-mail address or username {login!r}."
-        )
+        raise click.ClickException(f"No account of {place.name!r} has the e-mail address or username {login!r}.")
     return account

@@ -3,18 +3,22 @@
 import click
 
 from ..models import ENABLED, Application
-from .command import command, find_account, find_directory, stormpath_commands
+from .command import as_json, command, find_account, find_directory, known, stormpath_commands, tell_json
 
 
 @command(stormpath_commands, "create-group")
 @click.argument("name")
 @click.option("--description", help="What its members may do.")
 @click.option("--directory", "directory_name", help="Where; the default group store of the application if not given.")
-def create_group(name: str, description: str | None, directory_name: str | None) -> None:
+@as_json
+def create_group(name: str, description: str | None, directory_name: str | None, in_json: bool) -> None:
     """Create a group NAME, which accounts of its directory can be in."""
     place = find_directory(directory_name) if directory_name else Application.current()
     group = place.groups.create(name=name, description=description)
-    click.echo(f"Created {group.name} in {group.directory.name}: {group.href}")
+    if in_json:
+        tell_json(known(group))
+    else:
+        click.echo(f"Created {group.name} in {group.directory.name}: {group.href}")
 
 
 @command(stormpath_commands, "add-to-group")

@@ -252,6 +252,13 @@ class Account(Member):
         )
         set_committed_value(self, "password_hash", new)
 
+    def sign_out(self) -> int:
+        """End all its logins, on every device, and commit. Return how many there were. Its API keys stay."""
+        with atomic():
+            ended = sessions.end(sessions.AccountSession.account_id == self.id)
+            self._record("account.signed_out", sessions=ended)
+        return ended
+
     # --- Flask-Login's words ---
 
     def get_id(self) -> str:

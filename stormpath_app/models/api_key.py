@@ -43,6 +43,7 @@ class ApiKey(Resource):
     thing, collection = "API Key", "apiKeys"
     writable = frozenset({"name", "description", "status"})
     readable: ClassVar[tuple[str, ...]] = ("id", "name", "description", "status")
+    links: ClassVar[frozenset[str]] = frozenset({"account", "tenant"})
 
     id: Mapped[str] = mapped_column(exact_text(_ID_LENGTH), primary_key=True)
     tenant_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("stormpath_tenants.id"))

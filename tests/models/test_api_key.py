@@ -81,9 +81,9 @@ def test_a_secret_is_in_no_repr_no_row_and_no_line_of_the_log(han, key, caplog):
 @pytest.mark.parametrize("of_tenant", [True, False])
 def test_what_a_key_is_made_of_cannot_be_chosen(han, name, of_tenant):
     keys = Client().tenant.api_keys if of_tenant else han.api_keys
-    with pytest.raises(errors.UnknownProperty):
+    with pytest.raises(errors.PropertyError):
         keys.create({name: "x" * 25})
-    with pytest.raises(errors.UnknownProperty):
+    with pytest.raises(errors.PropertyError):
         keys.create(**{name: "x" * 25})
     assert len(keys) == 0
 
