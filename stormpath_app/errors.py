@@ -477,6 +477,41 @@ class LoginOutdated(LoginFailed):
     cause = "Login attempt failed because the Account may not log in to the Application, or was changed meanwhile."
 
 
+class ApiKeyRefused(StormpathError):
+    """No program was let in. All causes have one message."""
+
+    status = 401
+    code = 10019
+    message = "API Key Authentication failed because the API key or secret submitted is invalid."
+
+
+class ApiKeyNotFound(ApiKeyRefused):
+    """No API key has this id."""
+
+    cause = "API Key Authentication failed because there is no API Key with the specified id."
+
+
+class WrongApiKeySecret(ApiKeyRefused):
+    """The API key exists; the secret is not its own."""
+
+    cause = "API Key Authentication failed because the specified secret is not that of the API Key."
+
+
+class ApiKeyDisabled(ApiKeyRefused):
+    """Id and secret are right, the API key is disabled."""
+
+    cause = "API Key Authentication failed because the API Key is disabled."
+
+
+class ApiKeyAccountRefused(ApiKeyRefused):
+    """Id and secret are right, but the API key is not one of those that are asked, or its account may not log in."""
+
+    cause = (
+        "API Key Authentication failed because the Account of the API Key is not ENABLED, or may not log in to the"
+        " Application."
+    )
+
+
 class AccountNotFound(LoginFailed):
     """No account store of the application knows the login."""
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass
 from datetime import timedelta
+from os import PathLike
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -107,14 +108,19 @@ SETTINGS = (
         "keys",
         "The keys that custom data is stored encrypted with: the first writes, all read; []: it is stored as it is.",
     ),
+    Setting(
+        "API_KEY_FILE",
+        None,
+        "file or None",
+        "A file with an API key pair, `apiKey.properties`; `flask stormpath init` makes it the tenant's key.",
+    ),
+    Setting("API_KEY_ID", None, "credential or None", "The id of that key, where no file is named."),
+    Setting("API_KEY_SECRET", None, "credential or None", "Its secret."),
     Setting("PROXY_COUNT", 0, "count", "How many proxies stand before the runnable site (`create_app`)."),
 )
 
 #: Settings of Flask-Stormpath that this version reads nothing from, and why.
 NOT_YET = {
-    **dict.fromkeys(
-        ("API_KEY_FILE", "API_KEY_ID", "API_KEY_SECRET"), "is not needed: the accounts are in this app's own database"
-    ),
     **dict.fromkeys(
         ("ENABLE_EMAIL", "ENABLE_PASSWORD", "REQUIRE_EMAIL", "REQUIRE_PASSWORD"),
         "has no effect: an account always has an e-mail address and a password",
@@ -227,7 +233,8 @@ def _wrong(config: Mapping[str, Any]) -> Iterator[Problem]:
         value = config[PREFIX + row.name]
         if not _is(row.kind, value, config):
             told = "10 to 14 (4 to 9 only with TESTING)" if row.kind == "cost" else _TOLD[row.kind]
-            yield Problem(f"{PREFIX}{row.name} is {value!r}; it must be {told}.")
+            shown = type(value).__name__ if row.kind == "credential or None" else repr(value)
+            yield Problem(f"{PREFIX}{row.name} is {shown}; it must be {told}.")
         elif row.kind == "throttle" and value:
             yield from _wrong_inside(row.name, value, config)
 
@@ -262,13 +269,21 @@ _TOLD = {
     "duration": "a positive datetime.timedelta, such as timedelta(days=30), or a number of seconds; a century at most",
     "count": "a whole number, 0 or more",
     "number": "a whole number, 1 or more",
+    "file or None": "the path of a file, or None",
+    "credential or None": "text, or None",
     "throttle": "a dictionary of what it changes, or False",
 }
+
+
+#: Any value of these will do. Of a credential an empty text too, as of an environment variable that holds nothing.
+_TYPES: dict[str, Any] = {"bool": bool, "file": str | PathLike, "credential": str}
 
 
 def _is(kind: str, value: Any, config: Mapping[str, Any]) -> bool:
     if kind.endswith(" or None"):
         return value is None or _is(kind.removesuffix(" or None"), value, config)
+    if kind in _TYPES:
+        return isinstance(value, _TYPES[kind])
     match kind:
         case "text":
             return isinstance(value, str) and bool(value)
@@ -276,8 +291,6 @@ def _is(kind: str, value: Any, config: Mapping[str, Any]) -> bool:
             return isinstance(value, str) and value.startswith("/") and not value.startswith("//")
         case "URL":
             return isinstance(value, str) and _is_base_url(value)
-        case "bool":
-            return isinstance(value, bool)
         case "duration":
             seconds = value.total_seconds() if isinstance(value, timedelta) else value
             return not isinstance(value, bool) and isinstance(seconds, int | float) and 0 < seconds <= _CENTURY

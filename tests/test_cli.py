@@ -114,6 +114,12 @@ def test_what_is_made_is_for_its_owner_alone(new_app, tmp_path, first):
         ("create-group", "admins", "--directory", "Rebels"),
         ("add-to-group", HAN, "admins"),
         ("remove-from-group", HAN, "admins"),
+        ("create-application", "Shop"),
+        ("create-directory", "Rebels"),
+        ("list-accounts",),
+        ("delete-account", HAN, "--yes"),
+        ("sign-out", HAN, "--directory", "Rebels"),
+        ("create-api-key",),
     ],
     ids=lambda command: command[0],
 )

@@ -50,7 +50,8 @@ def test_the_python_of_a_page_runs_from_top_to_bottom(page, quick_hashes):
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if blocks(page, "console")], ids=lambda page: page.name)
-def test_the_commands_of_a_page_run_one_after_the_other(page, quick_hashes):
+def test_the_commands_of_a_page_run_one_after_the_other(page, quick_hashes, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # some write files
     app = Flask("snippet")
     StormpathManager(app)
     runner = app.test_cli_runner()

@@ -17,6 +17,7 @@ PLAIN = [error for error in ALL if not issubclass(error, (PropertyError, Passwor
 TOLD = {errors.AccountDisabled, errors.AccountNotVerified, errors.ApplicationDisabled, errors.TooManyAttempts}
 #: Causes that Stormpath had no number for; they have that of the nearest.
 UNNUMBERED = {errors.LoginOutdated, errors.ChangedMeanwhile, errors.PointedAt}
+UNNUMBERED |= {*errors.ApiKeyRefused.__subclasses__()}  # a program is shown the number
 
 
 def name(value):

@@ -6,6 +6,7 @@ from .account_schema import AccountSchema, Field
 from .account_store import AccountStore
 from .account_store_mapping import AccountStoreMapping
 from .active_session import ActiveSession, Replay
+from .api_key import ApiKey, ApiKeys
 from .application import Application, AuthenticationResult
 from .base import DISABLED, ENABLED, UNVERIFIED, Base, Resource
 from .client import Client
@@ -32,6 +33,8 @@ __all__ = [
     "AccountStore",
     "AccountStoreMapping",
     "ActiveSession",
+    "ApiKey",
+    "ApiKeys",
     "Application",
     "AuditEvent",
     "AuthenticationResult",

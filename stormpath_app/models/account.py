@@ -14,6 +14,7 @@ from ..errors import AccountAlreadyExists, InvalidFormat, PropertyRequired, Wron
 from ..settings import settings
 from ..transactions import announce, atomic, release
 from . import custom_data_rows, event, login_name, search_text, session as sessions
+from .api_key import ApiKey, ApiKeys
 from .base import DISABLED, ENABLED, UNKNOWN, UNVERIFIED, VERIFIED, Id, Key, Resource, status, stays
 from .custom_data_search import InCustomData
 from .group import Group
@@ -70,7 +71,7 @@ class Account(Member):
         *("username", "email", "given_name", "middle_name", "surname", "full_name"),
         *("status", "email_verification_status", "password_modified_at"),
     )
-    links = frozenset({"directory", "groups", "group_memberships", "applications", "custom_data"})
+    links = frozenset({"directory", "groups", "group_memberships", "applications", "api_keys", "custom_data"})
     searchable: ClassVar[dict[str, Any]] = {
         "email": Words("email_key", indexed=True),
         "username": Words("username_key", indexed=True),
@@ -201,6 +202,14 @@ class Account(Member):
         """Return what signals carry: `user`, the attributes, as in Flask-Stormpath; `account`, the account itself."""
         return {"user": dict(self), "account": self}
 
+    @property
+    def api_keys(self) -> ApiKeys:
+        """The API keys of the account. `create()` makes one; they go with the account."""
+        return ApiKeys(ApiKey, ApiKey.account_id == self.id, create=self._create_api_key)
+
+    def _create_api_key(self, properties: Mapping[str, Any] | None = None, **more: Any) -> ApiKey:
+        return ApiKey.create({**(properties or {}), **more}, tenant_id=self.directory.tenant_id, account=self)
+
     # --- The password ---
 
     @property
@@ -302,6 +311,13 @@ class Account(Member):
             .execution_options(synchronize_session=False)
         )
         set_committed_value(self, "password_hash", new)
+
+    def sign_out(self) -> int:
+        """End all its logins, on every device, and commit. Return how many there were. Its API keys stay."""
+        with atomic():
+            ended = sessions.end(sessions.AccountSession.account_id == self.id)
+            self._record("account.signed_out", sessions=ended)
+        return ended
 
     # --- Flask-Login's words ---
 

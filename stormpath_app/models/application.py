@@ -30,6 +30,7 @@ from . import custom_data_rows, event, session as sessions
 from .account import LOGIN_COLUMNS, Account
 from .account_store_holder import AccountStoreHolder, GivenStore
 from .account_store_mapping import AccountStoreMapping
+from .api_key import ApiKey, ApiKeys
 from .authorized_uris import authorized_uris
 from .base import DISABLED, ENABLED, UNVERIFIED, Id, merge
 from .collection import Collection
@@ -58,7 +59,7 @@ class Application(AccountStoreHolder):
     readable = (*AccountStoreHolder.readable, "authorized_callback_uris", "authorized_origin_uris")
     links = frozenset(
         {
-            *("accounts", "groups", "account_store_mappings", "custom_data"),
+            *("accounts", "groups", "api_keys", "account_store_mappings", "custom_data"),
             *("default_account_store_mapping", "default_group_store_mapping"),
         }
     )
@@ -188,6 +189,23 @@ class Application(AccountStoreHolder):
         if row is None:
             raise AccountStoreNotMapped if store_id and self._mappings else NoAccountStores
         return row
+
+    # --- API keys ---
+
+    @property
+    def api_keys(self) -> ApiKeys:
+        """The API keys of the accounts that may log in now; DISABLED keys too, which `authenticate` refuses."""
+        return ApiKeys(ApiKey, ApiKey.account_id.in_(self._admitted()))
+
+    def _admitted(self) -> sa.Select[Any]:
+        """Return a statement for the ids of the accounts that may log in now."""
+        return (
+            sa.select(Account.id)
+            .join(Directory, Directory.id == Account.directory_id)
+            .join(AccountStoreMapping, AccountStoreMapping.directory_id == Directory.id)
+            .where(AccountStoreMapping.application_id == self.id, AccountStoreMapping.admits(Account.id))
+            .where(Account.status == ENABLED, Directory.status == ENABLED, sa.literal(self.status) == ENABLED)
+        )
 
     # --- Logging in ---
 
@@ -331,3 +349,11 @@ _KNOWN_AS = (
 _NAMED: sa.Select[Any] = sa.select(Application).where(Application.name_key == sa.bindparam("name_key"))
 
 Account.current_application = Application.current
+
+
+def _accepted() -> ApiKeys:
+    mine = ApiKey.account_id.in_(Application.current()._admitted())
+    return ApiKeys(ApiKey, sa.or_(ApiKey.account_id.is_(None), mine))
+
+
+ApiKey.accepted = _accepted

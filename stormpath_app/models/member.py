@@ -106,4 +106,15 @@ def enabled_groups(account_id: Any) -> sa.Select[Any]:
     )
 
 
+def group_names(accounts: Iterable[Member]) -> dict[str, list[str]]:
+    """Return the names of the groups of each of these accounts by its id, DISABLED groups too; one statement."""
+    found: dict[str, list[str]] = {account.id: [] for account in accounts}
+    memberships = sa.select(GroupMembership.account_id, Group.name).join_from(GroupMembership, Group)
+    for account_id, name in session.execute(
+        memberships.where(GroupMembership.account_id.in_(found)).order_by(Group.name_key)
+    ):
+        found[account_id].append(name)
+    return found
+
+
 _ENABLED = enabled_groups(sa.bindparam("account_id"))

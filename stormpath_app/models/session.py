@@ -163,9 +163,11 @@ def rotate(token: str, now: datetime) -> str | None:
     return f"{session_id}.{found[1]}" if found else None
 
 
-def end(*conditions: sa.ColumnElement[bool]) -> None:
-    """Delete the sessions that meet the conditions, in the transaction that is open."""
-    session.execute(sa.delete(AccountSession).where(*conditions).execution_options(synchronize_session=False))
+def end(*conditions: sa.ColumnElement[bool]) -> int:
+    """Delete the sessions that meet the conditions, in the transaction that is open. Return how many there were."""
+    delete = sa.delete(AccountSession).where(*conditions).execution_options(synchronize_session=False)
+    ended: Any = session.execute(delete)
+    return int(ended.rowcount)
 
 
 def end_found(*conditions: sa.ColumnElement[bool]) -> None:

@@ -1,7 +1,7 @@
 """Tenant: the whole of one database. There is one."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Self
 
 import sqlalchemy as sa
@@ -11,6 +11,7 @@ from .. import names
 from ..database import session
 from ..errors import InvalidFormat, NotReady
 from . import custom_data_rows
+from .api_key import ApiKey, ApiKeys
 from .custom_data_holder import CustomDataHolder
 
 
@@ -21,7 +22,7 @@ class Tenant(CustomDataHolder):
     thing, collection = "Tenant", "tenants"
     writable = frozenset({"name", "key", "custom_data"})
     readable = ("name", "key")
-    links = frozenset({"applications", "directories", "groups", "accounts", "custom_data"})
+    links = frozenset({"applications", "directories", "groups", "accounts", "api_keys", "custom_data"})
     custom_data_table = custom_data_rows.table(__tablename__)
 
     #: Returns everything from the top. `client.py`, which stands above, sets it.
@@ -78,3 +79,11 @@ class Tenant(CustomDataHolder):
     def accounts(self) -> Any:
         """All accounts of all directories, as `client.accounts`."""
         return type(self).client().accounts
+
+    @property
+    def api_keys(self) -> ApiKeys:
+        """The tenant's own API keys, which are no account's. `create()` makes one."""
+        return ApiKeys(ApiKey, ApiKey.tenant_id == self.id, ApiKey.account_id.is_(None), create=self._create_api_key)
+
+    def _create_api_key(self, properties: Mapping[str, Any] | None = None, **more: Any) -> ApiKey:
+        return ApiKey.create({**(properties or {}), **more}, tenant_id=self.id)

@@ -346,3 +346,14 @@ def test_taking_a_directory_from_one_application_leaves_logins_at_another(contex
     assert opens(here)
     context.config["STORMPATH_APPLICATION"] = "Shop"
     assert not opens(there)
+
+
+def test_signing_an_account_out_ends_all_its_logins_and_nobody_elses(han):
+    leia = Account.create("leia@alderaan.example", PASSWORD)
+    tokens, hers, key = [start(han), start(han)], start(leia), han.api_keys.create()
+    assert han.sign_out() == 2
+    assert [active_session.find(token) for token in tokens] == [None, None]
+    assert active_session.find(hers).account is leia
+    assert han.api_keys.authenticate(key.id, key.secret)
+    assert han.sign_out() == 0
+    assert start(han)

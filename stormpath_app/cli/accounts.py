@@ -1,0 +1,114 @@
+"""Accounts, one at a time."""
+
+import sys
+
+import click
+
+from ..models import DISABLED, ENABLED, Application
+from .command import as_json, command, find_account, find_directory, in_directory, stormpath_commands, tell_json
+
+_password_stdin = click.option(
+    "--password-stdin", is_flag=True, help="Read the password from standard input instead of asking."
+)
+
+
+@command(stormpath_commands, "create-account")
+@click.argument("email")
+@click.option("--username", help="A name to log in with beside the e-mail address.")
+@click.option("--given-name", help="First name.")
+@click.option("--middle-name", help="Middle name.")
+@click.option("--surname", help="Last name.")
+@click.option("--directory", "directory_name", help="Where; the default account store of the application if not given.")
+@_password_stdin
+@as_json
+def create_account(
+    email: str, password_stdin: bool, directory_name: str | None, in_json: bool, **names: str | None
+) -> None:
+    """Create an account with EMAIL in the application's default account store."""
+    place = find_directory(directory_name) if directory_name else Application.current()
+    given = {name: value for name, value in names.items() if value is not None}
+    account = place.accounts.create(given, email=email, password=_ask_password(password_stdin, in_json))
+    if in_json:
+        tell_json(dict(account))
+    else:
+        click.echo(f"Created {account.email} in {account.directory.name}: {account.href}")
+
+
+@command(stormpath_commands, "set-password")
+@click.argument("login")
+@in_directory
+@_password_stdin
+def set_password(login: str, directory_name: str | None, password_stdin: bool) -> None:
+    """Set the password of the account with LOGIN, its e-mail address or username. It is logged out everywhere."""
+    account = find_account(login, directory_name)
+    account.password = _ask_password(password_stdin)
+    account.save()
+    click.echo(f"The password of {account.email} is changed, and it is logged out everywhere.")
+
+
+@command(stormpath_commands, "unlock")
+@click.argument("login")
+@in_directory
+def unlock(login: str, directory_name: str | None) -> None:
+    """Forget the wrong passwords of the account with LOGIN, so that it can be logged in to at once."""
+    account = find_account(login, directory_name)
+    account.unlock()
+    click.echo(f"{account.email} is unlocked.")
+
+
+@command(stormpath_commands, "enable-account")
+@click.argument("login")
+@in_directory
+def enable_account(login: str, directory_name: str | None) -> None:
+    """Let the account with LOGIN, its e-mail address or username, log in."""
+    account = find_account(login, directory_name)
+    before, account.status = account.status, ENABLED
+    account.save()
+    click.echo(f"{account.email} is ENABLED {_since(before, ENABLED)}.")
+
+
+@command(stormpath_commands, "disable-account")
+@click.argument("login")
+@in_directory
+def disable_account(login: str, directory_name: str | None) -> None:
+    """Keep the account with LOGIN, its e-mail address or username, from logging in. It is logged out everywhere."""
+    account = find_account(login, directory_name)
+    before, account.status = account.status, DISABLED
+    account.save()
+    click.echo(f"{account.email} is DISABLED {_since(before, DISABLED)}, and logged out everywhere.")
+
+
+def _since(before: str, wanted: str) -> str:
+    return "already" if before == wanted else f"now; it was {before}"
+
+
+@command(stormpath_commands, "sign-out")
+@click.argument("login")
+@in_directory
+def sign_out(login: str, directory_name: str | None) -> None:
+    """Log the account with LOGIN, its e-mail address or username, out on every device."""
+    account = find_account(login, directory_name)
+    ended = account.sign_out()
+    click.echo(f"{account.email} is logged out everywhere; it had {ended} login{'' if ended == 1 else 's'}.")
+
+
+@command(stormpath_commands, "delete-account")
+@click.argument("login")
+@in_directory
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def delete_account(login: str, directory_name: str | None, yes: bool) -> None:
+    """Delete the account with LOGIN, its e-mail address or username, with all that belongs to it, for good."""
+    account = find_account(login, directory_name)
+    who = f"{account.email} ({account.full_name})" if account.full_name else account.email
+    if not yes:
+        click.confirm(f"Delete {who} in {account.directory.name}, with all that belongs to it, for good?", abort=True)
+    account.delete()
+    click.echo(f"Deleted {who}.")
+
+
+def _ask_password(from_stdin: bool, in_json: bool = False) -> str:
+    """Return a password from standard input (its first line) or a prompt. Never an argument: others could see it."""
+    if from_stdin:
+        return sys.stdin.readline().rstrip("\r\n")
+    asked: str = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=in_json)
+    return asked
