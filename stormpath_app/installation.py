@@ -11,10 +11,10 @@ from jinja2 import TemplateError, TemplateNotFound
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from . import credentials, database, encryption, migrations
+from . import adoption, credentials, database, encryption, migrations
 from .database import session
 from .errors import NotReady
-from .models import ApiKey, Application, Tenant
+from .models import Application, Tenant
 from .settings import Level, Problem, settings
 from .transactions import atomic, begin_write
 
@@ -65,7 +65,7 @@ def set_up(app: Flask) -> None:
         upgrade_schema()
         with atomic():
             _create_first_resources()
-            _adopt_api_key()
+            adoption.adopt_api_key()
 
 
 def upgrade_schema(revision: str = "head") -> None:
@@ -143,27 +143,6 @@ def _create_first_resources() -> None:
     # A name that is not there may be a typing error: a second application is made by hand.
     if session.scalar(select(Application.id).limit(1)) is None:
         Application.create(name=settings.APPLICATION, create_directory=True)
-
-
-def _adopt_api_key() -> None:
-    """Let the API key pair of the settings, which an old app brings along, be the tenant's, where it has none yet."""
-    tenant = Tenant.current()
-    try:
-        pair = credentials.find()
-    except credentials.Unusable:  # `check` says why
-        return
-    if pair and not len(tenant.api_keys) and ApiKey.find(pair.id) is None:
-        ApiKey.adopt(pair.id, pair.secret, tenant_id=tenant.id, name="From the settings")
-
-
-def known_api_key() -> ApiKey | None:
-    """Return the key of the tenant's that the settings name; None where they name none, or another one."""
-    try:
-        pair = credentials.find()
-    except credentials.Unusable:
-        return None
-    known = Tenant.current().api_keys.get_key(pair.id) if pair else None
-    return known if pair and known and known.has_secret(pair.secret) else None
 
 
 # --- The instance folder and the secret in it ---
@@ -306,7 +285,7 @@ def _check_database(app: Flask) -> Iterator[Problem]:
         )
     else:
         yield from _check_application()
-        yield from _check_api_key()
+        yield from adoption.check()
 
 
 def _check_place(app: Flask) -> Iterator[Problem]:
@@ -335,25 +314,6 @@ def _check_twins(app: Flask) -> Iterator[Problem]:
 
 def _no_database(app: Flask) -> str:
     return f"There is no database at {database.sqlite_file(app)} yet. Run `flask stormpath init`."
-
-
-def _check_api_key() -> Iterator[Problem]:
-    """Tell of a pair in the settings that opens nothing."""
-    try:
-        pair = credentials.find()
-    except credentials.Unusable:
-        return
-    tenant = Tenant.first()
-    if not pair or not tenant:
-        return
-    known = known_api_key()
-    if known and not known.is_enabled:
-        yield Problem(f"The API key {pair.id} of the settings is DISABLED.", "warning")
-    elif not known:
-        mend = "`flask stormpath init` makes it one"
-        if len(tenant.api_keys):
-            mend = "take it away, or name one that `flask stormpath create-api-key` made"
-        yield Problem(f"The API key {pair.id} of the settings is not one of the tenant's: {mend}.", "warning")
 
 
 def _check_application() -> Iterator[Problem]:

@@ -5,7 +5,7 @@ import sys
 import click
 from flask import current_app
 
-from .. import installation, migrations, models
+from .. import adoption, installation, migrations, models
 from ..models import Application
 from .command import command, stormpath_commands
 
@@ -23,7 +23,7 @@ def init() -> None:
     installation.set_up(app)
     click.echo(f"Database: {installation.where(app)}, at revision {installation.schema_revision()}")
     click.echo(f"Application: {Application.current().name}")
-    if key := installation.known_api_key():
+    if key := adoption.known_api_key():
         click.echo(f"API key: {key.id}, the one that the settings name, is the tenant's.")
 
 
