@@ -46,6 +46,25 @@ autodoc_default_options = {
 INTERNAL = {
     *("among", "came_through", "chosen_username", "collection", "compare_password", "current_application", "db"),
     *("id_in", "longest_description", "login_manager", "missing", "name_key", "own_names", "password_hash", "payload"),
+    *(
+        "searchable",
+        "natural_order",
+        "custom_data_table",
+        "search_text",
+        "secret_hash",
+        "first_group",
+        "accepted",
+        "adopt",
+    ),
+    *(
+        "email_key",
+        "username_key",
+        "given_name_key",
+        "middle_name_key",
+        "surname_key",
+        "create_account_in",
+        "account_ids",
+    ),
     *("replace_hash", "site_names", "standard", "taken", "thing", "upgrade_hash", "version", "violations", "writable"),
 }
 

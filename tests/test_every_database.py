@@ -19,7 +19,7 @@ from stormpath_app.errors import (
     WrongPassword,
 )
 from stormpath_app.installation import downgrade_schema, schema_revision, set_up, upgrade_schema
-from stormpath_app.migrations import VERSION_TABLE
+from stormpath_app.migrations import VERSION_TABLE, is_of_the_models
 from stormpath_app.models import (
     AccountSession,
     AccountStoreMapping,
@@ -70,15 +70,6 @@ def at_once(app, work):
 
 def create(_number=0, **more):
     return Application.current().accounts.create({"email": EMAIL, "password": PASSWORD, **more}).id
-
-
-def is_of_the_models(name, kind, _parents):
-    """Tell which tables and indexes are compared: not the host's, and not the index of texts, which no model knows."""
-    return (
-        not name.startswith("stormpath_search_")
-        if kind == "index"
-        else kind != "table" or (name.startswith("stormpath_") and not name.startswith("stormpath_search_"))
-    )
 
 
 def test_the_migrations_make_the_tables_that_the_models_know(app):

@@ -304,6 +304,7 @@ def context(app):
 def differences():
     """Return what the tables have and the models do not say, and the other way round."""
     options = {"version_table": migrations.VERSION_TABLE, "compare_type": True, "compare_server_default": True}
+    options["include_name"] = migrations.is_of_the_models
     with database.engine.connect() as connection:
         return compare_metadata(MigrationContext.configure(connection, opts=options), Base.metadata)
 

@@ -12,7 +12,7 @@ from stormpath_app.models import Client
 
 from .conftest import PASSWORD, make_app, statements
 
-BEFORE = "0004"
+BEFORE = "0005"
 CREATE_VIRTUAL_TABLE = 29  # SQLite's SQLITE_CREATE_VTABLE
 
 

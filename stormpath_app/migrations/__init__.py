@@ -36,6 +36,12 @@ def include_name(name: str | None, kind: str, _parents: object = None) -> bool:
     return not (kind == "table" and (name or "").startswith("stormpath_"))
 
 
+def is_of_the_models(name: str | None, kind: str, _parents: object = None) -> bool:
+    """Tell what to compare with our models: our tables, but the index of texts, which no model knows."""
+    ours = kind != "table" or (name or "").startswith("stormpath_")
+    return ours and not (kind in {"table", "index"} and (name or "").startswith("stormpath_search_"))
+
+
 def _config(connection: Connection | None = None) -> Config:
     config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))

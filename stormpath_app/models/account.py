@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def _key_column() -> Any:
-    return mapped_column(Key, server_default="", nullable=False, deferred=True)
+    return mapped_column(Key, server_default=sa.text("''"), nullable=False, deferred=True)
 
 
 class Claim(int):

@@ -85,7 +85,7 @@ def upgrade() -> None:
     """Add the columns, and fill them; then the indexes, which are made quicker of what is there."""
     for name in KEYS:
         # With a default of the database's, as processes of the version before may still write accounts.
-        op.add_column(ACCOUNTS, sa.Column(name, exact(255), server_default="", nullable=False))
+        op.add_column(ACCOUNTS, sa.Column(name, exact(255), server_default=sa.text("''"), nullable=False))
     for table in (ACCOUNTS, *NAMED):
         op.add_column(table, sa.Column("search_text", exact(), nullable=True))
     fill(ACCOUNTS, ("email", "username", "given_name", "middle_name", "surname"), of_account)
