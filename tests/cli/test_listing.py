@@ -66,6 +66,13 @@ def test_where_there_is_nobody_a_list_is_empty(app):
         (("--group", "pilots"), [HAN, LEIA]),
         (("--directory", "rebels"), [LUKE]),
         (("--directory", "Rebels", "--group", "Pilots"), [LUKE]),
+        (("--search", "SOLO"), [HAN]),
+        (("--search", "alderaan"), [LEIA]),
+        (("--search", "luke"), []),
+        (("--status", "disabled"), [LEIA]),
+        (("--status", "ENABLED", "--search", "example"), [HAN]),
+        (("--status", "ENABLED", "--group", "pilots"), [HAN]),
+        (("--directory", "Rebels", "--search", "luke"), [LUKE]),
     ],
     ids=" ".join,
 )
