@@ -45,7 +45,17 @@ autodoc_default_options = {
 #: What our modules need of each other.
 INTERNAL = {
     *("among", "came_through", "chosen_username", "collection", "compare_password", "current_application", "db"),
-    *("id_in", "longest_description", "login_manager", "missing", "name_key", "own_names", "password_hash", "payload"),
+    *(
+        "id_in",
+        "longest_description",
+        "login_manager",
+        "missing",
+        "name_key",
+        "new_password",
+        "own_names",
+        "password_hash",
+        "payload",
+    ),
     *(
         "searchable",
         "natural_order",

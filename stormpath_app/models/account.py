@@ -1,25 +1,22 @@
 """Account: a person (or thing) that can log in. `User` is the same class."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, deferred, mapped_column, relationship, validates
-from sqlalchemy.orm.attributes import set_committed_value
 
-from .. import clock, hashers, names, signals, throttle
-from ..database import UTCDateTime, exact_text, session
-from ..errors import AccountAlreadyExists, InvalidFormat, PropertyRequired, WrongPassword, WrongType
-from ..settings import settings
-from ..transactions import announce, atomic, release
-from . import custom_data_rows, event, login_name, search_text, session as sessions
+from .. import names, signals
+from ..database import exact_text
+from ..errors import AccountAlreadyExists, InvalidFormat
+from ..transactions import announce, atomic
+from . import custom_data_rows, login_name, search_text, session as sessions
 from .api_key import ApiKey, ApiKeys
 from .base import DISABLED, ENABLED, UNKNOWN, UNVERIFIED, VERIFIED, Id, Key, Resource, status, stays
 from .custom_data_search import InCustomData
 from .group import Group
 from .login_name import LoginName
-from .member import Member
+from .password_holder import LOGIN_ATTRIBUTES, PasswordHolder
 from .searchable import Moment, Status, Words
 from .unsaved import changed
 
@@ -42,7 +39,7 @@ class Claim(int):
         return repr(bool(self))
 
 
-class Account(Member):
+class Account(PasswordHolder):
     """A member of a directory. Set attributes, then `save()`.
 
     `email`, `username`, `given_name`, `middle_name`, `surname`; `status`: ENABLED, DISABLED or UNVERIFIED;
@@ -97,9 +94,6 @@ class Account(Member):
     status: Mapped[str] = mapped_column(sa.String(16), default=ENABLED)
     #: Whether the address is known to be theirs: UNKNOWN where the account is older than this attribute.
     email_verification_status: Mapped[str] = mapped_column(sa.String(16), default=UNVERIFIED, server_default=UNKNOWN)
-    #: Not loaded with the account: it is needed at login alone, and should be nowhere else.
-    password_hash: Mapped[str | None] = deferred(mapped_column(exact_text(128)))
-    password_modified_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
 
     # What searches look into, made of the names above by `search_text.of_account`, and loaded by nobody. "": there is
     # no such name.
@@ -112,7 +106,6 @@ class Account(Member):
 
     directory: Mapped["Directory"] = relationship()
 
-    _new_password: str | None = None
     #: The application that a new account is created through; None: its directory alone.
     came_through: Resource | None = None
     #: The group that a new account is put into, in the same transaction.
@@ -210,20 +203,7 @@ class Account(Member):
     def _create_api_key(self, properties: Mapping[str, Any] | None = None, **more: Any) -> ApiKey:
         return ApiKey.create({**(properties or {}), **more}, tenant_id=self.directory.tenant_id, account=self)
 
-    # --- The password ---
-
-    @property
-    def password(self) -> str:
-        """Set it, then `save()`. It cannot be read: only a hash is kept."""
-        raise AttributeError("A password can be set and checked, not read.")
-
-    @password.setter
-    def password(self, value: str) -> None:
-        if value is None or value == "":
-            raise PropertyRequired(self.thing, "password")
-        if not isinstance(value, str):
-            raise WrongType(self.thing, "password")
-        self._new_password = value
+    # --- What the directory asks ---
 
     def own_names(self) -> Iterable[str | None]:
         """Return the names a password must not come down to: the account's, and those of the sites it is for."""
@@ -239,12 +219,7 @@ class Account(Member):
         if "@" in names.key(username) or self.id_in(username):  # it would pass for another one's address or href
             raise InvalidFormat(self.thing, "username")
         self._ask_directory()
-        if self._new_password is None:
-            return
-        self.directory.password_policy.check(self._new_password, self.own_names())
-        release()
-        self.password_hash = hashers.hash(self._new_password, settings.BCRYPT_COST)
-        self.password_modified_at = clock.now()
+        self._hash_new_password()
 
     def _ask_directory(self) -> None:
         """Let the directory look at the address and the names that are set now: what there is already may stay."""
@@ -255,62 +230,7 @@ class Account(Member):
         if given:
             self.directory.account_schema.check(given)
 
-    def check_password(self, password: str) -> None:
-        """Accept the account's own password, and commit. It takes the time of one hash, and is counted as a login is.
-
-        :raises WrongPassword, TooManyAttempts: it is another one, or the account has none; it was not looked at.
-        """
-        attempt = throttle.reserve(self.id)
-        just_read = session.execute(sa.select(*LOGIN_COLUMNS).where(Account.id == self.id)).first()
-        try:
-            self.compare_password(password, just_read)
-        except WrongPassword:
-            with atomic():
-                attempt.count()
-                self._record("reauthentication.failed")
-            raise
-        with atomic():
-            attempt.refund()
-
-    def unlock(self) -> None:
-        """Forget its wrong passwords, and commit: the next login need not wait."""
-        with atomic():
-            throttle.unlock(self.id)
-            self._record("account.unlocked")
-
-    def compare_password(self, password: str, just_read: Sequence[Any] | None) -> None:
-        """Check the password against LOGIN_COLUMNS just read from the database; None: the account is gone.
-
-        What is in memory may be older than a change elsewhere. What was set there and is not saved stays.
-
-        :raises WrongPassword: it is another one, or the account has none.
-        """
-        stored = just_read[0] if just_read else None
-        unsaved = changed(self)
-        for column, value in zip(LOGIN_COLUMNS, just_read or (), strict=False):
-            if column.key not in unsaved:
-                set_committed_value(self, column.key, value)
-        release()
-        if not hashers.verify(password, stored, settings.BCRYPT_COST):
-            raise WrongPassword
-
-    def upgrade_hash(self, password: str) -> str | None:
-        """Return a new hash of the password just checked where the stored one is out of date, else None."""
-        stored = self.password_hash
-        if stored is None or not hashers.is_out_of_date(stored, settings.BCRYPT_COST):
-            return None
-        release()
-        return hashers.hash(password, settings.BCRYPT_COST)
-
-    def replace_hash(self, new: str) -> None:
-        """Write a better hash of the same password, unless the password was changed meanwhile."""
-        session.execute(
-            sa.update(Account)
-            .where(Account.id == self.id, Account.password_hash == self.password_hash)
-            .values(password_hash=new, modified_at=Account.modified_at)
-            .execution_options(synchronize_session=False)
-        )
-        set_committed_value(self, "password_hash", new)
+    # --- Its logins ---
 
     def sign_out(self) -> int:
         """End all its logins, on every device, and commit. Return how many there were. Its API keys stay."""
@@ -348,7 +268,7 @@ class Account(Member):
         :raises StormpathError: it cannot be so; nothing is written, and what was set is still there to be mended.
         """
         super().save()
-        self._new_password = self.first_group = None
+        self.new_password = self.first_group = None
 
     def _before_save(self) -> None:
         if self.is_new:
@@ -377,9 +297,6 @@ class Account(Member):
         if "password_hash" in what or ("status" in what and self.status != ENABLED):
             sessions.end(sessions.AccountSession.account_id == self.id)
 
-    def _record(self, kind: str, **details: Any) -> None:
-        event.record(kind, account_id=self.id, directory_id=self.directory_id, **details)
-
     def _before_delete(self) -> None:
         self._record("account.deleted")
         last = self.payload()
@@ -394,7 +311,7 @@ class Account(Member):
 
 
 #: What a login is decided by, which is read anew for each: what is in memory may be older.
-LOGIN_COLUMNS = (Account.password_hash, Account.password_modified_at, Account.status)
+LOGIN_COLUMNS = tuple(getattr(Account, name) for name in LOGIN_ATTRIBUTES)
 
 login_name.follow(Account)
 _NAMES = ("email", "chosen_username", "given_name", "middle_name", "surname")

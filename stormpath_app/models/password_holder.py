@@ -1,0 +1,123 @@
+"""PasswordHolder: what an account is to its password."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm.attributes import set_committed_value
+
+from .. import clock, hashers, throttle
+from ..database import UTCDateTime, exact_text, session
+from ..errors import PropertyRequired, WrongPassword, WrongType
+from ..settings import settings
+from ..transactions import atomic, release
+from . import event
+from .member import Member
+from .unsaved import changed
+
+#: What a login is decided by, which is read anew for each: what is in memory may be older.
+LOGIN_ATTRIBUTES = ("password_hash", "password_modified_at", "status")
+
+
+class PasswordHolder(Member):
+    """The part of an account that has a password: set, checked, counted and replaced, never read."""
+
+    __abstract__ = True
+    __allow_unmapped__ = True  # for the attribute below that is no column
+
+    #: Not loaded with the account: it is needed at login alone, and should be nowhere else.
+    password_hash: Mapped[str | None] = mapped_column(exact_text(128), deferred=True)
+    password_modified_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+    #: What was set and is not hashed yet.
+    new_password: str | None = None
+
+    if TYPE_CHECKING:
+        own_names: Any
+
+    @property
+    def password(self) -> str:
+        """Set it, then `save()`. It cannot be read: only a hash is kept."""
+        raise AttributeError("A password can be set and checked, not read.")
+
+    @password.setter
+    def password(self, value: str) -> None:
+        if value is None or value == "":
+            raise PropertyRequired(self.thing, "password")
+        if not isinstance(value, str):
+            raise WrongType(self.thing, "password")
+        self.new_password = value
+
+    def _hash_new_password(self) -> None:
+        """Hash the password that was set, if the directory's policy accepts it."""
+        if self.new_password is None:
+            return
+        self.directory.password_policy.check(self.new_password, self.own_names())
+        release()
+        self.password_hash = hashers.hash(self.new_password, settings.BCRYPT_COST)
+        self.password_modified_at = clock.now()
+
+    def check_password(self, password: str) -> None:
+        """Accept the account's own password, and commit. It takes the time of one hash, and is counted as a login is.
+
+        :raises WrongPassword, TooManyAttempts: it is another one, or the account has none; it was not looked at.
+        """
+        attempt = throttle.reserve(self.id)
+        account = type(self)
+        columns = [getattr(account, name) for name in LOGIN_ATTRIBUTES]
+        just_read = session.execute(sa.select(*columns).where(account.id == self.id)).first()
+        try:
+            self.compare_password(password, just_read)
+        except WrongPassword:
+            with atomic():
+                attempt.count()
+                self._record("reauthentication.failed")
+            raise
+        with atomic():
+            attempt.refund()
+
+    def unlock(self) -> None:
+        """Forget its wrong passwords, and commit: the next login need not wait."""
+        with atomic():
+            throttle.unlock(self.id)
+            self._record("account.unlocked")
+
+    def compare_password(self, password: str, just_read: Sequence[Any] | None) -> None:
+        """Check the password against LOGIN_ATTRIBUTES just read from the database; None: the account is gone.
+
+        What is in memory may be older than a change elsewhere. What was set there and is not saved stays.
+
+        :raises WrongPassword: it is another one, or the account has none.
+        """
+        stored = just_read[0] if just_read else None
+        unsaved = changed(self)
+        for name, value in zip(LOGIN_ATTRIBUTES, just_read or (), strict=False):
+            if name not in unsaved:
+                set_committed_value(self, name, value)
+        release()
+        if not hashers.verify(password, stored, settings.BCRYPT_COST):
+            raise WrongPassword
+
+    def upgrade_hash(self, password: str) -> str | None:
+        """Return a new hash of the password just checked where the stored one is out of date, else None."""
+        stored = self.password_hash
+        if stored is None or not hashers.is_out_of_date(stored, settings.BCRYPT_COST):
+            return None
+        release()
+        return hashers.hash(password, settings.BCRYPT_COST)
+
+    def replace_hash(self, new: str) -> None:
+        """Write a better hash of the same password, unless the password was changed meanwhile."""
+        account = type(self)
+        session.execute(
+            sa.update(account)
+            .where(account.id == self.id, account.password_hash == self.password_hash)
+            .values(password_hash=new, modified_at=account.modified_at)
+            .execution_options(synchronize_session=False)
+        )
+        set_committed_value(self, "password_hash", new)
+
+    def _record(self, kind: str, **details: Any) -> None:
+        event.record(kind, account_id=self.id, directory_id=self.directory_id, **details)
