@@ -44,38 +44,12 @@ autodoc_default_options = {
 }
 #: What our modules need of each other.
 INTERNAL = {
-    *("among", "came_through", "chosen_username", "collection", "compare_password", "current_application", "db"),
-    *(
-        "id_in",
-        "longest_description",
-        "login_manager",
-        "missing",
-        "name_key",
-        "new_password",
-        "own_names",
-        "password_hash",
-        "payload",
-    ),
-    *(
-        "searchable",
-        "natural_order",
-        "custom_data_table",
-        "search_text",
-        "secret_hash",
-        "first_group",
-        "accepted",
-        "adopt",
-    ),
-    *(
-        "email_key",
-        "username_key",
-        "given_name_key",
-        "middle_name_key",
-        "surname_key",
-        "create_account_in",
-        "account_ids",
-    ),
-    *("replace_hash", "site_names", "standard", "taken", "thing", "upgrade_hash", "version", "violations", "writable"),
+    *("accepted", "account_ids", "admitted", "adopt", "among", "came_through", "chosen_username", "collection"),
+    *("compare_password", "create_account_in", "current_application", "custom_data_table", "db", "email_key"),
+    *("first_group", "given_name_key", "id_in", "login_manager", "longest_description", "middle_name_key"),
+    *("missing", "name_key", "natural_order", "new_password", "own_names", "password_hash", "payload"),
+    *("replace_hash", "search_text", "searchable", "secret_hash", "site_names", "standard", "surname_key"),
+    *("taken", "thing", "upgrade_hash", "username_key", "version", "violations", "writable"),
 }
 
 # The look is that of the package's own pages.

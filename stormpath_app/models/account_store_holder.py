@@ -18,8 +18,10 @@ from ..errors import (
     ResourceNotFound,
     StormpathError,
 )
+from .account import Account
 from .account_store_mapping import AccountStoreMapping
-from .base import Resource, merge
+from .api_key import ApiKey, ApiKeys
+from .base import ENABLED, Resource, merge
 from .directory import Directory
 from .group import Group
 from .named import Named
@@ -85,6 +87,23 @@ class AccountStoreHolder(Named):
             list_index=list_index,
             is_default_account_store=is_default,
             is_default_group_store=is_default and isinstance(store, Directory),
+        )
+
+    # --- API keys ---
+
+    @property
+    def api_keys(self) -> ApiKeys:
+        """The API keys of the accounts that may log in now; DISABLED keys too, which `authenticate` refuses."""
+        return ApiKeys(ApiKey, ApiKey.account_id.in_(self.admitted()))
+
+    def admitted(self) -> sa.Select[Any]:
+        """Return a statement for the ids of the accounts that may log in now."""
+        return (
+            sa.select(Account.id)
+            .join(Directory, Directory.id == Account.directory_id)
+            .join(AccountStoreMapping, AccountStoreMapping.directory_id == Directory.id)
+            .where(AccountStoreMapping.application_id == self.id, AccountStoreMapping.admits(Account.id))
+            .where(Account.status == ENABLED, Directory.status == ENABLED, sa.literal(self.status) == ENABLED)
         )
 
     # --- What is in them ---

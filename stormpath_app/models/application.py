@@ -190,23 +190,6 @@ class Application(AccountStoreHolder):
             raise AccountStoreNotMapped if store_id and self._mappings else NoAccountStores
         return row
 
-    # --- API keys ---
-
-    @property
-    def api_keys(self) -> ApiKeys:
-        """The API keys of the accounts that may log in now; DISABLED keys too, which `authenticate` refuses."""
-        return ApiKeys(ApiKey, ApiKey.account_id.in_(self._admitted()))
-
-    def _admitted(self) -> sa.Select[Any]:
-        """Return a statement for the ids of the accounts that may log in now."""
-        return (
-            sa.select(Account.id)
-            .join(Directory, Directory.id == Account.directory_id)
-            .join(AccountStoreMapping, AccountStoreMapping.directory_id == Directory.id)
-            .where(AccountStoreMapping.application_id == self.id, AccountStoreMapping.admits(Account.id))
-            .where(Account.status == ENABLED, Directory.status == ENABLED, sa.literal(self.status) == ENABLED)
-        )
-
     # --- Logging in ---
 
     def authenticate_account(
@@ -352,7 +335,7 @@ Account.current_application = Application.current
 
 
 def _accepted() -> ApiKeys:
-    mine = ApiKey.account_id.in_(Application.current()._admitted())
+    mine = ApiKey.account_id.in_(Application.current().admitted())
     return ApiKeys(ApiKey, sa.or_(ApiKey.account_id.is_(None), mine))
 
 
