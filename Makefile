@@ -5,6 +5,7 @@ HOST ?= 127.0.0.1
 PORT ?= 5000
 PYTHON = python3
 ARGS =
+PROGRAM = requests
 
 PY := .venv/bin/python
 NEEDS := setup.cfg pyproject.toml
@@ -24,7 +25,7 @@ help:
 	@echo 'make types      check the types                        (mypy)'
 	@echo 'make layers     check that imports run down only       (import-linter)'
 	@echo 'make format     tidy the code'
-	@echo 'make benchmark  measure                                (make benchmark ARGS=--json)'
+	@echo 'make benchmark  measure a request                      (make benchmark PROGRAM=scale ARGS=--json)'
 	@echo 'make docs       make a site of the manual              (docs/_build/index.html)'
 	@echo 'make screenshots  take the pictures of the README again'
 	@echo 'make clean      remove .venv and what was built; your data in instance/ stays'
@@ -60,10 +61,7 @@ format: .venv/ready-to-check
 	$(PY) -m ruff format .
 
 benchmark: .venv/ready-to-test
-	@ls benchmarks/*.py >/dev/null 2>&1 || echo 'There is no benchmark yet.'
-	@for program in benchmarks/[!_]*.py; do \
-	    [ ! -e "$$program" ] || $(PY) "$$program" $(ARGS) || exit 1; \
-	done
+	@$(PY) benchmarks/$(PROGRAM).py $(ARGS)
 
 docs: .venv/ready-to-document
 	@rm -rf docs/_build
