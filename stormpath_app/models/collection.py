@@ -14,6 +14,8 @@ from .query import orders, snake
 from .searchable import NOTHING, Criterion, Searchable
 
 _PAGE = 100
+#: A database compares no more than some hundreds at once, and each costs.
+_MOST_CRITERIA = 100
 
 R = TypeVar("R", bound=Resource)
 
@@ -73,9 +75,11 @@ class Collection(Generic[R]):
         :raises UnknownProperty: there is no such attribute to search by.
         :raises InvalidQueryValue, UnsupportedQueryValue, RangeReversed: a value is none for its attribute.
         """
+        if not isinstance(wanted, str | Mapping):
+            raise InvalidQueryValue(self._model.thing, "q")
         return self._containing(wanted) if isinstance(wanted, str) else self.query(**wanted)
 
-    def query(self, **attributes: Any) -> "Collection[R]":
+    def query(self, /, **attributes: Any) -> "Collection[R]":
         """Return those whose attributes are all like these: `surname="org*"`, `created_at="[2015-01,2016)"`.
 
         `q`, `limit`, `offset` and `order_by` are the verbs `search`, `limit`, `offset` and `order`. Names may be
@@ -84,6 +88,8 @@ class Collection(Generic[R]):
         :raises UnknownProperty: there is no such attribute to search by.
         :raises InvalidQueryValue, UnsupportedQueryValue, RangeReversed: a value is none for its attribute.
         """
+        for name in list(attributes)[_MOST_CRITERIA:]:
+            raise InvalidQueryValue(self._model.thing, name)
         found = self
         for name, value in attributes.items():
             verb = {"q": "search", "limit": "limit", "offset": "offset", "order_by": "order"}.get(snake(name))
@@ -97,8 +103,10 @@ class Collection(Generic[R]):
         """
         read = orders(self._model.thing, *clauses)
         for each in read:
-            if self._kind(each.name) is None:
+            kind = self._kind(each.name)
+            if kind is None:
                 raise UnsupportedOrder(self._model.thing, each.name)
+            kind.keys(self._model, each.name)  # what is wrong with the name is told here
         return self._with(orders=read)
 
     def limit(self, number: int) -> "Collection[R]":

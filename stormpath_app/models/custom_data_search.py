@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from .. import encryption, names
 from ..database import UTCDateTime, exact_text, metadata
-from ..errors import InvalidQueryValue, PropertyError
+from ..errors import InvalidQueryValue, PropertyError, UnsupportedOrder
 from . import query
 from .base import Id
 from .custom_data_rows import upsert
@@ -155,6 +155,8 @@ class InCustomData(Searchable):
     def keys(self, model: Any, name: str) -> tuple[Any, ...]:
         """Return the least value there: those who have none come first, then numbers, then texts."""
         key, path = _place(model.thing, name)
+        if not names.can_be_stored(path):
+            raise UnsupportedOrder(model.thing, name)
         mine = (leaves.c.owner_id == model.id) & (leaves.c.key == key) & (leaves.c.path == path)
         return (sa.func.coalesce(sa.select(sa.func.min(leaves.c.text_key)).where(mine).scalar_subquery(), ""),)
 
@@ -170,7 +172,7 @@ def _condition(thing: str, name: str, value: Any) -> sa.ColumnElement[bool] | No
     if isinstance(value, bool):
         return leaves.c.text_key == str(value).lower()
     if isinstance(value, int | float):
-        return _numbers(query.numbers(thing, name, repr(value)))
+        return _numbers(query.numbers(thing, name, value))
     if isinstance(value, date | tuple):
         return _times(query.times(thing, name, value))
     if not isinstance(value, str):

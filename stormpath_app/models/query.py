@@ -92,7 +92,7 @@ def numbers(thing: str, name: str, value: object) -> Numbers:
     """
     found = written_range(value)
     if found is None:
-        one = _number(thing, name, str(value))
+        one = _number(thing, name, value)
         return Numbers(one, one, with_low=True, with_high=True)
     low, high = (_number(thing, name, end) if end else None for end in found[:2])
     if low is not None and high is not None and high < low:
@@ -100,10 +100,11 @@ def numbers(thing: str, name: str, value: object) -> Numbers:
     return Numbers(low, high, found.with_low, found.with_high)
 
 
-def _number(thing: str, name: str, written: str) -> Decimal:
+def _number(thing: str, name: str, value: object) -> Decimal:
     try:
+        written = str(value)
         number = Decimal(written) if len(written) < 64 and written.isascii() and "_" not in written else Decimal("nan")
-    except InvalidOperation as error:
+    except (InvalidOperation, ValueError) as error:  # a whole number that Python does not write
         raise InvalidQueryValue(thing, name) from error
     if not number.is_finite() or number.adjusted() > 308:  # what no database counts to
         raise InvalidQueryValue(thing, name)
@@ -176,6 +177,10 @@ def _next(moment: datetime, part: str) -> datetime:
 # --- Orders ---
 
 
+#: A database sorts by no more than so many hundreds, and each costs.
+_MOST_ORDERS = 20
+
+
 class Order(NamedTuple):
     """A clause of an order: the name of an attribute in snake_case, and the direction."""
 
@@ -188,7 +193,10 @@ def orders(thing: str, *clauses: str) -> tuple[Order, ...]:
 
     :raises InvalidOrder: one of them is none.
     """
-    return tuple(_order(thing, part) for clause in clauses for part in str(clause).split(","))
+    parts = [part for clause in clauses for part in str(clause).split(",")]
+    if len(parts) > _MOST_ORDERS:
+        raise InvalidOrder(thing, parts[_MOST_ORDERS].strip())
+    return tuple(_order(thing, part) for part in parts)
 
 
 def _order(thing: str, clause: str) -> Order:

@@ -202,4 +202,4 @@ def _whole(number: Decimal, rounding: str) -> int:
 
 
 _WILDCARDS = re.compile("[%_/]")
-_MOST = Decimal(2**31)
+_MOST = Decimal(2**31 - 1)

@@ -172,6 +172,7 @@ def test_custom_data_as_a_whole_is_nothing_to_look_for(people):
         people.query(custom_data="x")
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize(
     ("value", "index"),
     [
