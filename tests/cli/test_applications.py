@@ -82,6 +82,6 @@ def test_a_directory_is_created_for_whatever_application_wants_it(app):
         rebels = Directory.named("rebels")
         assert (code, said, complained) == (0, f"Created Rebels: {rebels.href}\n", "")
         assert rebels.description == "Of the Alliance"
-        assert rebels.account_store_mappings == []
+        assert not rebels.account_store_mappings
     known = {"name": "Empire", "description": None, "status": "ENABLED"}
     assert known.items() <= json.loads(run(app, "create-directory", "Empire", "--json")[1]).items()
