@@ -1,5 +1,6 @@
 """How Sphinx makes a site of these pages: `make docs`."""
 
+import logging
 import re
 import sys
 import warnings
@@ -17,6 +18,7 @@ from stormpath_app import StormpathError  # noqa: E402 - wherever Sphinx was sta
 from stormpath_app.models import Resource  # noqa: E402
 
 warnings.simplefilter("ignore", SAWarning)  # autodoc looks at attributes of classes that have no table
+logging.getLogger("alembic").setLevel(logging.WARNING)  # a colour scheme of Furo's lets all loggers speak from INFO on
 
 project = "stormpath_app"
 release = metadata.version("stormpath-app")

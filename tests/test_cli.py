@@ -190,7 +190,8 @@ def test_the_exit_code_of_check_tells_mistakes_and_for_a_public_site_warnings_to
         found, said, complained = run(app, *arguments)
         assert found == code
         assert complained.startswith("error: " if check else "warning: ") or not code
-        assert ("All is well" in said or "Ready to deploy" in said) is not bool(code)
+        verdict = "Ready to deploy." if "--deploy" in arguments else "No errors." if complained else "All is well."
+        assert said.endswith(f"{verdict}\n") is not bool(code)
 
 
 # --- Accounts ---

@@ -70,9 +70,11 @@ def check(deploy: bool) -> None:
         level = "warning" if problem.level == "deploy" else problem.level
         click.echo(f"{level}: {problem.sentence}", err=level != "note")
     failing = {"error", "warning", "deploy"} if deploy else {"error"}
-    if any(problem.level in failing for problem in found):
+    levels = {problem.level for problem in found}
+    if levels & failing:
         sys.exit(1)
-    click.echo("Ready to deploy." if deploy else "All is well.")
+    well = "No errors." if "warning" in levels else "All is well."
+    click.echo("Ready to deploy." if deploy else well)
 
 
 @command(stormpath_commands, "encrypt-custom-data")

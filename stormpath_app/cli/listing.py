@@ -56,8 +56,9 @@ def _find_group(place: Application | Directory, name: str) -> Group:
     found = [group for group in place.groups if group.name_key == names.key(name)]
     if len(found) == 1:
         return found[0]
-    why = "has no group" if not found else "has in several directories a group"
-    raise click.ClickException(f"{place.name!r} {why} {name!r}. Name the directory that is meant: --directory.")
+    if not found:
+        raise click.ClickException(f"{place.name!r} has no group {name!r}.")
+    raise click.ClickException(f"{place.name!r} has in several directories a group {name!r}. Name one: --directory.")
 
 
 def _pages(accounts: Iterable[Account]) -> Iterator[list[tuple[Account, list[str]]]]:

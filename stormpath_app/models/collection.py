@@ -55,8 +55,18 @@ class Collection(Generic[R]):
             raise ResourceNotFound(developer_message=f"This collection has no {self._model.thing} {href!r}.")
         return found
 
+    def first(self, wanted: Mapping[str, Any]) -> R | None:
+        """Return the first that `search` finds; None where it finds none, or is not told what to look for."""
+        found = self.search(wanted)
+        if not found._search.criteria and not found._search.terms:
+            return None
+        return next(iter(found.limit(1)), None)
+
     def __contains__(self, resource: object) -> bool:
         return isinstance(resource, self._model) and self._listing.has(resource.id)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._model.__name__}>"  # nothing is read for it
 
     # --- Some of them ---
 

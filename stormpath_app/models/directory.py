@@ -95,13 +95,15 @@ class Directory(AccountStore):
             return None
         return session.scalar(_KNOWN_AS, {"directory_id": self.id, "name_key": names.key(login)})
 
-    def get_account(self, account: Account | str) -> Account:
+    def get_account(self, account: Account | str | Mapping[str, Any]) -> Account:
         """Return the account of this directory that is meant: by itself, its href, its e-mail address or its username.
+
+        A dictionary means the first that `directory.accounts.search` finds by it.
 
         :raises ResourceNotFound: there is none.
         :raises DirectoriesDiffer: it is in another directory.
         """
-        found = _meant(Account, account, self.find_account)
+        found = _meant(Account, account, self.find_account, self.accounts)
         if found is None:
             raise ResourceNotFound(developer_message=f"The Directory {self.name!r} has no Account {account!r}.")
         return self._own(found)
@@ -145,15 +147,17 @@ class Directory(AccountStore):
             return None
         return session.scalar(sa.select(Group).where(Group.directory_id == self.id, Group.name_key == names.key(name)))
 
-    def get_group(self, group: Group | str) -> Group:
+    def get_group(self, group: Group | str | Mapping[str, Any]) -> Group:
         """Return the group of this directory that is meant: by itself, its href or its name.
+
+        A dictionary means the first that `directory.groups.search` finds by it.
 
         :raises ResourceNotFound: there is none; its developer message tells those there are.
         :raises DirectoriesDiffer: it is in another directory.
         """
-        found = _meant(Group, group, self.find_group)
+        found = _meant(Group, group, self.find_group, self.groups)
         if found is None:
-            raise ResourceNotFound(developer_message=self._no_group(str(group)))
+            raise ResourceNotFound(developer_message=self._no_group(group))
         return self._own(found)
 
     def create_group(
@@ -176,12 +180,13 @@ class Directory(AccountStore):
             raise DirectoriesDiffer(developer_message=other)
         return resource
 
-    def _no_group(self, name: str) -> str:
+    def _no_group(self, asked: object) -> str:
         known = {group.name_key: group.name for group in islice(self.groups, 100)}
-        sentence = f"The Directory {self.name!r} has no Group {name!r}"
+        sentence = f"The Directory {self.name!r} has no Group {asked!r}"
         if not known:
             return f"{sentence}, nor any other yet. `flask stormpath create-group` makes one."
-        nearest = difflib.get_close_matches(names.key(name), known, 1)
+        name = asked.get("name", "") if isinstance(asked, Mapping) else asked
+        nearest = difflib.get_close_matches(names.key(str(name)), known, 1)
         meant = f" Did you mean {known[nearest[0]]!r}?" if nearest else ""
         return f"{sentence}.{meant} It has: {', '.join(map(repr, islice(known.values(), 20)))}."
 
@@ -234,10 +239,16 @@ class Directory(AccountStore):
         announce(signals.directory_deleted, lambda: {"directory": last})
 
 
-def _meant(model: type[R], given: R | str, find: Callable[[str], R | None]) -> R | None:
-    """Return what is meant by a resource, its href or its name; None where nothing is."""
+def _meant(
+    model: type[R], given: R | str | Mapping[str, Any], find: Callable[[str], R | None], all_: Collection[R]
+) -> R | None:
+    """Return what is meant by a resource, its href, its name, or a dictionary to search by; None where nothing is."""
     if isinstance(given, str):
         return model.find(given) if model.id_in(given) else find(given)
+    if isinstance(given, Mapping):
+        return all_.first(given)
     if not isinstance(given, model):
-        raise TypeError(f"This takes the {model.thing} itself, its name or its href; {given!r} is none of these.")
+        raise TypeError(
+            f"This takes the {model.thing} itself, its href, its name or a dictionary; {given!r} is none of these."
+        )
     return given

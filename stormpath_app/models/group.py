@@ -63,7 +63,7 @@ class Group(AccountStore):
         found = session.scalars(sa.select(cls).where(cls.name_key == names.key(name)).limit(2)).all()
         return found[0] if len(found) == 1 else None
 
-    # --- Who is in it. An account is given by itself, its href, its e-mail address or its username. ---
+    # --- Who is in it. An account is given by itself, its href, its e-mail address or username, or a search. ---
 
     @property
     def accounts(self) -> "Collection[Account]":
@@ -76,7 +76,7 @@ class Group(AccountStore):
         mine = GroupMembership.group_id == self.id
         return Collection(GroupMembership, mine, create=partial(GroupMembership.create, group=self))
 
-    def add_account(self, account: "Account | str") -> GroupMembership:
+    def add_account(self, account: "Account | str | Mapping[str, Any]") -> GroupMembership:
         """Put an account into the group, and commit. Where it is in already, nothing happens.
 
         :raises ResourceNotFound: there is no such account in the directory.
@@ -84,21 +84,25 @@ class Group(AccountStore):
         """
         return GroupMembership.join(self.directory.get_account(account), self)
 
-    def remove_account(self, account: "Account | str") -> None:
+    def remove_account(self, account: "Account | str | Mapping[str, Any]") -> None:
         """Take an account out of the group, and commit.
 
         :raises ResourceNotFound: it is not in the group, or not in the directory.
         """
         GroupMembership.leave(self.directory.get_account(account), self)
 
-    def has_account(self, account: "Account | str") -> bool:
+    def has_account(self, account: "Account | str | Mapping[str, Any]") -> bool:
         """Tell whether an account is in the group, be the group DISABLED or not."""
         try:
             return GroupMembership.of(self.directory.get_account(account).id, self.id) is not None
         except (ResourceNotFound, DirectoriesDiffer):
             return False
 
-    def has_accounts(self, accounts: "Iterable[Account | str]", all: bool = True) -> bool:  # noqa: A002 - Stormpath's
+    def has_accounts(
+        self,
+        accounts: "Iterable[Account | str | Mapping[str, Any]]",
+        all: bool = True,  # noqa: A002 - Stormpath's
+    ) -> bool:
         """Tell whether all of these accounts are in the group; `all=False`: whether one of them is."""
         found = (self.has_account(account) for account in listed(accounts))
         return builtins.all(found) if all else any(found)
@@ -212,8 +216,8 @@ def references(groups: "Iterable[Group | str | Reference]") -> frozenset[Referen
 def listed(several: Iterable[Any]) -> Iterable[Any]:
     """Return what was given.
 
-    :raises TypeError: it is a single one, or a text, whose letters would be taken for names.
+    :raises TypeError: it is a single one, such as a text, whose letters would be taken for names.
     """
-    if isinstance(several, str) or not isinstance(several, Iterable):
+    if isinstance(several, str | Mapping) or not isinstance(several, Iterable):
         raise TypeError(f"This takes a list, such as ['admins']; {several!r} is none.")
     return several

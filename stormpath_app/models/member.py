@@ -1,7 +1,7 @@
 """Member: what an account is to groups."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from .account_store_mapping import AccountStoreMapping
 from .base import ENABLED
 from .collection import Collection
 from .custom_data_holder import CustomDataHolder
-from .group import Group, Reference, references
+from .group import Group, Reference, listed, reference
 from .group_membership import GroupMembership, known_groups
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Member(CustomDataHolder):
-    """The part of an account that knows its groups. A group is given by itself, its name or its href."""
+    """The part of an account that knows its groups. A group is given by itself, its name or its href, or a search."""
 
     __abstract__ = True
 
@@ -50,7 +50,7 @@ class Member(CustomDataHolder):
         mapping = AccountStoreMapping
         return applications(sa.and_(mapping.directory_id == self.directory_id, mapping.holds(self.id)))
 
-    def add_group(self, group: Group | str) -> GroupMembership:
+    def add_group(self, group: Group | str | Mapping[str, Any]) -> GroupMembership:
         """Put the account into a group, and commit. Where it is in already, nothing happens.
 
         :raises ResourceNotFound: there is no such group in the account's directory.
@@ -58,31 +58,41 @@ class Member(CustomDataHolder):
         """
         return GroupMembership.join(self, self.directory.get_group(group))
 
-    def remove_group(self, group: Group | str) -> None:
+    def remove_group(self, group: Group | str | Mapping[str, Any]) -> None:
         """Take the account out of a group, and commit.
 
         :raises ResourceNotFound: it is not in the group, or there is none.
         """
         GroupMembership.leave(self, self.directory.get_group(group))
 
-    def has_group(self, group: Group | str | Reference) -> bool:
+    def has_group(self, group: Group | str | Reference | Mapping[str, Any]) -> bool:
         """Tell whether the account is in this group, and the group is ENABLED."""
         return self.has_groups([group])
 
     in_group = has_group  # both are Stormpath's words
 
-    def has_groups(self, groups: Iterable[Group | str | Reference], all: bool = True) -> bool:  # noqa: A002 - Stormpath's
+    def has_groups(
+        self,
+        groups: Iterable[Group | str | Reference | Mapping[str, Any]],
+        all: bool = True,  # noqa: A002 - Stormpath's
+    ) -> bool:
         """Tell whether the account is in all of these groups, counting ENABLED ones alone; `all=False`: in one of them.
 
         Somebody who is logged in is asked about without a statement: the one that found them told it.
         """
-        wanted, mine = references(groups), self._enabled()
+        wanted, mine = frozenset(map(self._reference, listed(groups))), self._enabled()
         return wanted <= mine if all else not wanted.isdisjoint(mine)
 
     def refresh(self) -> None:
         """Read it again from the database, and its groups; unsaved changes are gone."""
         known_groups().clear()
         super().refresh()
+
+    def _reference(self, group: Group | str | Reference | Mapping[str, Any]) -> Reference:
+        if not isinstance(group, Mapping):
+            return reference(group)
+        found = self.directory.groups.first(group)
+        return Reference(found.id if found else None, None)  # without both it is no group's
 
     def _enabled(self) -> frozenset[Reference]:
         """Return all that the account's enabled groups can be asked for by."""

@@ -93,7 +93,7 @@ def test_a_group_in_two_directories_must_be_told_apart(app, people):
 @pytest.mark.parametrize(
     ("options", "code", "told"),
     [
-        (("--group", "x"), 1, "'My Application' has no group 'x'. Name the directory that is meant: --directory."),
+        (("--group", "x"), 1, "'My Application' has no group 'x'."),
         (("--directory", "Rebel"), 1, "There is no directory 'Rebel'; there are: "),
         (("--directory", "Rebels", "--group", "x"), 1, "The Directory 'Rebels' has no Group 'x'. It has: 'pilots'."),
         (("--limit", "0"), 2, "--limit"),

@@ -350,3 +350,10 @@ def test_an_address_is_found_by_an_index_in_all_directories_at_once(app, account
     for some in (Client().accounts.search({"email": "0@falcon.example"}), Client().accounts.query(username="0@*")):
         assert len(some[:2]) == 1
         assert re.match(r"SEARCH stormpath_accounts USING INDEX \w+ \(directory_id=\? AND \w+[=>]", plan(app, some)[0])
+
+
+def test_a_collection_is_shown_without_being_read(accounts, context):
+    found = accounts.search("han")
+    with statements(context) as sent:
+        assert repr(found) == "<Collection of Account>"
+    assert sent == []

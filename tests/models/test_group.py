@@ -204,6 +204,8 @@ WAYS = {
     "href of another host": lambda account: f"https://api.example.com{account.href}",
     "e-mail address": lambda account: "HAN@Falcon.example",
     "username": lambda account: "Solo",
+    "search for the address": lambda account: {"email": "HAN@falcon.example"},
+    "search for the beginning of a name": lambda account: {"givenName": "h*", "surname": "SOLO"},
 }
 
 
@@ -245,6 +247,41 @@ def test_who_is_not_there_is_not_found_by_name(admins, who):
     assert not admins.has_account(who)
 
 
+@pytest.mark.parametrize("search", [{}, {"status": "DISABLED"}, {"q": " "}, {"limit": 1}, {"q": "nobody"}], ids=str)
+def test_a_search_that_finds_nobody_or_asks_for_nothing_means_nobody(admins, han, search):
+    for verb in (admins.add_account, admins.remove_account, han.add_group, han.remove_group):
+        with pytest.raises(ResourceNotFound):
+            verb(search)
+    assert not admins.has_account(search)
+    assert len(admins.accounts) == 0
+
+
+def test_a_search_means_the_first_it_finds_in_the_directory_of_the_group(admins, han, darth):
+    Account.create("ben@falcon.example", PASSWORD, "Ben", "Solo")
+    assert admins.add_account({"surname": "solo"}).account is han
+    assert admins.has_accounts([{"username": "darth"}, {"given_name": "Han"}], all=False)
+    with pytest.raises(ResourceNotFound):
+        admins.add_account({"username": "darth"})
+    with pytest.raises(UnknownProperty):
+        admins.has_account({"login": "solo"})
+
+
+def test_a_group_is_searched_for_too(admins, han, elsewhere):
+    elsewhere.groups.create(name="troopers")
+    assert han.add_group({"name": "ADM*"}).group is admins
+    assert han.has_group({"description": "may do*"})
+    assert not han.has_group({"name": "troopers"})
+    assert not han.has_group({})
+    assert han.has_groups([{"name": "admins"}, {"name": "troopers"}], all=False)
+    with pytest.raises(ResourceNotFound) as caught:
+        han.add_group({"name": "admns"})
+    assert "Did you mean 'admins'?" in caught.value.developer_message
+    with pytest.raises(TypeError, match="takes a list"):
+        han.has_groups({"name": "admins"})
+    han.remove_group({"name": "admins"})
+    assert not han.has_group(admins)
+
+
 @pytest.mark.parametrize("way", [lambda account: account, lambda account: account.href], ids=["itself", "href"])
 def test_an_account_of_another_directory_is_refused(admins, darth, way):
     for verb in (admins.add_account, admins.remove_account):
@@ -255,11 +292,11 @@ def test_an_account_of_another_directory_is_refused(admins, darth, way):
     assert len(admins.accounts) == 0
 
 
-@pytest.mark.parametrize("who", [None, 7, b"solo", ["solo"], {"email": "han@falcon.example"}], ids=str)
+@pytest.mark.parametrize("who", [None, 7, b"solo", ["solo"]], ids=str)
 def test_what_cannot_be_an_account_is_the_programs_mistake(admins, han, who):
-    with pytest.raises(TypeError, match="itself, its name or its href"):
+    with pytest.raises(TypeError, match="itself, its href, its name or a dictionary"):
         admins.add_account(who)
-    with pytest.raises(TypeError, match="itself, its name or its href"):
+    with pytest.raises(TypeError, match="itself, its href, its name or a dictionary"):
         admins.add_account(admins)
     with pytest.raises(TypeError, match=r"takes a list, such as \['admins'\]"):
         admins.has_accounts("solo")
