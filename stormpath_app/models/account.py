@@ -68,7 +68,7 @@ class Account(PasswordHolder):
         *("username", "email", "given_name", "middle_name", "surname", "full_name"),
         *("status", "email_verification_status", "password_modified_at"),
     )
-    links = frozenset({"directory", "groups", "group_memberships", "applications", "api_keys", "custom_data"})
+    links = frozenset({"tenant", "directory", "groups", "group_memberships", "applications", "api_keys", "custom_data"})
     searchable: ClassVar[dict[str, Any]] = {
         "email": Words("email_key", indexed=True),
         "username": Words("username_key", indexed=True),

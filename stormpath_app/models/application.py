@@ -59,13 +59,14 @@ class Application(AccountStoreHolder):
     readable = (*AccountStoreHolder.readable, "authorized_callback_uris", "authorized_origin_uris")
     links = frozenset(
         {
-            *("accounts", "groups", "api_keys", "account_store_mappings", "custom_data"),
+            *("tenant", "accounts", "groups", "api_keys", "account_store_mappings", "custom_data"),
             *("default_account_store_mapping", "default_group_store_mapping"),
         }
     )
     custom_data_table = custom_data_rows.table(__tablename__)
 
     tenant_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("stormpath_tenants.id"))
+    tenant: Mapped[Tenant] = relationship()
 
     #: Where people may be sent back to, and which sites' scripts may ask: as tuples, so set another one to change them.
     #: They are looked at when they are set; logging in through other sites will read them.

@@ -44,13 +44,22 @@ class Directory(AccountStore):
     thing, collection = "Directory", "directories"
     links = frozenset(
         {
-            *("accounts", "groups", "password_policy", "account_creation_policy", "account_schema", "custom_data"),
+            *(
+                "tenant",
+                "accounts",
+                "groups",
+                "password_policy",
+                "account_creation_policy",
+                "account_schema",
+                "custom_data",
+            ),
             *("applications", "account_store_mappings", "application_mappings"),
         }
     )
     custom_data_table = custom_data_rows.table(__tablename__)
 
     tenant_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("stormpath_tenants.id"))
+    tenant: Mapped[Tenant] = relationship()
 
     password_policy: Mapped[PasswordPolicy] = relationship(cascade="all", passive_deletes=True)
     account_creation_policy: Mapped[AccountCreationPolicy] = relationship(

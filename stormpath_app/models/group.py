@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .account import Account
     from .directory import Directory
     from .password_policy import PasswordPolicy
+    from .tenant import Tenant
 
 
 class Group(AccountStore):
@@ -38,7 +39,7 @@ class Group(AccountStore):
     thing, collection = "Group", "groups"
     links = frozenset(
         {
-            *("directory", "accounts", "account_memberships", "custom_data"),
+            *("tenant", "directory", "accounts", "account_memberships", "custom_data"),
             *("applications", "account_store_mappings", "application_mappings"),
         }
     )
@@ -62,6 +63,11 @@ class Group(AccountStore):
             return None
         found = session.scalars(sa.select(cls).where(cls.name_key == names.key(name)).limit(2)).all()
         return found[0] if len(found) == 1 else None
+
+    @property
+    def tenant(self) -> "Tenant":
+        """The tenant of its directory."""
+        return self.directory.tenant
 
     # --- Who is in it. An account is given by itself, its href, its e-mail address or username, or a search. ---
 

@@ -20,6 +20,7 @@ from .group_membership import GroupMembership, known_groups
 if TYPE_CHECKING:
     from .application import Application
     from .directory import Directory
+    from .tenant import Tenant
 
 
 class Member(CustomDataHolder):
@@ -31,6 +32,11 @@ class Member(CustomDataHolder):
         directory_id: Mapped[str]
         directory: Mapped["Directory"]
         email: Mapped[str]
+
+    @property
+    def tenant(self) -> "Tenant":
+        """The tenant of its directory."""
+        return self.directory.tenant
 
     @property
     def groups(self) -> Collection[Group]:

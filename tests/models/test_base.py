@@ -126,6 +126,12 @@ def test_the_tenant_has_everything(leia):
     assert len(tenant.groups) == 0
 
 
+def test_all_belongs_to_the_tenant(leia):
+    group = leia.directory.groups.create(name="rebels")
+    for resource in (leia, group, leia.directory, Application.current()):
+        assert resource["tenant"] is Client().tenant
+
+
 def test_the_tenant_can_be_renamed(leia):
     tenant = Client().tenant
     tenant.name, tenant.key = "The Rebellion", "rebel-alliance"
