@@ -39,10 +39,12 @@ def texts():
     return session.scalars(sa.text("SELECT value FROM stormpath_accounts_custom_data WHERE key <> ''")).all()
 
 
+@pytest.mark.sqlite  # it reads the file
 @pytest.mark.settings(STORMPATH_ENCRYPTION_KEYS=[OLD])
 def test_what_is_stored_can_be_read_with_the_key_alone(app, leia, instance):
     assert reads(app) == DATA
     assert all(text.startswith("fernet:") for text in texts())
+    session.remove()
     database.engine.dispose()
     stored = b"".join(file.read_bytes() for file in instance.glob("stormpath.db*"))
     assert b"3704" not in stored
