@@ -6,7 +6,6 @@ It is written with the custom data, in the same transaction. What is stored encr
 import re
 import struct
 import sys
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -85,8 +84,7 @@ def rows(key: str, value: Any) -> Iterator[dict[str, Any]]:
 
 def fold(text: str) -> str:
     """Return what a text is compared by: without its case, and as far as it counts."""
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
-    return folded[:LONGEST]
+    return names.part(text)[:LONGEST]
 
 
 def _leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:
