@@ -118,7 +118,7 @@ def downgrade() -> None:
 
 def fill(table: str, sources: tuple[str, ...], columns: Callable[..., dict[str, str]]) -> None:
     """Write the columns of the rows that are there."""
-    connection, found = op.get_bind(), None
+    connection = op.get_bind()
     for rows in chunks(connection, sa.table(table, sa.column("id"), *map(sa.column, sources))):
         found = [{"this": row_id, **columns(*values)} for row_id, *values in rows]
         written = sa.table(table, sa.column("id"), *(sa.column(name) for name in found[0] if name != "this"))
