@@ -137,12 +137,6 @@ class UnsupportedValue(PropertyError):
     template = "%(thing)s %(label)s must be one of: %(allowed)s."
 
 
-class WorkflowUnavailable(UnsupportedValue):
-    """The mail that this would send is not part of this version: it stays DISABLED."""
-
-    template = "%(thing)s %(label)s must be DISABLED: mail workflows are not part of this version."
-
-
 class WrongType(PropertyError):
     """The value is of another type."""
 
@@ -378,6 +372,45 @@ class DirectoriesDiffer(StormpathError):
     """The account and the group are in different directories."""
 
     message = "An Account can only be in Groups of its own Directory."
+
+
+# --- Mails ---
+
+
+class LinkMacroMissing(PropertyError):
+    """The mail needs its link, which one of the macros `url`, `sptoken` and `sptokenNameValuePair` makes."""
+
+    code = 7301
+    template = "%(thing)s %(label)s must contain the macro ${url}, ${sptoken} or ${sptokenNameValuePair}."
+
+
+class NoSuchAccount(StormpathError):
+    """No account of the application has this e-mail address or username, so nobody gets a mail."""
+
+    code = 2016
+    message = "Invalid email address."
+    cause = "No Account of the Application has this email address or username."
+
+
+class VerificationDisabled(StormpathError):
+    """The directory of the account confirms no addresses, so there is no mail to send."""
+
+    code = 6101
+    message = "Email addresses are not confirmed here."
+    cause = "The email verification workflow is not enabled for the Directory of this Account."
+
+
+class MailQuotaExceeded(StormpathError):
+    """The address got as many mails of this kind as it may in the time. Those that came stay good."""
+
+    status = code = 429
+    message = "Too many mails of this kind were sent to this address. Try again later."
+
+
+class TokenRefused(ResourceNotFound):
+    """The token of a link is unknown, was used, is too old, or a newer one was mailed: nobody is told which."""
+
+    message = "This link does not work any more. Ask for a new one."
 
 
 # --- Logging in ---

@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from . import adoption, credentials, database, encryption, migrations
 from .database import session
 from .errors import NotReady
-from .models import Application, Tenant
+from .models import ENABLED, Application, Tenant
 from .settings import Level, Problem, settings
 from .transactions import atomic, begin_write
 
@@ -142,7 +142,11 @@ def _create_first_resources() -> None:
         Tenant(name="My Tenant", key="my-tenant").save()
     # A name that is not there may be a typing error: a second application is made by hand.
     if session.scalar(select(Application.id).limit(1)) is None:
-        Application.create(name=settings.APPLICATION, create_directory=True)
+        created = Application.create(name=settings.APPLICATION, create_directory=True)
+        if settings.VERIFY_EMAIL:
+            policy = created.default_account_store().home.account_creation_policy
+            policy.verification_email_status = ENABLED
+            policy.save()
 
 
 # --- The instance folder and the secret in it ---

@@ -49,6 +49,44 @@ SETTINGS = (
     Setting(
         "REGISTRATION_REDIRECT_URL", None, "text or None", "Where they go after they register; None: REDIRECT_URL."
     ),
+    Setting("VERIFY_EMAIL", False, "bool", "Whether people must confirm their address, in the directory of set-up."),
+    Setting("ENABLE_FORGOT_PASSWORD", False, "bool", "Whether people can ask for a new password by mail."),
+    Setting("FORGOT_PASSWORD_URL", "/forgot", "path", "Where they ask."),
+    Setting("FORGOT_PASSWORD_CHANGE_URL", "/forgot/change", "path", "Where the mail's link leads."),
+    Setting("VERIFY_URL", "/verify", "path", "Where the link leads that confirms an address."),
+    Setting("RESET_AUTOLOGIN", True, "bool", "Whether who has set a new password by mail is logged in."),
+    Setting("FORGOT_PASSWORD_TEMPLATE", "flask_stormpath/forgot.html", "text", "The page that asks for the address."),
+    Setting(
+        "FORGOT_PASSWORD_EMAIL_SENT_TEMPLATE",
+        "flask_stormpath/forgot_email_sent.html",
+        "text",
+        "The page that says a mail was sent.",
+    ),
+    Setting(
+        "FORGOT_PASSWORD_CHANGE_TEMPLATE",
+        "flask_stormpath/forgot_change.html",
+        "text",
+        "The page for the new password.",
+    ),
+    Setting(
+        "FORGOT_PASSWORD_COMPLETE_TEMPLATE",
+        "flask_stormpath/forgot_complete.html",
+        "text",
+        "The page that says it was changed.",
+    ),
+    Setting("VERIFY_TEMPLATE", "flask_stormpath/verify.html", "text", "The page that confirms an address."),
+    Setting(
+        "VERIFY_EMAIL_SENT_TEMPLATE",
+        "flask_stormpath/verify_email_sent.html",
+        "text",
+        "The page that says a mail was sent which confirms an address.",
+    ),
+    Setting(
+        "MAIL_QUOTA",
+        {"hour": 3, "day": 10},
+        "quota",
+        "How many mails of one kind an address gets, where strangers can ask for them.",
+    ),
     Setting("ENABLE_REGISTRATION", True, "bool", "Whether there is a registration page."),
     Setting("ENABLE_LOGIN", True, "bool", "Whether there is a login page."),
     Setting("ENABLE_LOGOUT", True, "bool", "Whether there is a logout page."),
@@ -124,19 +162,6 @@ NOT_YET = {
     **dict.fromkeys(
         ("ENABLE_EMAIL", "ENABLE_PASSWORD", "REQUIRE_EMAIL", "REQUIRE_PASSWORD"),
         "has no effect: an account always has an e-mail address and a password",
-    ),
-    **dict.fromkeys(
-        (
-            *(
-                "ENABLE_FORGOT_PASSWORD",
-                "FORGOT_PASSWORD_URL",
-                "FORGOT_PASSWORD_CHANGE_URL",
-                "FORGOT_PASSWORD_TEMPLATE",
-            ),
-            *("FORGOT_PASSWORD_EMAIL_SENT_TEMPLATE", "FORGOT_PASSWORD_CHANGE_TEMPLATE"),
-            *("FORGOT_PASSWORD_COMPLETE_TEMPLATE", "VERIFY_EMAIL"),
-        ),
-        "has no effect yet: mail workflows are not part of this version",
     ),
     **dict.fromkeys(
         ("ENABLE_SETTINGS", "SETTINGS_URL", "SETTINGS_TEMPLATE"),
@@ -272,11 +297,13 @@ _TOLD = {
     "file or None": "the path of a file, or None",
     "credential or None": "text, or None",
     "throttle": "a dictionary of what it changes, or False",
+    "quota": "a dictionary with whole numbers for 'hour' and 'day', or one of them",
 }
 
 
 #: Any value of these will do. Of a credential an empty text too, as of an environment variable that holds nothing.
-_TYPES: dict[str, Any] = {"bool": bool, "file": str | PathLike, "credential": str}
+#: The keys of encryption are looked at by `encryption`, which shows none.
+_TYPES: dict[str, Any] = {"bool": bool, "file": str | PathLike, "credential": str, "keys": object}
 
 
 def _is(kind: str, value: Any, config: Mapping[str, Any]) -> bool:
@@ -300,8 +327,10 @@ def _is(kind: str, value: Any, config: Mapping[str, Any]) -> bool:
             return _is("count", value, config) and value > 0
         case "throttle":
             return value is False or isinstance(value, dict)
-        case "keys":
-            return True  # `encryption` looks at them, and shows none
+        case "quota":
+            return isinstance(value, dict) and all(
+                unit in {"hour", "day"} and _is("count", most, config) for unit, most in value.items()
+            )
         case "cost":
             return isinstance(value, int) and (4 if config.get("TESTING") else 10) <= value <= 14
         case _:

@@ -39,3 +39,6 @@ group_deleted = _signals.signal("group-deleted")
 #: A directory was deleted, and with it its accounts and groups, of which nothing more is sent. `directory`: its last
 #: attributes, a dictionary.
 directory_deleted = _signals.signal("directory-deleted")
+
+#: A mail was written and waits to be sent. `message_id`, `kind`: which, and what it is about, as "reset".
+message_queued = _signals.signal("message-queued")

@@ -24,6 +24,7 @@ from .database import UTCDateTime, exact_text, metadata, session
 from .errors import TooManyAttempts
 from .settings import THROTTLE, duration, settings
 from .transactions import after_commit, atomic, is_atomic
+from .translation import gettext as _
 
 #: Counters by their key:
 #:   account:<id>           everybody who tries the account, by whatever name and in whatever application;
@@ -53,8 +54,8 @@ class Limits:
     """What the setting THROTTLE says.
 
     The first `free_failures` wrong passwords in a row cost no time; then the next try waits a second, and twice as long
-    each time, up to `longest_wait`. A network may have `network_failures` in each `network_window`. Nothing reads
-    `hard_stop` yet: an account that is closed until its owner resets the password needs a way to reset it.
+    each time, up to `longest_wait`. After `hard_stop` of them no password is looked at any more until the owner has set
+    a new one by mail, where the site has that. A network may have `network_failures` in each `network_window`.
     """
 
     free_failures: int
@@ -121,7 +122,7 @@ def reserve(whose: str) -> Attempt:
     if limits is None:
         return Attempt()
     attempt = _attempt(whose, origin.current())
-    for _ in range(_RACES):
+    for _race in range(_RACES):
         now, seen = clock.now(), _look(attempt)
         _refuse_blocked(attempt, seen, limits, now)
         if _take(seen.get(attempt.counter), attempt, limits, now):
@@ -214,6 +215,9 @@ def _look(attempt: Attempt) -> Mapping[str | None, Any]:
 
 
 def _refuse_blocked(attempt: Attempt, seen: Mapping[str | None, Any], limits: Limits, now: datetime) -> None:
+    counted = seen.get(attempt.counter)
+    if settings.ENABLE_FORGOT_PASSWORD and counted and counted.failures >= limits.hard_stop and counted.forget_at > now:
+        raise TooManyAttempts(_("Too many attempts. Set a new password by mail."), wait=limits.longest_wait)
     free = {attempt.counter: limits.free_failures, attempt.network: limits.network_failures}
     longest = {attempt.counter: limits.longest_wait, attempt.network: limits.network_window}
     waits = [(key, row.blocked_until - now) for key, row in seen.items() if row.failures >= free[key]]

@@ -18,6 +18,7 @@ TOLD = {errors.AccountDisabled, errors.AccountNotVerified, errors.ApplicationDis
 #: Causes that Stormpath had no number for; they have that of the nearest.
 UNNUMBERED = {errors.LoginOutdated, errors.ChangedMeanwhile, errors.PointedAt}
 UNNUMBERED |= {*errors.ApiKeyRefused.__subclasses__()}  # a program is shown the number
+UNNUMBERED |= {errors.MailQuotaExceeded, errors.TokenRefused}  # as a status of HTTP
 
 
 def name(value):

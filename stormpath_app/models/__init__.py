@@ -14,10 +14,14 @@ from .collection import Collection
 from .custom_data import CustomData
 from .custom_data_encryption import encrypt_all as encrypt_custom_data
 from .directory import Directory
+from .email_template import EmailTemplate
 from .event import AuditEvent
 from .group import Group
 from .group_membership import GroupMembership
 from .login_name import LoginName
+from .mail_workflows import PasswordResetToken
+from .message import OutboxMessage
+from .one_time_token import OneTimeToken
 from .password_policy import PasswordPolicy, PasswordStrength
 from .session import AccountSession
 from .tenant import Tenant
@@ -44,11 +48,15 @@ __all__ = [
     "Collection",
     "CustomData",
     "Directory",
+    "EmailTemplate",
     "Field",
     "Group",
     "GroupMembership",
     "LoginName",
+    "OneTimeToken",
+    "OutboxMessage",
     "PasswordPolicy",
+    "PasswordResetToken",
     "PasswordStrength",
     "Replay",
     "Resource",

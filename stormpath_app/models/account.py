@@ -12,11 +12,12 @@ from ..errors import AccountAlreadyExists, InvalidFormat
 from ..transactions import announce, atomic
 from . import custom_data_rows, login_name, search_text, session as sessions
 from .api_key import ApiKey, ApiKeys
-from .base import DISABLED, ENABLED, UNKNOWN, UNVERIFIED, VERIFIED, Id, Key, Resource, status, stays
+from .base import DISABLED, ENABLED, UNKNOWN, UNVERIFIED, VERIFIED, Id, Key, status, stays
 from .custom_data_search import InCustomData
+from .email_holder import EmailHolder
 from .group import Group
 from .login_name import LoginName
-from .password_holder import LOGIN_ATTRIBUTES, PasswordHolder
+from .password_holder import LOGIN_ATTRIBUTES
 from .searchable import Moment, Status, Words
 from .unsaved import changed
 
@@ -39,7 +40,7 @@ class Claim(int):
         return repr(bool(self))
 
 
-class Account(PasswordHolder):
+class Account(EmailHolder):
     """A member of a directory. Set attributes, then `save()`.
 
     `email`, `username`, `given_name`, `middle_name`, `surname`; `status`: ENABLED, DISABLED or UNVERIFIED;
@@ -85,15 +86,11 @@ class Account(PasswordHolder):
 
     directory_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("stormpath_directories.id", ondelete="CASCADE"))
     # The value before is always known, as its login name must go with it.
-    email: Mapped[str] = mapped_column(sa.String(names.LONGEST), active_history=True)
     #: None: the e-mail address serves as username.
     chosen_username: Mapped[str | None] = mapped_column("username", sa.String(names.LONGEST), active_history=True)
     given_name: Mapped[str | None] = mapped_column(sa.String(names.LONGEST))
     middle_name: Mapped[str | None] = mapped_column(sa.String(names.LONGEST))
     surname: Mapped[str | None] = mapped_column(sa.String(names.LONGEST))
-    status: Mapped[str] = mapped_column(sa.String(16), default=ENABLED)
-    #: Whether the address is known to be theirs: UNKNOWN where the account is older than this attribute.
-    email_verification_status: Mapped[str] = mapped_column(sa.String(16), default=UNVERIFIED, server_default=UNKNOWN)
 
     # What searches look into, made of the names above by `search_text.of_account`, and loaded by nobody. "": there is
     # no such name.
@@ -106,8 +103,6 @@ class Account(PasswordHolder):
 
     directory: Mapped["Directory"] = relationship()
 
-    #: The application that a new account is created through; None: its directory alone.
-    came_through: Resource | None = None
     #: The group that a new account is put into, in the same transaction.
     first_group: Group | None = None
 
@@ -219,6 +214,7 @@ class Account(PasswordHolder):
         if "@" in names.key(username) or self.id_in(username):  # it would pass for another one's address or href
             raise InvalidFormat(self.thing, "username")
         self._ask_directory()
+        self._begin()
         self._hash_new_password()
 
     def _ask_directory(self) -> None:
@@ -292,6 +288,7 @@ class Account(PasswordHolder):
             announce(signals.user_updated, self.payload)
 
     def _after_save(self, what: dict[str, tuple[Any, Any]]) -> None:
+        super()._after_save(what)
         if self.first_group is not None:
             self.add_group(self.first_group)
         if "password_hash" in what or ("status" in what and self.status != ENABLED):

@@ -8,9 +8,12 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from .. import names
 from ..database import TextTuple
-from ..errors import EmailDomainBlacklisted, EmailDomainNotWhitelisted, TooLong, WorkflowUnavailable, WrongType
+from ..errors import EmailDomainBlacklisted, EmailDomainNotWhitelisted, TooLong, WrongType
 from . import event
-from .base import DISABLED, Id, Resource, status
+from .base import DISABLED, ENABLED, Id, Resource, status, whole_number
+from .collection import Collection
+from .email_template import EmailTemplate, templates, workflow
+from .message import VERIFICATION, VERIFICATION_SUCCESS, WELCOME
 from .unsaved import changed
 
 if TYPE_CHECKING:
@@ -18,20 +21,6 @@ if TYPE_CHECKING:
 
 #: Longest list of patterns, in letters of its JSON: a line of the log has room for both lists, before and after.
 LONGEST_LIST = 15_000
-
-
-class _Workflow:
-    """Whether a mail is sent: DISABLED, as there are no mails yet."""
-
-    def __set_name__(self, _owner: type, name: str) -> None:
-        self._name = name
-
-    def __get__(self, _policy: object, _owner: type | None = None) -> str:
-        return DISABLED
-
-    def __set__(self, policy: Resource, value: object) -> None:
-        if status(policy.thing, value, name=self._name) != DISABLED:
-            raise WorkflowUnavailable(policy.thing, self._name)
 
 
 class AccountCreationPolicy(Resource):
@@ -45,10 +34,15 @@ class AccountCreationPolicy(Resource):
     thing, collection = "Account creation policy", "accountCreationPolicies"
     readable = (
         *("verification_email_status", "verification_success_email_status", "welcome_email_status"),
-        *("email_domain_whitelist", "email_domain_blacklist"),
+        *("verification_token_ttl", "email_domain_whitelist", "email_domain_blacklist"),
     )
     writable = frozenset(readable)
-    links = frozenset({"directory"})
+    links = frozenset(
+        {
+            *("directory", "verification_email_templates", "verification_success_email_templates"),
+            "welcome_email_templates",
+        }
+    )
 
     id: Mapped[str] = mapped_column(Id, sa.ForeignKey("stormpath_directories.id", ondelete="CASCADE"), primary_key=True)
     # The values before are always known, as the log tells them.
@@ -57,9 +51,14 @@ class AccountCreationPolicy(Resource):
     #: Never taken, even if they are on the other list.
     email_domain_blacklist: Mapped[tuple[str, ...]] = mapped_column(TextTuple, default=(), active_history=True)
 
-    verification_email_status = _Workflow()
-    verification_success_email_status = _Workflow()
-    welcome_email_status = _Workflow()
+    #: Whether a new account must confirm its address before it may log in, by the link in a mail.
+    verification_email_status: Mapped[str] = workflow(DISABLED)
+    #: Whether a mail says that it was confirmed.
+    verification_success_email_status: Mapped[str] = workflow(DISABLED)
+    #: Whether a mail welcomes an account: a new one, or where addresses are confirmed, one that did.
+    welcome_email_status: Mapped[str] = workflow(DISABLED)
+    #: How long the link that confirms is good, in hours.
+    verification_token_ttl: Mapped[int] = mapped_column(default=168, server_default="168", active_history=True)
 
     directory: Mapped["Directory"] = relationship(back_populates="account_creation_policy")
 
@@ -71,6 +70,34 @@ class AccountCreationPolicy(Resource):
         if len(TextTuple.spell(patterns)) > LONGEST_LIST:
             raise TooLong(self.thing, key, longest=LONGEST_LIST)
         return patterns
+
+    @validates("verification_email_status", "verification_success_email_status", "welcome_email_status")
+    def _check_workflow(self, key: str, value: object) -> str:
+        return status(self.thing, value, name=key)
+
+    @validates("verification_token_ttl")
+    def _check_ttl(self, key: str, value: object) -> int:
+        return whole_number(self.thing, key, value, 1, 720)
+
+    @property
+    def verifies(self) -> bool:
+        """Whether new accounts must confirm their address."""
+        return self.verification_email_status == ENABLED
+
+    @property
+    def verification_email_templates(self) -> Collection[EmailTemplate]:
+        """What the mail with the link says: one template."""
+        return templates(self.id, VERIFICATION)
+
+    @property
+    def verification_success_email_templates(self) -> Collection[EmailTemplate]:
+        """What the mail says that tells of the confirmed address: one template."""
+        return templates(self.id, VERIFICATION_SUCCESS)
+
+    @property
+    def welcome_email_templates(self) -> Collection[EmailTemplate]:
+        """What the mail says that welcomes an account: one template."""
+        return templates(self.id, WELCOME)
 
     def check(self, email: str) -> None:
         """Accept an address whose domain an account may have. The blacklist beats the whitelist.

@@ -28,7 +28,7 @@ from ..settings import settings
 from ..transactions import announce, atomic, is_atomic, release
 from . import custom_data_rows, event, session as sessions
 from .account import LOGIN_COLUMNS, Account
-from .account_store_holder import AccountStoreHolder, GivenStore
+from .account_store_holder import GivenStore
 from .account_store_mapping import AccountStoreMapping
 from .api_key import ApiKey, ApiKeys
 from .authorized_uris import authorized_uris
@@ -37,6 +37,7 @@ from .collection import Collection
 from .directory import Directory
 from .group import Group
 from .login_name import LoginName
+from .mail_workflows import MailWorkflows
 from .tenant import Tenant
 from .unsaved import changed
 
@@ -48,15 +49,15 @@ class AuthenticationResult:
     account: Account
 
 
-class Application(AccountStoreHolder):
+class Application(MailWorkflows):
     """What accounts log in to. Its account stores are asked in the order of their `list_index`."""
 
     __tablename__ = "stormpath_applications"
     __table_args__ = (sa.UniqueConstraint("name_key", "tenant_id"),)
     thing, collection = "Application", "applications"
     longest_description = 4000
-    writable = AccountStoreHolder.writable | {"authorized_callback_uris", "authorized_origin_uris"}
-    readable = (*AccountStoreHolder.readable, "authorized_callback_uris", "authorized_origin_uris")
+    writable = MailWorkflows.writable | {"authorized_callback_uris", "authorized_origin_uris"}
+    readable = (*MailWorkflows.readable, "authorized_callback_uris", "authorized_origin_uris")
     links = frozenset(
         {
             *("tenant", "accounts", "groups", "api_keys", "account_store_mappings", "custom_data"),

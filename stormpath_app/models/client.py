@@ -10,6 +10,18 @@ from .group_membership import GroupMembership
 from .tenant import Tenant
 
 
+class Accounts(Collection[Account]):
+    """All accounts of all directories."""
+
+    @staticmethod
+    def verify_email_token(token: str) -> Account:
+        """Confirm an account's address by the token that was mailed to it, and commit. Return the account.
+
+        :raises TokenRefused: the token is none, or does not work any more.
+        """
+        return Account.verify_email(token)
+
+
 class Client:
     """What Stormpath's SDK called a client: the tenant and its collections. It talks to the app's own database."""
 
@@ -32,9 +44,9 @@ class Client:
         return Collection(Directory, create=Directory.create)
 
     @property
-    def accounts(self) -> Collection[Account]:
+    def accounts(self) -> Accounts:
         """All accounts of all directories; a new one is created in an application or a directory."""
-        return Collection(Account)
+        return Accounts(Account)
 
     @property
     def groups(self) -> Collection[Group]:

@@ -20,6 +20,7 @@ from .account_store import AccountStore, applications
 from .account_store_mapping import AccountStoreMapping
 from .base import ENABLED, Id, Resource, merge
 from .collection import Collection
+from .email_template import EmailTemplate
 from .group import Group
 from .login_name import LoginName
 from .password_policy import PasswordPolicy
@@ -68,6 +69,9 @@ class Directory(AccountStore):
     account_schema: Mapped[AccountSchema] = relationship(
         back_populates="directory", cascade="all", passive_deletes=True
     )
+    email_templates: Mapped[list[EmailTemplate]] = relationship(
+        back_populates="directory", cascade="all", passive_deletes=True
+    )
 
     @classmethod
     def create(cls, properties: Mapping[str, Any] | None = None, **more: Any) -> Self:
@@ -77,6 +81,7 @@ class Directory(AccountStore):
         created.password_policy = PasswordPolicy.standard(created.id)
         created.account_creation_policy = AccountCreationPolicy(id=created.id)
         created.account_schema = AccountSchema.standard(created.id)
+        created.email_templates = EmailTemplate.standard(created.id)
         created.save()
         return created
 
@@ -118,29 +123,35 @@ class Directory(AccountStore):
         return self._own(found)
 
     def create_account(
-        self, properties: Mapping[str, Any] | None = None, *, application: Resource | None = None, **more: Any
+        self,
+        properties: Mapping[str, Any] | None = None,
+        *,
+        application: Resource | None = None,
+        registration_workflow_enabled: bool = True,
+        **more: Any,
     ) -> Account:
         """Create an account, and commit.
 
         :param application: through which it comes, for the log.
+        :param registration_workflow_enabled: False: it need confirm no address, and gets no mail.
         :raises AccountAlreadyExists, PasswordRefused, PropertyError: it cannot be; nothing is written.
         """
-        return self.create_account_in(None, {**(properties or {}), **more}, application)
+        account = self.new_account({**(properties or {}), **more}, application)
+        account.registration_workflow_enabled = registration_workflow_enabled
+        account.save()
+        return account
 
-    def create_account_in(
-        self, group: Group | None, properties: Mapping[str, Any], application: Resource | None = None
-    ) -> Account:
-        """Create an account and put it into a group of the directory, both or none, and commit.
+    def new_account(self, properties: Mapping[str, Any], application: Resource | None = None) -> Account:
+        """Return an account that is not saved yet.
 
-        The group is no keyword of `create_account`: what a form sends must never name one.
+        :raises PropertyError: an attribute is missing, or cannot be so.
         """
         given = merge(Account, properties, {})
         for name, label in (("email", "email address"), ("password", None)):
             if given.get(name) is None:
                 raise PropertyRequired(Account.thing, name, label=label)
         account = Account(directory_id=self.id, directory=self, **given)
-        account.came_through, account.first_group = application, group
-        account.save()
+        account.came_through = application
         return account
 
     # --- Groups ---

@@ -139,14 +139,23 @@ class Group(AccountStore):
         return sa.select(GroupMembership.account_id).where(GroupMembership.group_id == self.id)
 
     def create_account(
-        self, properties: Mapping[str, Any] | None = None, *, application: Resource | None = None, **more: Any
+        self,
+        properties: Mapping[str, Any] | None = None,
+        *,
+        application: Resource | None = None,
+        registration_workflow_enabled: bool = True,
+        **more: Any,
     ) -> "Account":
         """Create an account in the directory and put it into the group, both or none, and commit.
 
         :param application: through which it comes, for the log.
+        :param registration_workflow_enabled: False: it need confirm no address, and gets no mail.
         :raises AccountAlreadyExists, PasswordRefused, PropertyError: it cannot be; nothing is written.
         """
-        return self.directory.create_account_in(self, {**(properties or {}), **more}, application)
+        account = self.directory.new_account({**(properties or {}), **more}, application)
+        account.first_group, account.registration_workflow_enabled = self, registration_workflow_enabled
+        account.save()
+        return account
 
     def end_logins_of(self, accounts: sa.Select[Any]) -> None:
         """End the logins that lived through the group alone, of the accounts with the ids that a statement gives."""

@@ -14,7 +14,10 @@ from .. import hashers
 from ..errors import OutOfRange, PasswordRefused
 from ..translation import gettext as _
 from . import event
-from .base import Id, Resource, boolean, whole_number
+from .base import ENABLED, Id, Resource, boolean, status, whole_number
+from .collection import Collection
+from .email_template import EmailTemplate, templates, workflow
+from .message import RESET, RESET_SUCCESS
 from .unsaved import changed, write
 
 # The classes of characters, as Stormpath counted them.
@@ -138,13 +141,18 @@ class PasswordPolicy(Resource):
 
     __tablename__ = "stormpath_password_policies"
     thing, collection = "Password policy", "passwordPolicies"
-    readable = ("refuses_common",)
+    readable = ("reset_token_ttl", "reset_email_status", "reset_success_email_status", "refuses_common")
     writable = frozenset(readable)
-    links = frozenset({"strength"})
+    links = frozenset({"strength", "reset_email_templates", "reset_success_email_templates"})
 
     id: Mapped[str] = mapped_column(Id, sa.ForeignKey("stormpath_directories.id", ondelete="CASCADE"), primary_key=True)
     #: Whether well-known passwords, and the account's own names, are refused.
     refuses_common: Mapped[bool] = mapped_column(default=True)
+    #: How long the link of a reset is good, in hours.
+    reset_token_ttl: Mapped[int] = mapped_column(default=24, server_default="24", active_history=True)
+    #: Whether the mail with that link is sent, and the one that tells of the new password.
+    reset_email_status: Mapped[str] = workflow(ENABLED)
+    reset_success_email_status: Mapped[str] = workflow(ENABLED)
     strength: Mapped[PasswordStrength] = relationship(
         lazy="joined", innerjoin=True, cascade="all", passive_deletes=True
     )
@@ -153,10 +161,28 @@ class PasswordPolicy(Resource):
     def _check_refuses_common(self, key: str, value: object) -> bool:
         return boolean(self.thing, key, value)
 
+    @validates("reset_token_ttl")
+    def _check_ttl(self, key: str, value: object) -> int:
+        return whole_number(self.thing, key, value, 1, 168)
+
+    @validates("reset_email_status", "reset_success_email_status")
+    def _check_workflow(self, key: str, value: object) -> str:
+        return status(self.thing, value, name=key)
+
     @classmethod
     def standard(cls, directory_id: str) -> "PasswordPolicy":
         """Return a new policy with Stormpath's values."""
         return cls(id=directory_id, refuses_common=True, strength=PasswordStrength(id=directory_id))
+
+    @property
+    def reset_email_templates(self) -> Collection[EmailTemplate]:
+        """What the mail with the link says: one template."""
+        return templates(self.id, RESET)
+
+    @property
+    def reset_success_email_templates(self) -> Collection[EmailTemplate]:
+        """What the mail says that tells of the new password: one template."""
+        return templates(self.id, RESET_SUCCESS)
 
     def check(self, password: str, own_names: Iterable[str | None] = ()) -> None:
         """Accept a password, or tell all that is wrong with it.

@@ -11,7 +11,6 @@ from stormpath_app.errors import (
     PropertyRequired,
     TooLong,
     UnsupportedValue,
-    WorkflowUnavailable,
     WrongType,
 )
 from stormpath_app.models import AccountCreationPolicy
@@ -248,17 +247,17 @@ def test_the_log_says_what_the_lists_were_and_are(policy):
 
 
 @pytest.mark.parametrize("name", WORKFLOWS)
-def test_mails_are_off_and_stay_off(policy, name):
-    policy[name] = "disabled"
+def test_mails_are_off_until_they_are_enabled(policy, name):
     assert policy[name] == "DISABLED"
-    with pytest.raises(WorkflowUnavailable, match="mail workflows are not part of this version") as caught:
-        policy[name] = "Enabled"
-    assert (caught.value.code, caught.value.property) == (2003, name)
+    policy[name] = "Enabled"
+    policy.save()
+    policy.refresh()
+    assert policy[name] == "ENABLED"
     for value, error in (("perhaps", UnsupportedValue), (True, WrongType), (None, WrongType)):
         with pytest.raises(error) as caught:
             policy[name] = value
         assert caught.value.property == name
-    assert policy[name] == "DISABLED"
+    assert policy[name] == "ENABLED"
 
 
 def test_it_is_found_by_its_href(policy):

@@ -17,7 +17,6 @@ from stormpath_app.errors import (
     TooLong,
     UnknownProperty,
     UnsupportedValue,
-    WorkflowUnavailable,
     WrongType,
 )
 from stormpath_app.models import Client
@@ -50,21 +49,16 @@ def status(sentence=SWITCH):
     return None, [*types, *((value, UnsupportedValue, sentence) for value in ("LOCKED", ""))]
 
 
-def number(low):
+def number(low, high=255):
     """Return what is wrong with a number that is not in its range."""
     types = [(value, TYPE, IS_WRONG_TYPE) for value in (None, "", "x", 1.5, True, [8])]
-    return None, [*types, *((value, OutOfRange, f"must be between {low} and 255.") for value in (low - 1, 256, "256"))]
+    outside, told = (low - 1, high + 1, str(high + 1)), f"must be between {low} and {high}."
+    return None, [*types, *((value, OutOfRange, told) for value in outside)]
 
 
 def switch():
     """Return what is wrong with yes or no."""
     return None, [(value, TYPE, IS_WRONG_TYPE) for value in (None, 1, "", "perhaps", [])]
-
-
-def workflow():
-    """Return what is wrong with a mail that there is not."""
-    sentence = "must be DISABLED: mail workflows are not part of this version."
-    return None, [("ENABLED", WorkflowUnavailable, sentence), ("enabled", WorkflowUnavailable, sentence), *status()[1]]
 
 
 def patterns():
@@ -99,7 +93,11 @@ def domains():
     """Return what is wrong with the attributes of an account creation policy."""
     mails = ("verification_email_status", "verification_success_email_status", "welcome_email_status")
     lists = ("email_domain_whitelist", "email_domain_blacklist")
-    return {**{mail: workflow() for mail in mails}, **{one: patterns() for one in lists}}
+    return {
+        **{mail: status() for mail in mails},
+        **{one: patterns() for one in lists},
+        "verification_token_ttl": number(1, 720),
+    }
 
 
 COUNTS = ("min_lower_case", "min_upper_case", "min_numeric", "min_symbol", "min_diacritic")
@@ -125,7 +123,11 @@ WRONG = {
         **{f"is_default_{kind}_store": switch() for kind in ("account", "group")},
     },
     "Tenant": {"name": name(), "key": name(63, bad="-x-")},
-    "Password policy": {"refuses_common": switch()},
+    "Password policy": {
+        "refuses_common": switch(),
+        "reset_token_ttl": number(1, 168),
+        **{f"reset_{mail}status": status() for mail in ("email_", "success_email_")},
+    },
     "Password strength": {
         **{one: number(1) for one in ("min_length", "max_length")},
         **{one: number(0) for one in COUNTS},
