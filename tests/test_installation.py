@@ -18,7 +18,6 @@ from stormpath_app.models import AccountSession, Base, Client, Tenant
 
 from .conftest import PASSWORD, SECRET_KEY, make_app
 from .servers import ROOT
-from .test_cli import run
 
 #: As a site for the public has it.
 PUBLIC = {
@@ -224,7 +223,7 @@ def test_an_application_whose_new_accounts_go_to_a_group_is_right_while_that_is_
 @pytest.mark.settings(STORMPATH_VERIFY_EMAIL=True)
 def test_a_directory_from_before_addresses_were_to_be_confirmed_is_told(app):
     assert levels(app, "Run `flask stormpath workflow enable verification`.") == ["warning"]
-    assert run(app, "workflow", "enable", "verification")[0] == 0
+    app.test_cli_runner().invoke(args=["stormpath", "workflow", "enable", "verification"])
     assert levels(app, "workflow enable verification") == []
 
 
