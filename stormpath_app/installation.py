@@ -324,8 +324,17 @@ def _check_application() -> Iterator[Problem]:
     application = Application.named(settings.APPLICATION)
     if application is None:
         yield Problem(Application.missing())
-    elif settings.ENABLE_REGISTRATION:
+        return
+    if settings.ENABLE_REGISTRATION:
         yield from _check_place_for_new_accounts(application)
+    if settings.VERIFY_EMAIL and (mapping := application.default_account_store_mapping):
+        directory = mapping.account_store.home
+        if not directory.account_creation_policy.verifies:
+            yield Problem(
+                f"STORMPATH_VERIFY_EMAIL is on, but the directory {directory.name!r} is older than that, and lets"
+                " people in who have not confirmed their address. Run `flask stormpath workflow enable verification`.",
+                "warning",
+            )
 
 
 def _check_place_for_new_accounts(application: Application) -> Iterator[Problem]:

@@ -15,6 +15,8 @@ from stormpath_app.errors import (
     ChangedMeanwhile,
     CustomDataTooLarge,
     LoginFailed,
+    MailQuotaExceeded,
+    TokenRefused,
     TooManyAttempts,
     WrongPassword,
 )
@@ -28,6 +30,9 @@ from stormpath_app.models import (
     Client,
     GroupMembership,
     LoginName,
+    OneTimeToken,
+    OutboxMessage,
+    one_time_token,
 )
 from stormpath_app.models.custom_data_rows import TABLES
 from stormpath_app.models.custom_data_search import leaves
@@ -442,3 +447,59 @@ def test_the_custom_data_of_one_is_in_nobody_elses_way(app):
     with app.app_context():
         for number, person in enumerate(people):
             assert stored(person) == {key: [number, key] for key in "amn"}
+
+
+# --- Mails ---
+
+
+def ask_for_a_reset(_number=0):
+    return Application.current().send_password_reset_email(EMAIL).token
+
+
+def test_of_many_requests_for_a_mail_at_once_three_are_written(app):
+    with app.app_context():
+        create()
+    found = at_once(app, ask_for_a_reset)
+    assert found.count(MailQuotaExceeded) == MANY - 3
+    with app.app_context():
+        assert len(session.scalars(sa.select(OneTimeToken)).all()) == 1
+        assert len(session.scalars(sa.select(OutboxMessage)).all()) == 3
+
+
+def test_of_many_uses_of_one_link_at_once_one_wins(app):
+    with app.app_context():
+        create()
+        link = ask_for_a_reset()
+
+    def use(number):
+        return Application.current().reset_account_password(link, f"Kessel12.Parsecs{number}").email
+
+    assert sorted(map(str, at_once(app, use))) == sorted([str(TokenRefused)] * (MANY - 1) + [EMAIL])
+
+
+def test_a_new_password_and_the_link_of_a_reset_are_in_nobodys_way(app):
+    with app.app_context():
+        leia = create()
+        link = ask_for_a_reset()
+
+    def work(number):
+        if number % 2:
+            return Application.current().reset_account_password(link, f"Kessel12.Parsecs{number}").email
+        account = Account.get(leia)
+        account.password = f"Kessel12.Parsecs{number}"
+        account.save()
+        return "saved"
+
+    assert set(at_once(app, work)) <= {"saved", EMAIL, TokenRefused, ChangedMeanwhile}
+
+
+def test_an_address_is_confirmed_and_changed(app):
+    with app.app_context():
+        policy = Application.current().default_account_store().account_creation_policy
+        policy.verification_email_status = "ENABLED"
+        policy.save()
+        leia = Account.get(create())
+        assert Account.verify_email(leia.email_verification_token).status == "ENABLED"
+        leia.request_email_change("general@alderaan.example")
+        nonce = session.scalars(sa.select(OutboxMessage.nonce).order_by(OutboxMessage.id)).all()[-1]
+        assert Account.confirm_email_change(one_time_token.raw(nonce)).email == "general@alderaan.example"

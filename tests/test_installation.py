@@ -220,7 +220,25 @@ def test_an_application_whose_new_accounts_go_to_a_group_is_right_while_that_is_
     assert levels(app, "is disabled, the Group 'pilots': nobody can register") == ["warning"]
 
 
+@pytest.mark.settings(STORMPATH_VERIFY_EMAIL=True)
+def test_a_directory_from_before_addresses_were_to_be_confirmed_is_told(app):
+    assert levels(app, "Run `flask stormpath workflow enable verification`.") == ["warning"]
+    app.test_cli_runner().invoke(args=["stormpath", "workflow", "enable", "verification"])
+    assert levels(app, "workflow enable verification") == []
+
+
 # --- Setting up ---
+
+
+@pytest.mark.parametrize("verifies", [True, False])
+def test_the_first_directory_confirms_addresses_where_the_setting_says_so(tmp_path, verifies):
+    app = make_app(tmp_path, STORMPATH_VERIFY_EMAIL=verifies)
+    for _ in range(2):
+        set_up(app)
+        with app.app_context():
+            policy = Application.current().default_account_store().account_creation_policy
+            assert policy.verifies is verifies
+            database.engine.dispose()
 
 
 def test_a_set_up_makes_one_of_each_and_again_the_same(make):

@@ -146,15 +146,22 @@ class Application(MailWorkflows):
         """The accounts of all its stores; new ones go to the default store."""
         return Collection(Account, self.holds(Account), create=self.create_account)
 
-    def create_account(self, properties: Mapping[str, Any] | None = None, **more: Any) -> Account:
+    def create_account(
+        self, properties: Mapping[str, Any] | None = None, *, registration_workflow_enabled: bool = True, **more: Any
+    ) -> Account:
         """Create an account in the default account store, and commit.
 
+        :param registration_workflow_enabled: False: it need confirm no address, and gets no mail.
         :raises StormpathError: it cannot be; nothing is written.
         :raises TooManyAttempts: the network asked for too many names that were taken.
         """
         attempt = throttle.admit()
         try:
-            return self.default_account_store().create_account(properties, application=self, **more)
+            return self.default_account_store().create_account(
+                {**(properties or {}), **more},
+                application=self,
+                registration_workflow_enabled=registration_workflow_enabled,
+            )
         except AccountAlreadyExists:
             if attempt.network is not None:
                 session.rollback()  # what waits in a host's session was to be written with the account
@@ -172,7 +179,7 @@ class Application(MailWorkflows):
 
         :raises StormpathError: it cannot be; nothing is written.
         """
-        return self.default_group_store().create_group(properties, application=self, **more)
+        return self.default_group_store().create_group({**(properties or {}), **more}, application=self)
 
     def find_account(self, login: str, *, account_store: GivenStore | None = None) -> Account | None:
         """Return the account with this e-mail address or username; the first store that knows it decides.

@@ -156,7 +156,7 @@ class EmailTemplate(Resource):
 
     @validates("mime_type")
     def _check_mime_type(self, key: str, value: object) -> str:
-        if value not in {TEXT, HTML, BOTH}:
+        if value not in (TEXT, HTML, BOTH):  # it may be a list
             raise UnsupportedValue(self.thing, key, allowed=f"{TEXT}, {HTML}, {BOTH}")
         return str(value)
 
