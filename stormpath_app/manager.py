@@ -26,7 +26,8 @@ from .cli import stormpath_commands
 from .database import database, session
 from .errors import NotReady
 from .login_manager import SessionManager, Stranger
-from .models import Account, Application, Client
+from .mail import rendering
+from .models import Account, Application, Client, EmailTemplate
 from .settings import Problem
 from .transactions import atomic, tell
 from .views import ADDRESSES, VIEWS, answer_not_ready, create_blueprint, doors, is_static
@@ -34,6 +35,8 @@ from .views import ADDRESSES, VIEWS, answer_not_ready, create_blueprint, doors, 
 # The database stands below what sets it up.
 database.set_up_memory = installation.set_up
 database.make_missing = installation.make_missing
+# So do the templates of mails, below what knows our own texts.
+EmailTemplate.default_of = staticmethod(rendering.default_of)
 
 
 @dataclass
