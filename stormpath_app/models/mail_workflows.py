@@ -1,11 +1,11 @@
 """MailWorkflows: what an application does by mail: passwords that are forgotten, addresses to be confirmed."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from .. import throttle
+from .. import origin, throttle
 from ..errors import (
     AccountAlreadyExists,
     AccountDisabled,
@@ -22,6 +22,7 @@ from .base import DISABLED, ENABLED
 from .collection import Collection
 from .email_holder import find_token
 from .login_name import LoginName
+from .message import OutboxMessage
 from .one_time_token import RESET, OneTimeToken
 
 
@@ -140,18 +141,32 @@ class MailWorkflows(AccountStoreHolder):
     # --- What strangers may ask for: nothing tells them who has an account ---
 
     def request_password_reset(self, email: str) -> None:
-        """Mail a link that leads to a new password, if there is somebody to mail it to, and commit.
+        """Mail a link that leads to a new password, if there is somebody to mail it to; commit what was asked.
 
         :raises TooManyAttempts: the network asked too often.
         """
-        self._quietly("password_reset", lambda: self.send_password_reset_email(email))
+        self._request(message.RESET_REQUEST, email)
 
     def request_verification(self, login: str) -> None:
-        """Mail a link that confirms an address, if there is one to confirm, and commit.
+        """Mail a link that confirms an address, if there is one to confirm; commit what was asked.
 
         :raises TooManyAttempts: the network asked too often.
         """
-        self._quietly("verification", lambda: self.send_verification_email(login))
+        self._request(message.VERIFICATION_REQUEST, login)
+
+    def answer(self, asked: OutboxMessage) -> None:
+        """Write the mail that a stranger asked for, in the place of the request, and commit: for who sends mails."""
+        send = {
+            message.RESET_REQUEST: self.send_password_reset_email,
+            message.VERIFICATION_REQUEST: self.send_verification_email,
+        }[asked.kind]
+        with origin.acting(origin.Origin(**asked.data)), atomic():
+            if not message.take(asked):
+                return  # another did
+            try:
+                send(asked.address)
+            except StormpathError as error:
+                event.record(f"{asked.kind}.refused", application_id=self.id, code=error.code)
 
     def register(self, properties: Mapping[str, Any]) -> Account | None:
         """Create an account as a stranger may, and commit.
@@ -174,16 +189,11 @@ class MailWorkflows(AccountStoreHolder):
                     Account.tell_owner(owner_id, self.id)
             return None
 
-    def _quietly(self, what: str, ask: Callable[[], object]) -> None:
-        """Do what a stranger asks for: two transactions, whether there is somebody to do it for or not."""
+    def _request(self, kind: str, login: str) -> None:
         attempt = throttle.admit()
         with atomic():
             attempt.count()
-        try:
-            ask()
-        except StormpathError as error:
-            with atomic():
-                event.record(f"{what}.refused", application_id=self.id, code=error.code)
+            message.request(kind, login, self.id)
 
     def _find(self, login: object, account_store: GivenStore | None) -> Account:
         if login is None or login == "":
