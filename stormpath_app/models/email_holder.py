@@ -1,6 +1,7 @@
 """EmailHolder: what an account is to its e-mail address, which it confirms, and is told by what happens to it."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any, Self
 
@@ -174,15 +175,13 @@ class EmailHolder(PasswordHolder):
     @classmethod
     def tell_owner(cls, account_id: str, application_id: str | None = None) -> None:
         """Mail the owner of an account that somebody asked for an account with its address; in the open transaction."""
-        owner: Any = session.get(cls, account_id)
+        owner = session.get(cls, account_id)
         if owner is None or owner.status == DISABLED:
             return
         owner.lock()
-        try:
+        with suppress(MailQuotaExceeded):  # they know by now
             message.check_quota(message.ACCOUNT_EXISTS, owner)
-        except MailQuotaExceeded:  # they know by now
-            return
-        message.queue(message.ACCOUNT_EXISTS, owner, application_id=application_id)
+            message.queue(message.ACCOUNT_EXISTS, owner, application_id=application_id)
 
     # --- In one transaction ---
 

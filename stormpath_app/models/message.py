@@ -28,8 +28,8 @@ EMAIL_CHANGE, EMAIL_CHANGED, ACCOUNT_EXISTS, TEST = "email_change", "email_chang
 
 #: No mail yet: what a stranger asked for, in the row's address. Whoever sends mails looks whether there is somebody to
 #: mail to (`Application.answer`), so that the stranger cannot tell by the time it takes.
-RESET_REQUEST, VERIFICATION_REQUEST = "reset_request", "verification_request"
-REQUESTS = frozenset({RESET_REQUEST, VERIFICATION_REQUEST})
+RESET_REQUEST, VERIFICATION_REQUEST, OWNER_NOTICE = "reset_request", "verification_request", "owner_notice"
+REQUESTS = frozenset({RESET_REQUEST, VERIFICATION_REQUEST, OWNER_NOTICE})
 
 #: Whether it is still to be sent, was sent, or never will be.
 QUEUED, SENT, FAILED = "QUEUED", "SENT", "FAILED"

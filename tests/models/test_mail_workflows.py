@@ -3,7 +3,7 @@
 import pytest
 import sqlalchemy as sa
 
-from stormpath_app import Account, Application, Directory, errors, origin, signals, throttle
+from stormpath_app import Account, Application, Directory, errors, hashers, origin, signals, throttle
 from stormpath_app.database import session
 from stormpath_app.models import AccountSession, Client, OneTimeToken, OutboxMessage, one_time_token
 from stormpath_app.models.message import REQUESTS
@@ -478,10 +478,13 @@ def test_where_addresses_are_not_confirmed_a_taken_one_is_told(here, han):
 
 def test_where_they_are_its_owner_is_told_and_nobody_else(here, han, verifying):
     assert here.register({"email": "HAN@falcon.example", "password": PASSWORD}) is None
+    answer()
     assert [(one.kind, one.address, one.account) for one in messages()] == [("account_exists", EMAIL, han)]
     for _ in range(5):
         here.register({"email": EMAIL, "password": PASSWORD})
+    answer()
     assert kinds() == ["account_exists"] * 3
+    assert len(here.accounts) == 1
     assert here.register({"email": "new@falcon.example", "password": PASSWORD}).status == "UNVERIFIED"
 
 
@@ -495,6 +498,32 @@ def test_a_taken_address_and_a_free_one_hear_the_same_of_a_weak_password(here, h
     assert kinds() == []
 
 
+def test_a_taken_address_costs_the_work_of_a_free_one(app, here, han, verifying, monkeypatch):
+    hashed, work = [], []
+    hash_ = hashers.hash
+    monkeypatch.setattr(hashers, "hash", lambda *given: hashed.append(1) or hash_(*given))
+    for email in ("new@falcon.example", EMAIL):
+        with statements(app) as sent:
+            here.register({"email": email, "password": PASSWORD, "given_name": "Han"})
+        work.append(sorted(one for one in sent if one.startswith("INSERT INTO stormpath_acc")))
+    assert (len(hashed), work[0], bool(work[0])) == (2, work[1], True)
+    assert [event.kind for event in events("account.created")] == ["account.created"] * 2  # Han, and the free one
+
+
+@pytest.mark.parametrize("password", [EMAIL, "falcon.example", "Hannah1Hannah"], ids=str)
+def test_a_password_is_looked_at_beside_the_address_that_was_asked_for(here, han, verifying, password):
+    said = []
+    for email in (EMAIL, "free-han@falcon.example"):
+        given = {"email": email, "password": f"{email}" if password == EMAIL else password, "given_name": "Hannah"}
+        try:
+            here.register(given)
+        except errors.PasswordRefused as error:
+            said.append(error.violations)
+        else:
+            said.append(None)
+    assert said[0] == said[1]
+
+
 def test_a_taken_username_is_told(here, han, verifying):
     with pytest.raises(errors.AccountAlreadyExists, match="username"):
         here.register({"email": "new@falcon.example", "password": PASSWORD, "username": "solo"})
@@ -504,6 +533,7 @@ def test_the_owner_of_a_disabled_account_is_told_nothing(here, han, verifying):
     han.status = "DISABLED"
     han.save()
     assert here.register({"email": EMAIL, "password": PASSWORD}) is None
+    answer()
     assert kinds() == []
 
 
