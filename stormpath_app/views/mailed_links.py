@@ -57,7 +57,7 @@ class MailedLink:
         else:
             page = render(
                 "flask_stormpath/error.html",
-                heading=_("This link does not work"),
+                heading=_("Link not accepted"),
                 sentence=error.message,
                 onward_url=again,
                 onward=_("Ask for a new link"),

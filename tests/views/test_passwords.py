@@ -287,7 +287,7 @@ def is_dead(answer):
     page = soup(answer)
     onward = page.find("a", string="Ask for a new link")
     return (answer.status_code, page.h1.text, page.find("p").text, onward and onward["href"]) == (
-        *(400, "This link does not work", DEAD),
+        *(400, "Link not accepted", DEAD),
         "/forgot",
     )
 

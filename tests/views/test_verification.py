@@ -187,7 +187,7 @@ def test_a_form_without_its_token_confirms_nothing(app, client, leia, link):
 def is_dead(answer, again="/verify"):
     page = soup(answer)
     onward = page.find("a", string="Ask for a new link")
-    return (answer.status_code, page.h1.text, onward and onward["href"]) == (400, "This link does not work", again)
+    return (answer.status_code, page.h1.text, onward and onward["href"]) == (400, "Link not accepted", again)
 
 
 @pytest.mark.parametrize("page", ["/verify", "/verify/change"])
