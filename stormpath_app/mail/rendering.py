@@ -292,7 +292,7 @@ def _base(kind: str, template: EmailTemplate | None) -> str:
     site = site_address()
     if site is None:
         raise NotReady(["STORMPATH_BASE_URL is not set: the links in mails begin with it."])
-    return page_address(endpoint) or f"{site}{getattr(settings, setting)}{below}"
+    return page_address(endpoint) or f"{site}{getattr(settings, setting).rstrip('/')}{below}"
 
 
 def page_address(endpoint: str) -> str | None:
