@@ -1,5 +1,8 @@
 """The door every sentence for people goes through on its way out."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 def gettext(message: str, **variables: object) -> str:
     """Return `message` with its `%(name)s` variables filled in, in the reader's language.
@@ -12,3 +15,9 @@ def gettext(message: str, **variables: object) -> str:
 def locale() -> str | None:
     """Return the language that is spoken now, as "de" or "pt_BR"; None: the site's own."""
     return None
+
+
+@contextmanager
+def in_language(_language: str | None) -> Iterator[None]:
+    """Speak another language than the reader's inside the block, as a mail does; None: the site's own."""
+    yield
