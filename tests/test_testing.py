@@ -365,7 +365,7 @@ def test_pytest_finds_the_fixtures_where_the_package_is_installed():
 def test_the_tests_of_the_manual_pass(pytester):
     code = "\n".join(blocks(ROOT / "docs/testing.md", "python"))
     pytester.makepyfile(test_manual=code)
-    pytester.runpytest_inprocess("-p", "stormpath_app.testing", "-W", "error").assert_outcomes(passed=3)
+    pytester.runpytest_inprocess("-p", "stormpath_app.testing", "-W", "error").assert_outcomes(passed=4)
 
 
 # --- Mails ---
