@@ -115,7 +115,7 @@ class MailWorkflows(AccountStoreHolder):
         text_hash = token.token_hash if isinstance(token, OneTimeToken) else one_time_token.digest(token)
         found = self.find_reset_token(text_hash)
         account = found.account
-        account.password = password
+        account.choose_password(password)
 
         def tell() -> None:
             throttle.unlock(account.id)
