@@ -29,7 +29,7 @@ from .login_manager import SessionManager, Stranger
 from .models import Account, Application, Client
 from .settings import Problem
 from .transactions import atomic, tell
-from .views import ADDRESSES, VIEWS, answer_not_ready, create_blueprint, doors, is_static
+from .views import ADDRESSES, SWITCHES, VIEWS, answer_not_ready, create_blueprint, doors, is_static
 
 # The database stands below what sets it up.
 database.set_up_memory = installation.set_up
@@ -72,10 +72,10 @@ class State:
         for ours in (rule for rule in rules if rule.endpoint in ADDRESSES):
             for other in rules:
                 if other.rule == ours.rule and other.endpoint != ours.endpoint:
-                    setting = f"STORMPATH_{ADDRESSES[ours.endpoint]}"
+                    setting, switch = ADDRESSES[ours.endpoint], SWITCHES[ours.endpoint]
                     yield Problem(
                         f"This app has a page of its own at {other.rule} (endpoint {other.endpoint!r}), where ours is:"
-                        f" set {setting} to another path, or STORMPATH_ENABLE_{setting[10:-4]} to False."
+                        f" set STORMPATH_{setting} to another path, or STORMPATH_{switch} to False."
                     )
 
     def require_ready(self) -> None:

@@ -9,16 +9,53 @@ from werkzeug.exceptions import BadRequest, HTTPException, LengthRequired, Reque
 
 from ..errors import NotReady
 from ..translation import gettext as _
+from .account_settings import devices, password, profile, settings as settings_page
 from .login import login, logout
+from .new_password import new_password
 from .pages import LONGEST_BODY, STRICT, add_headers, answer_json, prefers_json, render
 from .registration import register
 
 _FORM_TYPES = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
 #: Our endpoints, and the setting that says where each page is.
-ADDRESSES = {"stormpath.register": "REGISTRATION_URL", "stormpath.login": "LOGIN_URL", "stormpath.logout": "LOGOUT_URL"}
+ADDRESSES = {
+    "stormpath.register": "REGISTRATION_URL",
+    "stormpath.login": "LOGIN_URL",
+    "stormpath.logout": "LOGOUT_URL",
+    "stormpath.new_password": "NEW_PASSWORD_URL",
+    "stormpath.settings": "SETTINGS_URL",
+    "stormpath.settings_profile": "SETTINGS_URL",
+    "stormpath.settings_password": "SETTINGS_URL",
+    "stormpath.settings_devices": "SETTINGS_URL",
+}
+#: Those that the setting of another page is for too, and what is added to its path.
+BELOW = {
+    "stormpath.settings_profile": "/profile",
+    "stormpath.settings_password": "/password",
+    "stormpath.settings_devices": "/devices",
+}
+#: The setting that says whether there is a page.
+SWITCHES = {
+    "stormpath.register": "ENABLE_REGISTRATION",
+    "stormpath.login": "ENABLE_LOGIN",
+    "stormpath.logout": "ENABLE_LOGOUT",
+    "stormpath.new_password": "ENABLE_LOGIN",
+    "stormpath.settings": "ENABLE_SETTINGS",
+    "stormpath.settings_profile": "ENABLE_SETTINGS",
+    "stormpath.settings_password": "ENABLE_SETTINGS",
+    "stormpath.settings_devices": "ENABLE_SETTINGS",
+}
 
 #: The view of each endpoint that is ours; a host may put one of its own in its place.
-VIEWS = {"stormpath.register": register, "stormpath.login": login, "stormpath.logout": logout}
+VIEWS = {
+    "stormpath.register": register,
+    "stormpath.login": login,
+    "stormpath.logout": logout,
+    "stormpath.new_password": new_password,
+    "stormpath.settings": settings_page,
+    "stormpath.settings_profile": profile,
+    "stormpath.settings_password": password,
+    "stormpath.settings_devices": devices,
+}
 
 
 def create_blueprint(settings: Mapping[str, Any]) -> Blueprint:
@@ -31,10 +68,10 @@ def create_blueprint(settings: Mapping[str, Any]) -> Blueprint:
         static_url_path="/stormpath/static",
     )
     for endpoint, view in VIEWS.items():
-        address = ADDRESSES[endpoint]
-        if settings[f"ENABLE_{address.removesuffix('_URL')}"]:
-            name = endpoint.removeprefix("stormpath.")
-            blueprint.add_url_rule(settings[address], name, view, methods=["GET", "POST"])
+        if settings[SWITCHES[endpoint]]:
+            path, below = settings[ADDRESSES[endpoint]], BELOW.get(endpoint, "")
+            path = path.rstrip("/") + below if below else path
+            blueprint.add_url_rule(path, endpoint.removeprefix("stormpath."), view, methods=["GET", "POST"])
     blueprint.url_value_preprocessor(_limit_body)  # runs before anything of a host's can read the form
     blueprint.before_request(_accept_forms_alone)
     blueprint.after_request(_add_headers)

@@ -5,10 +5,11 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from ..authentication import login_fresh, login_user, logout_user
-from ..errors import LoginFailed, TooManyAttempts
+from ..errors import LoginFailed, PasswordChangeRequired, TooManyAttempts
 from ..models import Application
 from ..settings import settings
 from .forms import Form, LoginForm
+from .new_password import ask_for_new_password
 from .pages import link, next_url, refuse, render, site_url, tell, tell_errors
 
 #: The argument of a login page that asks somebody who is logged in for the password again.
@@ -28,6 +29,8 @@ def login() -> ResponseReturnValue:
                 login_user(result.account)
             except LoginFailed as error:
                 status, headers = refuse(error)
+                if isinstance(error, PasswordChangeRequired) and (answer := ask_for_new_password(error, target)):
+                    return answer
                 tell(form, None, error.message)
             else:
                 return redirect(target or site_url(settings.REDIRECT_URL))
