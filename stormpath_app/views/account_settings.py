@@ -235,7 +235,7 @@ WORDS = {
     "login.failed": "Login refused",
     "login.replayed": "A copy of a login was shown, and the login ended",
     "logout": "Logged out",
-    "session.ended": "A device was logged out",
+    "session.ended": "%(device)s was logged out",
     "account.signed_out": "Devices were logged out",
     "reauthentication.failed": "A wrong password was entered",
     "password.changed": "Password changed",
@@ -286,4 +286,5 @@ def _words(found: AuditEvent) -> str:
         if changed & {"username", "chosen_username"}:
             return _("Username changed")
         return _("Name changed") if changed & set(NAMES) else _("Account changed")
-    return _(WORDS[found.kind], name=known.get("name"))
+    device = user_agents.device(known.get("user_agent"))
+    return _(WORDS[found.kind], name=known.get("name"), device=device)
