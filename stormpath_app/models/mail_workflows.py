@@ -1,11 +1,12 @@
 """MailWorkflows: what an application does by mail: passwords that are forgotten, addresses to be confirmed."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from .. import throttle
+from .. import names, origin, throttle
 from ..errors import (
     AccountAlreadyExists,
     AccountDisabled,
@@ -18,10 +19,13 @@ from ..transactions import atomic, release
 from . import event, message, one_time_token
 from .account import Account
 from .account_store_holder import AccountStoreHolder, GivenStore
-from .base import DISABLED, ENABLED
+from .base import DISABLED, ENABLED, new_id
 from .collection import Collection
+from .directory import Directory
 from .email_holder import find_token
+from .group import Group
 from .login_name import LoginName
+from .message import OutboxMessage
 from .one_time_token import RESET, OneTimeToken
 
 
@@ -42,6 +46,10 @@ class PasswordResetToken:
     def href(self) -> str:
         """The address of the token, which has it: for nobody but the account's owner."""
         return f"{self.application.href}/passwordResetTokens/{self.token}"
+
+
+class _Unmade(Exception):
+    """Undoes what was made in a block."""
 
 
 class MailWorkflows(AccountStoreHolder):
@@ -112,8 +120,7 @@ class MailWorkflows(AccountStoreHolder):
         :raises TokenRefused: the token is none, or does not work any more.
         :raises PasswordRefused: the password breaks the directory's policy; the token stays good.
         """
-        text_hash = token.token_hash if isinstance(token, OneTimeToken) else one_time_token.digest(token)
-        found = self.find_reset_token(text_hash)
+        found = self.find_reset_token(one_time_token.hash_of(token))
         account = found.account
         account.choose_password(password)
 
@@ -137,21 +144,46 @@ class MailWorkflows(AccountStoreHolder):
         """
         self._find(login, account_store).send_verification_email(application_id=self.id)
 
+    # --- An address that somebody has ---
+
+    def tell_owner(self, email: str) -> None:
+        """Mail the owner of an address that somebody asked for an account with it, and commit.
+
+        :raises NoSuchAccount, MailQuotaExceeded: there is nobody to mail to, or they were told often enough.
+        """
+        with atomic():
+            Account.tell_owner(self._find(email, None).id, self.id)
+
     # --- What strangers may ask for: nothing tells them who has an account ---
 
     def request_password_reset(self, email: str) -> None:
-        """Mail a link that leads to a new password, if there is somebody to mail it to, and commit.
+        """Mail a link that leads to a new password, if there is somebody to mail it to; commit what was asked.
 
         :raises TooManyAttempts: the network asked too often.
         """
-        self._quietly("password_reset", lambda: self.send_password_reset_email(email))
+        self._request(message.RESET_REQUEST, email)
 
     def request_verification(self, login: str) -> None:
-        """Mail a link that confirms an address, if there is one to confirm, and commit.
+        """Mail a link that confirms an address, if there is one to confirm; commit what was asked.
 
         :raises TooManyAttempts: the network asked too often.
         """
-        self._quietly("verification", lambda: self.send_verification_email(login))
+        self._request(message.VERIFICATION_REQUEST, login)
+
+    def answer(self, asked: OutboxMessage) -> None:
+        """Write the mail that a stranger asked for, in the place of the request, and commit: for who sends mails."""
+        send: Any = {
+            message.RESET_REQUEST: self.send_password_reset_email,
+            message.VERIFICATION_REQUEST: self.send_verification_email,
+            message.OWNER_NOTICE: self.tell_owner,
+        }[asked.kind]
+        with origin.acting(origin.Origin(**asked.data)), atomic():
+            if not message.take(asked):
+                return  # another did
+            try:
+                send(asked.address)
+            except StormpathError as error:
+                event.record(f"{asked.kind}.refused", application_id=self.id, code=error.code)
 
     def register(self, properties: Mapping[str, Any]) -> Account | None:
         """Create an account as a stranger may, and commit.
@@ -161,29 +193,35 @@ class MailWorkflows(AccountStoreHolder):
 
         :raises StormpathError: it cannot be; nothing is written.
         """
-        try:
+        store = self.default_account_store()
+        if not store.home.account_creation_policy.verifies:
             return self.create_account(properties)
-        except AccountAlreadyExists as error:
-            directory = self.default_account_store().home
-            if error.property != "email" or not directory.account_creation_policy.verifies:
-                raise
-            owner_id = LoginName.owner(directory.id, properties["email"])
-            directory.new_account(properties)._prepare()  # the same rules, and a hash
-            with atomic():
-                if owner_id:
-                    Account.tell_owner(owner_id, self.id)
-            return None
+        throttle.admit()
+        if LoginName.owner(store.home.id, names.email(properties.get("email"))) is None:
+            try:
+                return store.create_account(properties, application=self)
+            except AccountAlreadyExists as error:  # it was taken a moment ago, or its username is
+                if error.property != "email":
+                    raise
+        self._make_and_unmake(store, properties)
+        return None
 
-    def _quietly(self, what: str, ask: Callable[[], object]) -> None:
-        """Do what a stranger asks for: two transactions, whether there is somebody to do it for or not."""
+    def _make_and_unmake(self, store: Directory | Group, properties: Mapping[str, Any]) -> None:
+        """Do the same work as for an account that can be made; write down that its owner is to be told."""
+        account = store.home.new_account(properties, self)
+        account._prepare()  # its password is looked at beside the right address
+        account.new_password, account.email = None, f"{new_id()}@{names.domain(account.email)}"
+        with atomic():
+            with suppress(_Unmade), atomic():
+                account.save()
+                raise _Unmade
+            message.request(message.OWNER_NOTICE, properties["email"], self.id)
+
+    def _request(self, kind: str, login: str) -> None:
         attempt = throttle.admit()
         with atomic():
             attempt.count()
-        try:
-            ask()
-        except StormpathError as error:
-            with atomic():
-                event.record(f"{what}.refused", application_id=self.id, code=error.code)
+            message.request(kind, login, self.id)
 
     def _find(self, login: object, account_store: GivenStore | None) -> Account:
         if login is None or login == "":

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from .. import clock, names, signals, translation
+from .. import clock, names, origin, signals, translation
 from ..database import UTCDateTime, exact_text, session
 from ..errors import MailQuotaExceeded
 from ..settings import settings
 from ..transactions import announce
+from . import event
 from .base import Base, Id, new_id
 
 if TYPE_CHECKING:
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
 VERIFICATION, VERIFICATION_SUCCESS, WELCOME = "verification", "verification_success", "welcome"
 RESET, RESET_SUCCESS = "reset", "reset_success"
 EMAIL_CHANGE, EMAIL_CHANGED, ACCOUNT_EXISTS, TEST = "email_change", "email_changed", "account_exists", "test"
+
+#: No mail yet: what a stranger asked for, in the row's address. Whoever sends mails looks whether there is somebody to
+#: mail to (`Application.answer`), so that the stranger cannot tell by the time it takes.
+RESET_REQUEST, VERIFICATION_REQUEST, OWNER_NOTICE = "reset_request", "verification_request", "owner_notice"
+REQUESTS = frozenset({RESET_REQUEST, VERIFICATION_REQUEST, OWNER_NOTICE})
 
 #: Whether it is still to be sent, was sent, or never will be.
 QUEUED, SENT, FAILED = "QUEUED", "SENT", "FAILED"
@@ -93,25 +99,53 @@ def queue(
     :param address: where it goes; None: the account's own address.
     :param nonce, life: of the token in its link, and how long that is good.
     """
-    now, to = clock.now(), address or account.email
+    to = address or account.email
+    _write(
+        kind,
+        to,
+        account_id=account.id,
+        application_id=application_id,
+        address_key=names.key(to),
+        parameters=json.dumps(parameters),
+        nonce=nonce,
+        expires_at=clock.now() + life if life else None,
+    )
+
+
+def request(kind: str, login: str, application_id: str) -> None:
+    """Add what a stranger asks for to the transaction that is open; of nothing that could be a name, nobody's."""
+    who = origin.current()
+    asked_from = {
+        "address": event.printable(who.address, 45),
+        "user_agent": event.printable(who.user_agent, 255),
+        "interface": who.interface,
+    }
+    asked = login if names.can_be_stored(login) else ""
+    _write(kind, asked, application_id=application_id, address_key="", parameters=json.dumps(asked_from))
+
+
+def take(asked: OutboxMessage) -> bool:
+    """Take a request away, in the transaction that is open. False: somebody else did."""
+    take = sa.delete(OutboxMessage).where(OutboxMessage.id == asked.id).execution_options(synchronize_session=False)
+    taken: Any = session.execute(take)
+    return int(taken.rowcount) == 1
+
+
+def _write(kind: str, address: str, **columns: Any) -> None:
+    now, message_id = clock.now(), new_id()
     row = {
-        "id": new_id(),
+        "id": message_id,
         "kind": kind,
-        "account_id": account.id,
-        "application_id": application_id,
-        "address": to,
-        "address_key": names.key(to),
+        "address": address,
         "language": translation.locale(),
-        "parameters": json.dumps(parameters),
-        "nonce": nonce,
         "status": QUEUED,
         "attempts": 0,
         "due_at": now,
         "created_at": now,
-        "expires_at": now + life if life else None,
+        **columns,
     }
     session.connection().execute(_QUEUE, row)
-    announce(signals.message_queued, lambda: {"message_id": row["id"], "kind": kind})
+    announce(signals.message_queued, lambda: {"message_id": message_id, "kind": kind})
 
 
 def check_quota(kind: str, account: "EmailHolder", address: str | None = None) -> None:

@@ -13,7 +13,9 @@ from .account_settings import devices, password, profile, settings as settings_p
 from .login import login, logout
 from .new_password import new_password
 from .pages import LONGEST_BODY, STRICT, add_headers, answer_json, prefers_json, render
+from .passwords import forgot, forgot_change
 from .registration import register
+from .verification import verify, verify_change
 
 _FORM_TYPES = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
 #: Our endpoints, and the setting that says where each page is.
@@ -21,6 +23,10 @@ ADDRESSES = {
     "stormpath.register": "REGISTRATION_URL",
     "stormpath.login": "LOGIN_URL",
     "stormpath.logout": "LOGOUT_URL",
+    "stormpath.forgot": "FORGOT_PASSWORD_URL",
+    "stormpath.forgot_change": "FORGOT_PASSWORD_CHANGE_URL",
+    "stormpath.verify": "VERIFY_URL",
+    "stormpath.verify_change": "VERIFY_URL",
     "stormpath.new_password": "NEW_PASSWORD_URL",
     "stormpath.settings": "SETTINGS_URL",
     "stormpath.settings_profile": "SETTINGS_URL",
@@ -29,15 +35,18 @@ ADDRESSES = {
 }
 #: Those that the setting of another page is for too, and what is added to its path.
 BELOW = {
+    "stormpath.verify_change": "/change",
     "stormpath.settings_profile": "/profile",
     "stormpath.settings_password": "/password",
     "stormpath.settings_devices": "/devices",
 }
-#: The setting that says whether there is a page.
+#: The setting that says whether there is a page. Mails lead to the others, which a directory's policy sends.
 SWITCHES = {
     "stormpath.register": "ENABLE_REGISTRATION",
     "stormpath.login": "ENABLE_LOGIN",
     "stormpath.logout": "ENABLE_LOGOUT",
+    "stormpath.forgot": "ENABLE_FORGOT_PASSWORD",
+    "stormpath.forgot_change": "ENABLE_FORGOT_PASSWORD",
     "stormpath.new_password": "ENABLE_LOGIN",
     "stormpath.settings": "ENABLE_SETTINGS",
     "stormpath.settings_profile": "ENABLE_SETTINGS",
@@ -50,6 +59,10 @@ VIEWS = {
     "stormpath.register": register,
     "stormpath.login": login,
     "stormpath.logout": logout,
+    "stormpath.forgot": forgot,
+    "stormpath.forgot_change": forgot_change,
+    "stormpath.verify": verify,
+    "stormpath.verify_change": verify_change,
     "stormpath.new_password": new_password,
     "stormpath.settings": settings_page,
     "stormpath.settings_profile": profile,
@@ -68,7 +81,7 @@ def create_blueprint(settings: Mapping[str, Any]) -> Blueprint:
         static_url_path="/stormpath/static",
     )
     for endpoint, view in VIEWS.items():
-        if settings[SWITCHES[endpoint]]:
+        if endpoint not in SWITCHES or settings[SWITCHES[endpoint]]:
             path, below = settings[ADDRESSES[endpoint]], BELOW.get(endpoint, "")
             path = path.rstrip("/") + below if below else path
             blueprint.add_url_rule(path, endpoint.removeprefix("stormpath."), view, methods=["GET", "POST"])

@@ -17,7 +17,7 @@ from ..models import Account, AccountSession, AuditEvent, event
 from ..settings import settings as app_settings
 from ..translation import gettext as _
 from .forms import NAMES, ChangePasswordForm, Form, NamesForm
-from .pages import day, link, moment, refuse, render, site_url, tell, tell_errors
+from .pages import day, link, moment, refuse, render, site_url, tell, tell_errors, was_sent
 
 #: So many devices are shown, and so many events on each page.
 MOST_DEVICES, MOST_EVENTS = 50, 20
@@ -47,7 +47,7 @@ def _section(name: str) -> Callable[[View], Callable[[], ResponseReturnValue]]:
     def add(view: View) -> Callable[[], ResponseReturnValue]:
         @wraps(view)
         def taking(account: Account) -> ResponseReturnValue:
-            return view(account) if request.method == "POST" else _lead_to(name)
+            return view(account) if was_sent() else _lead_to(name)
 
         return _personal(taking)
 

@@ -68,6 +68,12 @@ class RegistrationForm(NamesForm):
         return {"given_name": "Anonymous", "surname": "Anonymous", **asked}
 
 
+class ForgotForm(Form):
+    """The address of an account whose password is forgotten."""
+
+    email = EmailField(_("Email"), [InputRequired(_("Email address required."))])
+
+
 class OldPasswordForm(Form):
     """The password that there is."""
 
@@ -85,6 +91,17 @@ class NewPasswordForm(Form):
             EqualTo("password", _("Passwords don't match.")),
         ],
     )
+
+
+class ResendForm(Form):
+    """The e-mail address or username of an account whose address is to be confirmed."""
+
+    login = StringField(_("Email"), [InputRequired(_("Login identifier required."))])
+
+    def __init__(self) -> None:
+        super().__init__()
+        if settings.ENABLE_USERNAME:
+            self.login.label.text = _("Username or Email")
 
 
 class ChangePasswordForm(NewPasswordForm, OldPasswordForm):

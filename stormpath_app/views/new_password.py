@@ -1,6 +1,6 @@
 """Choosing another password, for those who must before they are let in."""
 
-from flask import flash, redirect, request, session as browser_session
+from flask import flash, redirect, session as browser_session
 from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
@@ -10,7 +10,7 @@ from ..models import Application
 from ..settings import settings
 from ..translation import gettext as _
 from .forms import NewPasswordForm
-from .pages import link, next_url, refuse, render, site_url, tell, tell_errors
+from .pages import link, next_url, refuse, render, site_url, tell, tell_errors, was_sent
 
 _PROOF = "stormpath_password_proof"  # in the browser's session: that its person gave the old password
 
@@ -31,7 +31,7 @@ def new_password() -> ResponseReturnValue:
     proof, application = browser_session.get(_PROOF, ""), Application.current()
     try:
         account = application.proven_account(proof)
-        if request.method == "POST":
+        if was_sent():
             if not form.validate():
                 status = tell_errors(form)
             else:

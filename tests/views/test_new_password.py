@@ -48,7 +48,7 @@ def test_the_right_password_leads_to_the_page_and_a_new_one_lets_in(browser, log
     assert not is_in(browser)
     page = soup(browser.get(PAGE))
     assert (page.h1.text, page.title.text) == (HEADING, f"{HEADING} - My Application")
-    fields = {field["name"]: field.get("autocomplete") for field in page.select("input")}
+    fields = {field["name"]: field.get("autocomplete") for field in page.select("input[name]")}
     assert fields == {"csrf_token": None, "password": "new-password", "password_again": "new-password"}
     answer = send(browser)
     assert (answer.status_code, answer.location, is_in(browser)) == (302, "/", True)
