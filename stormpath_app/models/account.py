@@ -125,6 +125,7 @@ class Account(EmailHolder):
         middle_name: str | None = None,
         status: str = ENABLED,
         custom_data: Mapping[str, Any] | None = None,
+        must_change_password: bool = False,
     ) -> "Account":
         """Create an account in the current application's default account store, and commit.
 
@@ -139,6 +140,7 @@ class Account(EmailHolder):
             middle_name=middle_name,
             status=status,
             custom_data=custom_data,
+            must_change_password=must_change_password,
         )
         return created
 
