@@ -110,6 +110,8 @@ class Account(EmailHolder):
     #: The login that a new password leaves alive, and how many the last change of it ended.
     spared_login: str | None = None
     ended_logins: int = 0
+    #: Whether its owner is mailed that the next `save` gave it another password.
+    tells_of_password: bool = False
 
     #: Returns the application that the settings name. `application.py`, which stands above, sets it.
     current_application: ClassVar[Callable[[], Any]]
@@ -265,10 +267,12 @@ class Account(EmailHolder):
         self.check_password(old)
         self.choose_password(new)
         self.spared_login = origin.current().session
+        self.tells_of_password = True
         try:
             self.save()
         finally:
             self.new_password = self.spared_login = None
+            self.tells_of_password = False
         return self.ended_logins
 
     def _end_logins(self, but: str | None = None) -> int:
@@ -340,6 +344,9 @@ class Account(EmailHolder):
         must_change = "must_change_password" in what and self.must_change_password
         if "password_hash" in what or is_closed or must_change:
             self.ended_logins = self._end_logins(self.spared_login)
+
+        if self.tells_of_password and "password_hash" in what:
+            self._tell_of_password()
 
     def _before_delete(self) -> None:
         self._record("account.deleted")

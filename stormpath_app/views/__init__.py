@@ -10,7 +10,7 @@ from werkzeug.exceptions import BadRequest, HTTPException, LengthRequired, Reque
 from ..errors import NotReady
 from ..translation import gettext as _
 from . import inbox
-from .account_settings import devices, password, profile, settings as settings_page
+from .account_settings import devices, email, password, profile, settings as settings_page
 from .login import login, logout
 from .new_password import new_password
 from .pages import LONGEST_BODY, STRICT, add_headers, answer_json, prefers_json, render
@@ -31,6 +31,7 @@ ADDRESSES = {
     "stormpath.new_password": "NEW_PASSWORD_URL",
     "stormpath.settings": "SETTINGS_URL",
     "stormpath.settings_profile": "SETTINGS_URL",
+    "stormpath.settings_email": "SETTINGS_URL",
     "stormpath.settings_password": "SETTINGS_URL",
     "stormpath.settings_devices": "SETTINGS_URL",
 }
@@ -38,6 +39,7 @@ ADDRESSES = {
 BELOW = {
     "stormpath.verify_change": "/change",
     "stormpath.settings_profile": "/profile",
+    "stormpath.settings_email": "/email",
     "stormpath.settings_password": "/password",
     "stormpath.settings_devices": "/devices",
 }
@@ -51,6 +53,7 @@ SWITCHES = {
     "stormpath.new_password": "ENABLE_LOGIN",
     "stormpath.settings": "ENABLE_SETTINGS",
     "stormpath.settings_profile": "ENABLE_SETTINGS",
+    "stormpath.settings_email": "ENABLE_SETTINGS",
     "stormpath.settings_password": "ENABLE_SETTINGS",
     "stormpath.settings_devices": "ENABLE_SETTINGS",
 }
@@ -67,6 +70,7 @@ VIEWS = {
     "stormpath.new_password": new_password,
     "stormpath.settings": settings_page,
     "stormpath.settings_profile": profile,
+    "stormpath.settings_email": email,
     "stormpath.settings_password": password,
     "stormpath.settings_devices": devices,
 }

@@ -12,11 +12,19 @@ from werkzeug.wrappers import Response
 
 from .. import clock, user_agents
 from ..authentication import renew_login
-from ..errors import LoginFailed, LoginOutdated, PasswordRefused, PropertyError, StormpathError, WrongPassword
-from ..models import Account, AccountSession, AuditEvent, event
+from ..errors import (
+    InvalidFormat,
+    LoginFailed,
+    LoginOutdated,
+    PasswordRefused,
+    PropertyError,
+    StormpathError,
+    WrongPassword,
+)
+from ..models import Account, AccountSession, Application, AuditEvent, event
 from ..settings import settings as app_settings
 from ..translation import gettext as _
-from .forms import NAMES, ChangePasswordForm, Form, NamesForm
+from .forms import NAMES, ChangePasswordForm, Form, NamesForm, NewAddressForm
 from .pages import day, link, moment, refuse, render, site_url, tell, tell_errors, was_sent
 
 #: So many devices are shown, and so many events on each page.
@@ -78,6 +86,28 @@ def profile(account: Account) -> ResponseReturnValue:
     return _done("profile", _("Profile saved."))
 
 
+@_section("email")
+def email(account: Account) -> ResponseReturnValue:
+    """Mail a link to another address, which becomes the account's when it is opened there."""
+    form = NewAddressForm()
+    if not form.validate():
+        return _page(account, "email", tell_errors(form), addresses=form)
+    try:
+        account.check_password(form.email_password.data)
+        account.request_email_change(form.new_email.data, application_id=Application.current().id)
+    except StormpathError as error:
+        status, headers = refuse(error)
+        if isinstance(error, LoginFailed):
+            _tell_wrong_password(form, "email_password", error)
+        elif isinstance(error, InvalidFormat):
+            tell(form, "new_email", _("You must provide a valid email address. Write it like name@example.com."))
+        else:
+            tell(form, "new_email", error.message)
+        return _page(account, "email", status, headers, addresses=form)
+    sentence = _("A link was mailed to %(address)s. Open it there to change your address.", address=form.new_email.data)
+    return _done("email", sentence)
+
+
 @_section("password")
 def password(account: Account) -> ResponseReturnValue:
     """Replace the password, and end all other logins."""
@@ -118,10 +148,14 @@ def _tell_refused(form: ChangePasswordForm, error: StormpathError) -> None:
     if isinstance(error, PasswordRefused):
         for violation in error.violations:
             tell(form, "password", violation)
-    elif isinstance(error, WrongPassword):
-        tell(form, "old_password", _("This is not your current password."))
+    elif isinstance(error, LoginFailed):
+        _tell_wrong_password(form, "old_password", error)
     else:
-        tell(form, "old_password" if isinstance(error, LoginFailed) else None, error.message)
+        tell(form, None, error.message)
+
+
+def _tell_wrong_password(form: Form, field: str, error: LoginFailed) -> None:
+    tell(form, field, _("This is not your current password.") if isinstance(error, WrongPassword) else error.message)
 
 
 def _logged_out(count: int) -> str:
@@ -174,6 +208,7 @@ def _page(
     headers: Mapping[str, str] | None = None,
     *,
     names: NamesForm | None = None,
+    addresses: NewAddressForm | None = None,
     passwords: ChangePasswordForm | None = None,
     devices: Form | None = None,
 ) -> ResponseReturnValue:
@@ -182,10 +217,11 @@ def _page(
     entries, older = _activity(account)
     page = render(
         app_settings.SETTINGS_TEMPLATE,
-        names or passwords or devices,
+        names or addresses or passwords or devices,
         section=section,
         account=account,
         names=names or _names_form(account, sent=False),
+        addresses=addresses or NewAddressForm(sent=False),
         passwords=passwords or ChangePasswordForm(sent=False),
         password_hint=account.directory.password_policy.strength.describe(),
         password_set=account.password_modified_at and day(account.password_modified_at),

@@ -80,6 +80,13 @@ class OldPasswordForm(Form):
     old_password = PasswordField(_("Current password"), [InputRequired(_("Password required."))])
 
 
+class NewAddressForm(Form):
+    """Another e-mail address, and the password: a login that somebody left open is not enough."""
+
+    new_email = EmailField(_("New email"), [InputRequired(_("You must provide an email address."))])
+    email_password = PasswordField(_("Current password"), [InputRequired(_("Password required."))])
+
+
 class NewPasswordForm(Form):
     """A new password, twice."""
 

@@ -4,11 +4,12 @@ import re
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 from bs4 import BeautifulSoup
 
 from stormpath_app import Account, login_user, logout_user
 from stormpath_app.database import session
-from stormpath_app.models import AccountSession, Application, event
+from stormpath_app.models import AccountSession, Application, OutboxMessage, event
 from stormpath_app.transactions import atomic
 from stormpath_app.views.account_settings import WORDS
 
@@ -19,7 +20,7 @@ from ..models.test_event import events
 pytestmark = pytest.mark.settings(STORMPATH_ENABLE_SETTINGS=True)
 
 PAGE, OTHER = "/settings", "Kessel12.Parsecs"
-FORMS = ("profile", "password", "devices")
+FORMS = ("profile", "email", "password", "devices")
 FIREFOX = "Mozilla/5.0 (Windows NT 10.0; rv:128.0) Gecko/20100101 Firefox/128.0"
 IPHONE = "Mozilla/5.0 (iPhone) AppleWebKit/605 Version/17.5 Mobile/15E148 Safari/604.1"
 MARKUP = "<script>alert(1)</script>"
@@ -95,6 +96,7 @@ def test_the_page_can_stand_at_another_address(member):
     page = soup(member.get("/my/account/"))
     assert {form["action"] for form in page.select("form")} == {
         "/my/account/profile#settings-profile",
+        "/my/account/email#settings-email",
         "/my/account/password#settings-password",
     }
 
@@ -211,6 +213,87 @@ def test_an_address_is_not_changed_by_the_form_of_names(app, member):
 
 
 # --- Password ---
+
+
+# --- The address ---
+
+NEW = "captain@falcon.example"
+
+
+def mails(app):
+    """Return kind and address of each mail that was written."""
+    with app.app_context():
+        found = session.scalars(sa.select(OutboxMessage).order_by(OutboxMessage.id)).all()
+        return [(one.kind, one.address) for one in found]
+
+
+def change_email(client, **fields):
+    return send(client, "email", **{"new_email": NEW, "email_password": PASSWORD, **fields})
+
+
+def test_a_link_to_a_new_address_is_mailed_and_nothing_is_changed_yet(app, member):
+    answer = change_email(member)
+    assert answer.location == f"{PAGE}#settings-email"
+    page = member.get(PAGE)
+    assert f"A link was mailed to {NEW}." in section(page, "email")
+    assert "han@falcon.example" in section(page, "email")
+    assert mails(app) == [("email_change", NEW)]
+
+
+@pytest.mark.parametrize(
+    ("fields", "field", "told"),
+    [
+        ({"email_password": "Not.the.1.word"}, "email_password", "This is not your current password."),
+        ({"email_password": ""}, "email_password", "Password required."),
+        ({"new_email": "nowhere"}, "new_email", "You must provide a valid email address."),
+        ({"new_email": f"{NEW}\r\nBcc: x@evil.example"}, "new_email", "You must provide a valid email address."),
+        ({"new_email": ""}, "new_email", "You must provide an email address."),
+        ({"new_email": "han@falcon.example"}, "new_email", "already exists"),
+    ],
+    ids=str,
+)
+def test_an_address_that_cannot_be_comes_again_with_what_was_typed(app, member, fields, field, told):
+    answer = change_email(member, **fields)
+    assert answer.status_code == 200
+    assert told in soup(answer).select_one(f"#{field}-error").text
+    assert PASSWORD not in answer.text
+    assert mails(app) == []
+
+
+def test_who_guesses_the_password_for_it_is_slowed_down(member):
+    answers = [change_email(member, email_password="Not.the.1.word").status_code for _ in range(7)]
+    assert answers == [200] * 5 + [429] * 2
+
+
+def test_of_an_address_that_somebody_has_nobody_learns_but_its_owner(app, member):
+    with app.app_context():
+        Account.create("lando@cloud.example", PASSWORD)
+    answer = change_email(member, new_email="lando@cloud.example")
+    assert answer.location == f"{PAGE}#settings-email"
+    assert "A link was mailed to lando@cloud.example." in section(member.get(PAGE), "email")
+    assert mails(app) == [("account_exists", "lando@cloud.example")]
+
+
+def test_more_links_than_there_may_be_are_told(app, member):
+    for number in range(3):
+        change_email(member, new_email=f"x{number}@falcon.example")
+    answer = change_email(member, new_email="x4@falcon.example")
+    assert (answer.status_code, len(mails(app))) == (200, 3)
+    assert "Too many mails" in section(answer, "email")
+
+
+# --- The password ---
+
+
+def test_a_new_password_is_told_by_mail_where_the_directory_says_so(app, member):
+    change_password(member)
+    assert mails(app) == [("password_changed", "han@falcon.example")]
+    with app.app_context():
+        policy = han().directory.password_policy
+        policy.reset_success_email_status = "DISABLED"
+        policy.save()
+    change_password(member, old_password=OTHER, password="Third3.Parsecs", password_again="Third3.Parsecs")
+    assert len(mails(app)) == 1
 
 
 def test_a_new_password_leaves_this_device_logged_in_and_no_other(app, member, another):
