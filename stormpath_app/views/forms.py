@@ -1,26 +1,41 @@
 """The forms: their shape alone. What a value may be is the resources' business."""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from flask import request
 from flask_wtf import FlaskForm
 from wtforms import EmailField, PasswordField, StringField
 from wtforms.validators import DataRequired, InputRequired
 
 from ..settings import settings
-from ..translation import gettext as _
+from ..translation import gettext as _, mark
 
 
 class Form(FlaskForm):
-    """A form that reads what a form sent: never JSON, never a file in a field's place."""
+    """A form that reads what a form sent: never JSON, never a file in a field's place.
+
+    Labels and the validators' sentences are marked, and translated when somebody reads them.
+    """
 
     def __init__(self) -> None:
         super().__init__(request.form if request.method == "POST" else None)
+        for field in self:
+            field.label.text = _(field.label.text)
+
+    def validate(self, extra_validators: Mapping[str, Sequence[Any]] | None = None) -> bool:
+        """Look at the form; what is wrong is told in the reader's language."""
+        is_valid: bool = super().validate(extra_validators)
+        for field in self:
+            field.errors = [_(error) for error in field.errors]
+        return is_valid
 
 
 class LoginForm(Form):
     """An e-mail address or username, and a password."""
 
-    login = StringField(_("Email"), [InputRequired(_("Login identifier required."))])
-    password = PasswordField(_("Password"), [InputRequired(_("Password required."))])
+    login = StringField(mark("Email"), [InputRequired(mark("Login identifier required."))])
+    password = PasswordField(mark("Password"), [InputRequired(mark("Password required."))])
 
     def __init__(self) -> None:
         super().__init__()
@@ -31,12 +46,12 @@ class LoginForm(Form):
 class RegistrationForm(Form):
     """A new account's fields. The settings say which there are and which must be filled."""
 
-    username = StringField(_("Username"), [DataRequired(_("Username is required."))])
-    given_name = StringField(_("First Name"), [DataRequired(_("First name is required."))])
-    middle_name = StringField(_("Middle Name"), [DataRequired(_("Middle name is required."))])
-    surname = StringField(_("Last Name"), [DataRequired(_("Surname is required."))])
-    email = EmailField(_("Email"), [InputRequired(_("You must provide an email address."))])
-    password = PasswordField(_("Password"), [InputRequired(_("You must supply a password."))])
+    username = StringField(mark("Username"), [DataRequired(mark("Username is required."))])
+    given_name = StringField(mark("First Name"), [DataRequired(mark("First name is required."))])
+    middle_name = StringField(mark("Middle Name"), [DataRequired(mark("Middle name is required."))])
+    surname = StringField(mark("Last Name"), [DataRequired(mark("Surname is required."))])
+    email = EmailField(mark("Email"), [InputRequired(mark("You must provide an email address."))])
+    password = PasswordField(mark("Password"), [InputRequired(mark("You must supply a password."))])
 
     def __init__(self) -> None:
         super().__init__()
