@@ -26,14 +26,17 @@ from .cli import stormpath_commands
 from .database import database, session
 from .errors import NotReady
 from .login_manager import SessionManager, Stranger
-from .models import Account, Application, Client
+from .mail import rendering
+from .models import Account, Application, Client, EmailTemplate
 from .settings import Problem
 from .transactions import atomic, tell
-from .views import ADDRESSES, VIEWS, answer_not_ready, create_blueprint, doors, is_static
+from .views import ADDRESSES, SWITCHES, VIEWS, answer_not_ready, create_blueprint, doors, is_static
 
 # The database stands below what sets it up.
 database.set_up_memory = installation.set_up
 database.make_missing = installation.make_missing
+# So do the templates of mails, below what knows our own texts.
+EmailTemplate.default_of = staticmethod(rendering.default_of)
 
 
 @dataclass
@@ -72,10 +75,12 @@ class State:
         for ours in (rule for rule in rules if rule.endpoint in ADDRESSES):
             for other in rules:
                 if other.rule == ours.rule and other.endpoint != ours.endpoint:
-                    setting = f"STORMPATH_{ADDRESSES[ours.endpoint]}"
+                    mend = f"set STORMPATH_{ADDRESSES[ours.endpoint]} to another path"
+                    if switch := SWITCHES.get(ours.endpoint):
+                        mend += f", or STORMPATH_{switch} to False"
                     yield Problem(
                         f"This app has a page of its own at {other.rule} (endpoint {other.endpoint!r}), where ours is:"
-                        f" set {setting} to another path, or STORMPATH_ENABLE_{setting[10:-4]} to False."
+                        f" {mend}."
                     )
 
     def require_ready(self) -> None:

@@ -67,3 +67,12 @@ JSON_BODY = [
     '{"":1}',
     '{"a":' + "9" * 4000 + "}",
 ]
+
+#: What a template engine would run.
+TEMPLATE = ["{{7*7}}", "${7*7}", "$!{account.password}", "{% raw %}", "{{ config }}", "${account.password_hash}"]
+
+#: What would begin another header of a mail.
+HEADER_INJECTION = ["Hi\r\nBcc: a@evil.example", "Hi\nBcc: a@evil.example"]
+
+#: What a browser would run, or load.
+HTML = ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "javascript:alert(1)"]

@@ -63,14 +63,14 @@ class EmailHolder(PasswordHolder):
             self._record("verification.requested", application_id=application_id)
 
     @classmethod
-    def verify_email(cls, token: str) -> Self:
+    def verify_email(cls, token: str | OneTimeToken) -> Self:
         """Confirm an account's address by the token that was mailed to it, and commit. Return the account.
 
         It is ENABLED then if it was UNVERIFIED.
 
         :raises TokenRefused: the token is none, or does not work any more.
         """
-        found = find_token(VERIFICATION, one_time_token.digest(token))
+        found = find_token(VERIFICATION, one_time_token.hash_of(token))
         account: Self = found.account  # type: ignore[assignment]
         account.email_verification_status = VERIFIED
         if account.status == UNVERIFIED:
@@ -147,7 +147,7 @@ class EmailHolder(PasswordHolder):
             self._record("email_change.requested", application_id=application_id)
 
     @classmethod
-    def confirm_email_change(cls, token: str) -> Self:
+    def confirm_email_change(cls, token: str | OneTimeToken) -> Self:
         """Give an account the address that this token was mailed to, and commit. Return the account.
 
         The address before gets a mail that says so.
@@ -155,7 +155,7 @@ class EmailHolder(PasswordHolder):
         :raises TokenRefused: the token is none, or does not work any more.
         :raises AccountAlreadyExists: another account has the address by now.
         """
-        found = find_token(EMAIL_CHANGE, one_time_token.digest(token))
+        found = find_token(EMAIL_CHANGE, one_time_token.hash_of(token))
         account: Self = found.account  # type: ignore[assignment]
         before, account.email = account.email, found.address
         account.email_verification_status = VERIFIED

@@ -120,8 +120,7 @@ class MailWorkflows(AccountStoreHolder):
         :raises TokenRefused: the token is none, or does not work any more.
         :raises PasswordRefused: the password breaks the directory's policy; the token stays good.
         """
-        text_hash = token.token_hash if isinstance(token, OneTimeToken) else one_time_token.digest(token)
-        found = self.find_reset_token(text_hash)
+        found = self.find_reset_token(one_time_token.hash_of(token))
         account = found.account
         account.password = password
 

@@ -98,6 +98,11 @@ def digest(token: object) -> str:
     return hashlib.sha256(token.encode("ascii")).hexdigest()
 
 
+def hash_of(token: object) -> str:
+    """Return the hash of a token, be it the row that has it or what a link has."""
+    return token.token_hash if isinstance(token, OneTimeToken) else digest(token)
+
+
 def find(purpose: str, token_hash: str) -> OneTimeToken | None:
     """Return the token with this hash that can be used now; None where there is none.
 

@@ -11,14 +11,42 @@ from ..errors import NotReady
 from ..translation import SOURCE, gettext as _, in_language, mark, template_gettext
 from .login import login, logout
 from .pages import LONGEST_BODY, STRICT, add_headers, answer_json, prefers_json, render
+from .passwords import forgot, forgot_change
 from .registration import register
+from .verification import verify, verify_change
 
 _FORM_TYPES = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
 #: Our endpoints, and the setting that says where each page is.
-ADDRESSES = {"stormpath.register": "REGISTRATION_URL", "stormpath.login": "LOGIN_URL", "stormpath.logout": "LOGOUT_URL"}
+ADDRESSES = {
+    "stormpath.register": "REGISTRATION_URL",
+    "stormpath.login": "LOGIN_URL",
+    "stormpath.logout": "LOGOUT_URL",
+    "stormpath.forgot": "FORGOT_PASSWORD_URL",
+    "stormpath.forgot_change": "FORGOT_PASSWORD_CHANGE_URL",
+    "stormpath.verify": "VERIFY_URL",
+    "stormpath.verify_change": "VERIFY_URL",
+}
+#: Those that the setting of another page is for too, and what is added to its path.
+BELOW = {"stormpath.verify_change": "/change"}
+#: The setting that says whether there is a page. Mails lead to the others, which a directory's policy sends.
+SWITCHES = {
+    "stormpath.register": "ENABLE_REGISTRATION",
+    "stormpath.login": "ENABLE_LOGIN",
+    "stormpath.logout": "ENABLE_LOGOUT",
+    "stormpath.forgot": "ENABLE_FORGOT_PASSWORD",
+    "stormpath.forgot_change": "ENABLE_FORGOT_PASSWORD",
+}
 
 #: The view of each endpoint that is ours; a host may put one of its own in its place.
-VIEWS = {"stormpath.register": register, "stormpath.login": login, "stormpath.logout": logout}
+VIEWS = {
+    "stormpath.register": register,
+    "stormpath.login": login,
+    "stormpath.logout": logout,
+    "stormpath.forgot": forgot,
+    "stormpath.forgot_change": forgot_change,
+    "stormpath.verify": verify,
+    "stormpath.verify_change": verify_change,
+}
 
 
 def create_blueprint(settings: Mapping[str, Any]) -> Blueprint:
@@ -31,10 +59,9 @@ def create_blueprint(settings: Mapping[str, Any]) -> Blueprint:
         static_url_path="/stormpath/static",
     )
     for endpoint, view in VIEWS.items():
-        address = ADDRESSES[endpoint]
-        if settings[f"ENABLE_{address.removesuffix('_URL')}"]:
-            name = endpoint.removeprefix("stormpath.")
-            blueprint.add_url_rule(settings[address], name, view, methods=["GET", "POST"])
+        if endpoint not in SWITCHES or settings[SWITCHES[endpoint]]:
+            path = settings[ADDRESSES[endpoint]] + BELOW.get(endpoint, "")
+            blueprint.add_url_rule(path, endpoint.removeprefix("stormpath."), view, methods=["GET", "POST"])
     blueprint.url_value_preprocessor(_limit_body)  # runs before anything of a host's can read the form
     blueprint.before_request(_accept_forms_alone)
     blueprint.after_request(_add_headers)

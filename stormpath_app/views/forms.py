@@ -6,7 +6,7 @@ from typing import Any
 from flask import request
 from flask_wtf import FlaskForm
 from wtforms import EmailField, PasswordField, StringField
-from wtforms.validators import DataRequired, InputRequired
+from wtforms.validators import DataRequired, EqualTo, InputRequired
 
 from ..settings import settings
 from ..translation import gettext as _, mark
@@ -65,6 +65,36 @@ class RegistrationForm(Form):
         """Return what an account is created from; names that are not asked for are 'Anonymous', as in the seed."""
         found = {name: self[name].data or "" for name in (*_CHOSEN, "email", "password") if name in self}
         return {"given_name": "Anonymous", "surname": "Anonymous", **found}
+
+
+class ForgotForm(Form):
+    """The address of an account whose password is forgotten."""
+
+    email = EmailField(_("Email"), [InputRequired(_("Email address required."))])
+
+
+class NewPasswordForm(Form):
+    """A new password, twice."""
+
+    password = PasswordField(_("Password"), [InputRequired(_("You must supply a password."))])
+    password_again = PasswordField(
+        _("Password (again)"),
+        [
+            InputRequired(_("Please verify the password.")),
+            EqualTo("password", _("Passwords don't match.")),
+        ],
+    )
+
+
+class ResendForm(Form):
+    """The e-mail address or username of an account whose address is to be confirmed."""
+
+    login = StringField(_("Email"), [InputRequired(_("Login identifier required."))])
+
+    def __init__(self) -> None:
+        super().__init__()
+        if settings.ENABLE_USERNAME:
+            self.login.label.text = _("Username or Email")
 
 
 _CHOSEN = ("username", "given_name", "middle_name", "surname")

@@ -5,11 +5,12 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from ..authentication import login_fresh, login_user, logout_user
-from ..errors import LoginFailed, TooManyAttempts
+from ..errors import AccountNotVerified, LoginFailed, TooManyAttempts
 from ..models import Application
 from ..settings import settings
+from ..translation import gettext as _
 from .forms import Form, LoginForm
-from .pages import link, next_url, refuse, render, site_url, tell, tell_errors
+from .pages import link, next_url, refuse, render, site_url, tell, tell_errors, was_sent
 
 #: The argument of a login page that asks somebody who is logged in for the password again.
 AGAIN = "again"
@@ -19,7 +20,8 @@ def login() -> ResponseReturnValue:
     """Log a person in, then lead to the page they came for."""
     form, target, status = LoginForm(), next_url(), 200
     headers: dict[str, str] = {}
-    if request.method == "POST":
+    is_unverified = False
+    if was_sent():
         if not form.validate():
             status = tell_errors(form)
         else:
@@ -28,12 +30,14 @@ def login() -> ResponseReturnValue:
                 login_user(result.account)
             except LoginFailed as error:
                 status, headers = refuse(error)
-                tell(form, None, error.message)
+                is_unverified = isinstance(error, AccountNotVerified)
+                tell(form, None, _("Please confirm your email address first.") if is_unverified else error.message)
             else:
                 return redirect(target or site_url(settings.REDIRECT_URL))
     elif onward := _onward(target):
         return redirect(onward)
-    return _page(form, target, must_wait=status == TooManyAttempts.status), status, headers
+    must_wait = status == TooManyAttempts.status
+    return _page(form, target, must_wait=must_wait, is_unverified=is_unverified), status, headers
 
 
 def _onward(target: str | None) -> str | None:
@@ -45,7 +49,7 @@ def _onward(target: str | None) -> str | None:
     return target or site_url(settings.REDIRECT_URL)
 
 
-def _page(form: LoginForm, target: str | None, *, must_wait: bool) -> str:
+def _page(form: LoginForm, target: str | None, *, must_wait: bool, is_unverified: bool) -> str:
     again = _is_asked_again()
     if again and not form.is_submitted():
         form.login.data = current_user.email
@@ -53,6 +57,9 @@ def _page(form: LoginForm, target: str | None, *, must_wait: bool) -> str:
         settings.LOGIN_TEMPLATE,
         form,
         must_wait=must_wait,
+        forgot_url=link("stormpath.forgot"),
+        # For the form that asks for the mail again: only who knows the password learns what is missing.
+        verify_url=link("stormpath.verify") if is_unverified else None,
         other_account=target is not None and not again and bool(current_user.is_authenticated),
         # The registration page would lead somebody who is logged in straight back.
         register_url=None if current_user.is_authenticated else link("stormpath.register", target),
@@ -70,7 +77,7 @@ def _is_asked_again() -> bool:
 def logout() -> ResponseReturnValue:
     """Log a person out: a form of ours posts; a typed address or an old link gets, unless the settings forbid it."""
     form = Form()
-    posted = request.method == "POST"
+    posted = was_sent()
     if posted and form.validate():
         logout_user()
     elif posted or settings.LOGOUT_REQUIRES_POST:

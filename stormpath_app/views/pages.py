@@ -46,6 +46,11 @@ def add_headers(response: Response) -> Response:
     return response
 
 
+def was_sent() -> bool:
+    """Tell whether a form was sent, and not a page asked for."""
+    return request.method == "POST"
+
+
 def prefers_json() -> bool:
     """Tell whether the client would rather read JSON than a page."""
     return request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json"
@@ -116,9 +121,9 @@ def next_url() -> str | None:
     return local_path(request.args.get("next", ""))
 
 
-def here() -> str:
+def here(*, with_query: bool = True) -> str:
     """Return the address that was asked for, without scheme and host, as it travels: percent-encoded."""
-    query = request.query_string.decode("latin-1")
+    query = request.query_string.decode("latin-1") if with_query else ""
     path = quote(f"{request.script_root}{request.path}", safe=_IN_PATHS)
     return f"{path}?{quote(query, safe=_IN_QUERIES)}" if query else path
 

@@ -1,6 +1,6 @@
 """Creating an account."""
 
-from flask import redirect, request
+from flask import redirect
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
@@ -13,23 +13,27 @@ from ..errors import (
     StormpathError,
     TooManyAttempts,
 )
-from ..models import Application
+from ..models import UNVERIFIED, Application
 from ..settings import settings
 from ..translation import gettext as _
 from .forms import RegistrationForm
-from .pages import link, next_url, refuse, render, site_url, tell, tell_errors
+from .pages import link, next_url, refuse, render, site_url, tell, tell_errors, was_sent
+from .verification import sent
 
 
 def register() -> ResponseReturnValue:
-    """Create an account, log it in, then lead on."""
+    """Create an account, log it in, then lead on; where its address must be confirmed, tell to look for the mail."""
     form, target, status = RegistrationForm(), next_url(), 200
     headers: dict[str, str] = {}
-    if request.method == "POST":
+    if was_sent():
         if not form.validate():
             status = tell_errors(form)
         else:
             try:
-                login_user(Application.current().accounts.create(form.attributes()))
+                account = Application.current().register(form.attributes())
+                if account is None or account.status == UNVERIFIED:
+                    return sent()
+                login_user(account)
             except LoginOutdated:  # the account is there, but it or the application is closed: they learn it there
                 return redirect(link("stormpath.login", target) or site_url("/"))
             except StormpathError as error:

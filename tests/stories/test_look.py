@@ -25,6 +25,7 @@ AXE = {
 #: With it each page comes from a network of its own, and one failure of it is enough.
 SETTINGS = {
     "FLASK_STORMPATH_ENABLE_USERNAME": "true",
+    "FLASK_STORMPATH_ENABLE_FORGOT_PASSWORD": "true",
     "FLASK_STORMPATH_PROXY_COUNT": "1",
     "FLASK_STORMPATH_THROTTLE": '{"network_failures": 1}',
 }
@@ -99,6 +100,77 @@ def too_much(page: Page) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("Too much")
 
 
+def forgot_refused(page: Page) -> None:
+    page.goto("/forgot")
+    page.get_by_label("Email").fill("nowhere")
+    page.get_by_role("button", name="Send Email").click()
+    expect(page.get_by_role("alert")).to_contain_text("One field needs a change.")
+
+
+def forgot_sent(page: Page) -> None:
+    page.goto("/forgot")
+    page.get_by_label("Email").fill("somebody.with.a.rather.long.name@alderaan.example")
+    page.get_by_role("button", name="Send Email").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Look for a mail from us")
+
+
+def forgot_throttled(page: Page) -> None:
+    forgot_sent(page)
+    page.goto("/forgot")
+    page.get_by_label("Email").fill("nobody@alderaan.example")
+    page.get_by_role("button", name="Send Email").click()
+    expect(page.get_by_role("alert")).to_contain_text("This counts for your whole network")
+
+
+def new_password(page: Page) -> None:
+    page.goto("/mailed/reset")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Change Your Password")
+
+
+def new_password_refused(page: Page) -> None:
+    new_password(page)
+    page.get_by_label("Password", exact=True).fill("weak")
+    page.get_by_label("Password (again)").fill("weaker")
+    page.get_by_role("button", name="Change Password").click()
+    expect(page.get_by_role("alert")).to_contain_text("One field needs a change.")
+
+
+def new_password_complete(page: Page) -> None:
+    new_password(page)
+    for label in ("Password", "Password (again)"):
+        page.get_by_label(label, exact=True).fill(Person().password + "2")
+    page.get_by_role("button", name="Change Password").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Password Change Complete!")
+
+
+def confirm_an_address(page: Page) -> None:
+    page.goto("/mailed/change")
+    expect(page.get_by_role("button", name="Confirm my email address")).to_be_visible()
+
+
+def confirmed_address(page: Page) -> None:
+    confirm_an_address(page)
+    page.get_by_role("button", name="Confirm my email address").click()
+    expect(page.get_by_role("status")).to_contain_text("Your new email address is confirmed.")
+
+
+def confirmation_sent(page: Page) -> None:
+    page.goto("/verify")
+    page.get_by_label("Username or Email").fill("nobody@alderaan.example")
+    page.get_by_role("button", name="Send Email").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Look for a mail from us")
+
+
+def unconfirmed_login(page: Page) -> None:
+    page.goto("/unverified")
+    email = page.locator("body").inner_text()
+    page.goto("/login")
+    page.get_by_label("Username or Email").fill(email)
+    page.get_by_label("Password").fill(Person().password)
+    page.get_by_role("button", name="Log In").click()
+    expect(page.get_by_role("button", name="Send the mail again")).to_be_visible()
+
+
 def home_of_a_member(page: Page) -> None:
     page.goto("/")
     expect(page.get_by_role("heading", level=1)).to_have_text("Hello Leia")
@@ -166,6 +238,10 @@ PAGES: dict[str, Callable[[Page], object]] = {
     "login": lambda page: page.goto("/login"),
     "login asked for": lambda page: page.goto("/secret"),
     "register": lambda page: page.goto("/register"),
+    "forgot": lambda page: page.goto("/forgot"),
+    "dead link": lambda page: page.goto("/forgot/change?sptoken=none"),
+    "dead confirmation": lambda page: page.goto("/verify?sptoken=none"),
+    "confirmation asked for": lambda page: page.goto("/verify"),
     **{
         way.__name__.replace("_", " "): way
         for way in (
@@ -179,6 +255,16 @@ PAGES: dict[str, Callable[[Page], object]] = {
             weak_password,
             unanswered_form,
             too_much,
+            forgot_refused,
+            forgot_sent,
+            forgot_throttled,
+            new_password,
+            new_password_refused,
+            new_password_complete,
+            confirm_an_address,
+            confirmed_address,
+            confirmation_sent,
+            unconfirmed_login,
             *FOR_MEMBERS,
         )
     },

@@ -153,9 +153,9 @@ def test_our_pages_have_nothing_inline(pages):
 def test_no_template_of_ours_has_anything_inline():
     for template in TEMPLATES.rglob("*.html"):
         source = re.sub(r"\{#.*?#\}", "", template.read_text(), flags=re.DOTALL)
-        assert not re.search(r"<script|<style|\sstyle=|\son\w+=|javascript:|\|\s*safe\b|autoescape false", source), (
-            template
-        )
+        assert not re.search(r"<script|\son\w+=|javascript:|\|\s*safe\b|autoescape false", source), template
+        if template.parent.name != "mail":  # mail programs know no other styles
+            assert not re.search(r"<style|\sstyle=", source), template
 
 
 @pytest.mark.settings(STORMPATH_CONTENT_SECURITY_POLICY="default-src 'none'")

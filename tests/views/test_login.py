@@ -181,7 +181,9 @@ def test_what_was_typed_comes_back_as_text_and_not_as_markup(browser):
     assert soup(answer).select_one("[name=login]")["value"] == '"><script>alert(1)</script>'
 
 
-@pytest.mark.parametrize(("status", "told"), [("DISABLED", "is disabled"), ("UNVERIFIED", "is not verified")])
+@pytest.mark.parametrize(
+    ("status", "told"), [("DISABLED", "is disabled"), ("UNVERIFIED", "Please confirm your email address first.")]
+)
 def test_only_who_knows_the_password_learns_that_an_account_may_not_log_in(app, browser, status, told):
     with app.app_context():
         Account.create("lando@cloud.example", PASSWORD, "Lando", "Calrissian", status=status)

@@ -1,0 +1,64 @@
+"""Macros: `$!{account.givenName}` in the text of a mail, and what stands there in its place. Nothing is run."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+#: Most letters that the macros of one text put into it; what would be more is left out.
+LONGEST = 200_000
+
+# No letter of it can be read two ways: any text is looked through once.
+_MACRO = re.compile(r"\$(!?)\{([^${}\s]{1,255})\}")
+
+
+def substitute(text: str, values: Mapping[str, Any], escape: Callable[[str], str] = str) -> str:
+    """Return a text with the values of its macros. `${name}` without a value stays, `$!{name}` is left out.
+
+    :param values: by name; a dot in a macro leads into a value that is a mapping itself. What stands there is not
+        looked at again.
+    :param escape: what is done to each value, such as `markupsafe.escape`.
+    """
+    room = LONGEST
+
+    def value(macro: re.Match[str]) -> str:
+        nonlocal room
+        is_quiet, name = macro.groups()
+        found = _find(name, values)
+        if found is None:
+            return "" if is_quiet else macro[0]
+        shown = str(escape(found))
+        if len(shown) > room:
+            return ""
+        room -= len(shown)
+        return shown
+
+    return _MACRO.sub(value, text)
+
+
+def _find(name: str, values: Mapping[str, Any]) -> str | None:
+    found: Any = values
+    for part in name.split("."):
+        found = found.get(part) if isinstance(found, Mapping) else None
+    if isinstance(found, bool):
+        return str(found).lower()
+    return str(found) if isinstance(found, str | int | float) else None
+
+
+def link(base: str, token: str) -> str:
+    """Return what the macro `url` stands for: an address with a token in its query.
+
+    A part behind `#` that is the route of a page's script gets the token itself, as that is where scripts read it.
+    """
+    address, mark, fragment = base.partition("#")
+    if fragment.startswith(("/", "!")):
+        return f"{base}{_mark(fragment)}{pair(token)}"
+    return f"{address}{_mark(address)}{pair(token)}{mark}{fragment}"
+
+
+def pair(token: str) -> str:
+    """Return what the macro `sptokenNameValuePair` stands for."""
+    return f"sptoken={token}"
+
+
+def _mark(before: str) -> str:
+    return "&" if "?" in before else "?"

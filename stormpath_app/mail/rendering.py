@@ -1,0 +1,312 @@
+"""What a mail says: the text of the directory's template, else the host's own file, else ours.
+
+The files are `templates/flask_stormpath/mail/<kind>.txt`, which begins with a line "Subject: ...", and `<kind>.html`.
+They get the objects themselves; the template's texts, which an administrator writes, get macros, and run nothing.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from email.utils import parseaddr
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from flask import current_app
+from markupsafe import escape
+from werkzeug.routing import BuildError
+
+from .. import macros, translation
+from ..errors import NotReady, TokenRefused
+from ..models import (
+    Account,
+    Application,
+    Directory,
+    EmailTemplate,
+    OutboxMessage,
+    email_holder,
+    message,
+    one_time_token,
+)
+from ..models.email_template import BOTH, HTML, TEXT
+from ..settings import settings
+from ..translation import gettext as _
+from .rendered import RenderedMail
+
+#: The page that the link of each kind leads to, and the setting that says where it is.
+_PAGES = {
+    message.RESET: ("stormpath.forgot_change", "FORGOT_PASSWORD_CHANGE_URL", ""),
+    message.VERIFICATION: ("stormpath.verify", "VERIFY_URL", ""),
+    message.EMAIL_CHANGE: ("stormpath.verify_change", "VERIFY_URL", "/change"),
+}
+KINDS = (
+    *(message.RESET, message.RESET_SUCCESS),
+    *(message.VERIFICATION, message.VERIFICATION_SUCCESS, message.WELCOME),
+    *(message.EMAIL_CHANGE, message.EMAIL_CHANGED, message.ACCOUNT_EXISTS, message.TEST),
+)
+
+
+@dataclass(frozen=True)
+class Occasion:
+    """What a mail is about. `token`: what its link has; None where it has none."""
+
+    kind: str
+    address: str
+    account: Account | None = None
+    application: Application | None = None
+    token: str | None = field(default=None, repr=False)
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, waiting: OutboxMessage) -> Self:
+        """Return what a mail that waits is about.
+
+        :raises TokenRefused: its link is dead.
+        """
+        token = one_time_token.raw(waiting.nonce) if waiting.nonce else None
+        if waiting.kind in _PAGES and token is None:
+            raise TokenRefused
+        return cls(waiting.kind, waiting.address, waiting.account, waiting.application, token, waiting.data)
+
+    @property
+    def directory(self) -> Directory | None:
+        """The directory of the account; None where it is about nobody's."""
+        return self.account.directory if self.account else None
+
+
+def render(waiting: OutboxMessage) -> RenderedMail:
+    """Return a mail that waits as it is sent now.
+
+    :raises TokenRefused: its link is dead.
+    :raises NotReady: there is nothing that its link could begin with.
+    """
+    return render_occasion(Occasion.of(waiting))
+
+
+def render_occasion(occasion: Occasion) -> RenderedMail:
+    """Return the mail of an occasion.
+
+    :raises NotReady: there is nothing that its link could begin with.
+    """
+    template = _template(occasion)
+    application = occasion.application or Application.named(settings.APPLICATION)
+    url = occasion.token and macros.link(_base(occasion.kind, template), occasion.token)
+    name, sender = _sender(application)
+    if template:
+        name, sender = template.own_from_name or name, template.own_from_email_address or sender
+    reply_to = template.own_reply_to if template else None
+    files = _Files(
+        occasion.kind,
+        account=occasion.account,
+        directory=occasion.directory,
+        application=application,
+        site_name=application.name if application else settings.APPLICATION,
+        url=url,
+        sptoken=occasion.token,
+        hours=_hours(occasion.kind, occasion.directory),
+        reply_to=reply_to,
+        **occasion.data,
+    )
+    subject, text, html = files.subject, files.text, files.html
+    if template:
+        values = _values(occasion, application, url)
+        subject = _filled(template.own_subject, values) or subject
+        text = _filled(template.own_text_body, values) or text
+        html = _filled(template.own_html_body, values, escape) or html
+    mime_type = template.mime_type if template else BOTH
+    return RenderedMail(
+        to=occasion.address,
+        sender=(name, sender),
+        reply_to=reply_to,
+        subject=_one_line(subject),
+        text=None if mime_type == HTML else text,
+        html=None if mime_type == TEXT else html,
+    )
+
+
+def _template(occasion: Occasion) -> EmailTemplate | None:
+    if occasion.directory is None:
+        return None
+    return template_of(occasion.directory, occasion.kind)
+
+
+def template_of(directory: Directory, kind: str) -> EmailTemplate | None:
+    """Return what an administrator may have set of the mails of a kind; None of a kind that has no template."""
+    return next((template for template in directory.email_templates if template.kind == kind), None)
+
+
+def _one_line(subject: str) -> str:
+    """Return a subject without what would begin another header: a value may have anything in it."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in subject).split())[:255]
+
+
+# --- The files ---
+
+
+class _Files:
+    """The two files of a kind, rendered with `context` and what every mail knows."""
+
+    def __init__(self, kind: str, **context: Any) -> None:
+        self._kind = kind
+        self._context = {
+            **context,
+            "_": _,
+            "language": translation.locale() or "en",
+            "life": _life(context["hours"]),
+            "home_url": site_address(),
+            "login_url": page_address("stormpath.login"),
+            "forgot_url": page_address("stormpath.forgot"),
+        }
+        head, _line, body = self._render("txt").strip().partition("\n")
+        if not head.startswith(_SUBJECT):
+            raise ValueError(f"flask_stormpath/mail/{kind}.txt must begin with a line {_SUBJECT!r} and the subject.")
+        self.subject = head.removeprefix(_SUBJECT).strip()
+        self.text = re.sub(r"\n{3,}", "\n\n", body.strip()) + "\n"
+
+    @property
+    def html(self) -> str:
+        """What the file for HTML says."""
+        return self._render("html", subject=self.subject)
+
+    def _render(self, kind_of_file: str, **more: Any) -> str:
+        file = current_app.jinja_env.get_template(f"flask_stormpath/mail/{self._kind}.{kind_of_file}")
+        return file.render(**self._context, **more)
+
+
+_SUBJECT = "Subject:"
+
+
+def _life(hours: int | None) -> str:
+    return _("one hour") if hours == 1 else _("%(count)s hours", count=hours)
+
+
+def _hours(kind: str, directory: Directory | None) -> int | None:
+    """Return how long the link in a mail of this kind is good; None where there is none."""
+    if directory is None or kind not in _PAGES:
+        return None
+    if kind == message.RESET:
+        return directory.password_policy.reset_token_ttl
+    if kind == message.VERIFICATION:
+        return directory.account_creation_policy.verification_token_ttl
+    return email_holder.EMAIL_CHANGE_LIFE // timedelta(hours=1)
+
+
+# --- The texts of an administrator ---
+
+
+def _filled(text: str | None, values: Mapping[str, Any], escape: Any = str) -> str | None:
+    return None if text is None else macros.substitute(text, values, escape)
+
+
+def _values(occasion: Occasion, application: Application | None, url: str | None) -> dict[str, Any]:
+    """Return what macros stand for; custom data is read when one asks for it."""
+    account, token = occasion.account, occasion.token
+    return {
+        "account": account
+        and {
+            "givenName": account.given_name,
+            "surname": account.surname,
+            "fullName": account.full_name,
+            "username": account.username,
+            "email": account.email,
+            "customData": account.custom_data,
+            "directory": {"name": account.directory.name, "customData": account.directory.custom_data},
+        },
+        "application": application and {"name": application.name, "customData": application.custom_data},
+        "url": url,
+        "sptoken": token,
+        "sptokenNameValuePair": token and macros.pair(token),
+    }
+
+
+class _Macro:
+    """Stands for a resource in a file whose macros are wanted: its `given_name` is `$!{account.givenName}`."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def __getattr__(self, name: str) -> "_Macro":
+        if name.startswith("__"):
+            raise AttributeError(name)
+        in_custom_data = "customData" in self._path
+        return _Macro(f"{self._path}.{name if in_custom_data else _camel(name)}")
+
+    def __getitem__(self, name: str) -> "_Macro":
+        return _Macro(f"{self._path}.{name}")
+
+    def __str__(self) -> str:
+        return f"$!{{{self._path}}}"
+
+
+def _camel(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(other.capitalize() for other in others)
+
+
+def default_of(template: EmailTemplate, name: str) -> str | None:
+    """Return what an attribute of a template reads as that was never set: what the file says, with macros in it."""
+    if name == "reply_to":
+        return None
+    if name in {"from_name", "from_email_address"}:
+        return _sender(None)[name == "from_email_address"]
+    is_linked = template.kind in _PAGES
+    files = _Files(
+        template.kind,
+        account=_Macro("account"),
+        directory=_Macro("account.directory"),
+        application=_Macro("application"),
+        site_name="$!{application.name}",
+        url="${url}" if is_linked else None,
+        sptoken="${sptoken}" if is_linked else None,
+        hours=_hours(template.kind, template.directory),
+        reply_to=template.own_reply_to,
+    )
+    found: str = getattr(files, {"text_body": "text", "html_body": "html"}.get(name, name))
+    return found
+
+
+# --- Addresses ---
+
+
+def _base(kind: str, template: EmailTemplate | None) -> str:
+    """Return what the link of a mail begins with.
+
+    :raises NotReady: the template has no address, and the site has none either.
+    """
+    if template and template.link_base_url:
+        return template.link_base_url
+    endpoint, setting, below = _PAGES[kind]
+    site = site_address()
+    if site is None:
+        raise NotReady(["STORMPATH_BASE_URL is not set: the links in mails begin with it."])
+    return page_address(endpoint) or f"{site}{getattr(settings, setting)}{below}"
+
+
+def page_address(endpoint: str) -> str | None:
+    """Return the public address of a page; None where there is no such page, or the site has no public address."""
+    site = site_address()
+    try:
+        return site and site + current_app.url_map.bind("").build(endpoint)
+    except BuildError:
+        return None
+
+
+def site_address() -> str | None:
+    """Return the public address of the site: BASE_URL. In tests and in debug there is one without; elsewhere None.
+
+    No request is asked, least of all for its Host.
+    """
+    if settings.BASE_URL:
+        return str(settings.BASE_URL)
+    if current_app.testing:
+        return f"http://{current_app.config['SERVER_NAME'] or 'localhost'}"
+    return f"http://127.0.0.1:{os.environ.get('FLASK_RUN_PORT') or 5000}" if current_app.debug else None
+
+
+def _sender(application: Application | None) -> tuple[str, str]:
+    """Return who a mail is from where its template does not say: MAIL_DEFAULT_SENDER, which is Flask-Mail's."""
+    given = current_app.config.get("MAIL_DEFAULT_SENDER")
+    name, address = given if isinstance(given, tuple | list) else parseaddr(given or "")
+    host = urlsplit(settings.BASE_URL or "").hostname or "localhost"
+    return name or (application.name if application else settings.APPLICATION), address or f"no-reply@{host}"
