@@ -83,7 +83,7 @@ def update(file: Path) -> list[str]:
     catalog.update(found, no_fuzzy_matching=True)
     catalog.obsolete.clear()
     _write(catalog, file)
-    return [str(message.id) for message in catalog if message.id and not all(texts(message.string))]
+    return [str(message.id) for message in catalog if message.id and (message.fuzzy or not all(texts(message.string)))]
 
 
 def texts(one_or_more: str | tuple[str, ...] | None) -> tuple[str, ...]:

@@ -62,7 +62,7 @@ def nmark(one: str, many: str) -> tuple[str, str]:
 
 def english(sentence: str) -> str:
     """Return a sentence that was translated as it reads in English."""
-    return getattr(sentence, "english", sentence)
+    return sentence.english if isinstance(sentence, Sentence) else sentence
 
 
 def _said(translated: str, message: str, variables: dict[str, Any]) -> Sentence:

@@ -70,18 +70,18 @@ class RegistrationForm(Form):
 class ForgotForm(Form):
     """The address of an account whose password is forgotten."""
 
-    email = EmailField(_("Email"), [InputRequired(_("Email address required."))])
+    email = EmailField(mark("Email"), [InputRequired(mark("Email address required."))])
 
 
 class NewPasswordForm(Form):
     """A new password, twice."""
 
-    password = PasswordField(_("Password"), [InputRequired(_("You must supply a password."))])
+    password = PasswordField(mark("Password"), [InputRequired(mark("You must supply a password."))])
     password_again = PasswordField(
-        _("Password (again)"),
+        mark("Password (again)"),
         [
-            InputRequired(_("Please verify the password.")),
-            EqualTo("password", _("Passwords don't match.")),
+            InputRequired(mark("Please verify the password.")),
+            EqualTo("password", mark("Passwords don't match.")),
         ],
     )
 
@@ -89,7 +89,7 @@ class NewPasswordForm(Form):
 class ResendForm(Form):
     """The e-mail address or username of an account whose address is to be confirmed."""
 
-    login = StringField(_("Email"), [InputRequired(_("Login identifier required."))])
+    login = StringField(mark("Email"), [InputRequired(mark("Login identifier required."))])
 
     def __init__(self) -> None:
         super().__init__()
