@@ -155,7 +155,15 @@ def test_a_page_of_the_hosts_at_an_address_of_ours_is_named_with_the_setting_tha
     steps = (lambda: app.add_url_rule("/login", "mine", lambda: "mine"), lambda: StormpathManager(app))
     for step in steps[:: 1 if order == "before" else -1]:
         step()
-    assert "STORMPATH_LOGIN_URL" in sentences(app)
+    assert "STORMPATH_LOGIN_URL to another path, or STORMPATH_ENABLE_LOGIN to False." in sentences(app)
+
+
+def test_of_a_page_that_no_setting_switches_off_only_another_path_is_told(tmp_path):
+    app = Flask("host", instance_path=str(tmp_path))
+    app.config.update(TESTING=True, SECRET_KEY=SECRET_KEY, STORMPATH_BCRYPT_COST=4, STORMPATH_DATABASE_URI="sqlite://")
+    app.add_url_rule("/verify/change", "mine", lambda: "mine")
+    StormpathManager(app)
+    assert "set STORMPATH_VERIFY_URL to another path." in sentences(app)
 
 
 # --- Not ready ---

@@ -47,9 +47,14 @@ KINDS = (
 )
 
 
+def has_link(kind: str) -> bool:
+    """Tell whether a mail of this kind has a link that does something."""
+    return kind in _PAGES
+
+
 @dataclass(frozen=True)
 class Occasion:
-    """What a mail is about. `token`: what its link has; None where it has none."""
+    """What a mail is about. `token`: what its link has; None where it has none. `language`: None is the site's own."""
 
     kind: str
     address: str
@@ -57,6 +62,7 @@ class Occasion:
     application: Application | None = None
     token: str | None = field(default=None, repr=False)
     data: Mapping[str, Any] = field(default_factory=dict)
+    language: str | None = None
 
     @classmethod
     def of(cls, waiting: OutboxMessage) -> Self:
@@ -65,9 +71,10 @@ class Occasion:
         :raises TokenRefused: its link is dead.
         """
         token = one_time_token.raw(waiting.nonce) if waiting.nonce else None
-        if waiting.kind in _PAGES and token is None:
+        if has_link(waiting.kind) and token is None:
             raise TokenRefused
-        return cls(waiting.kind, waiting.address, waiting.account, waiting.application, token, waiting.data)
+        known = (waiting.account, waiting.application, token, waiting.data, waiting.language)
+        return cls(waiting.kind, waiting.address, *known)
 
     @property
     def directory(self) -> Directory | None:
@@ -81,15 +88,19 @@ def render(waiting: OutboxMessage) -> RenderedMail:
     :raises TokenRefused: its link is dead.
     :raises NotReady: there is nothing that its link could begin with.
     """
-    with in_language(waiting.language):
-        return render_occasion(Occasion.of(waiting))
+    return render_occasion(Occasion.of(waiting))
 
 
 def render_occasion(occasion: Occasion) -> RenderedMail:
-    """Return the mail of an occasion.
+    """Return the mail of an occasion, in its reader's language.
 
     :raises NotReady: there is nothing that its link could begin with.
     """
+    with in_language(occasion.language):
+        return _render(occasion)
+
+
+def _render(occasion: Occasion) -> RenderedMail:
     template = _template(occasion)
     application = occasion.application or Application.named(settings.APPLICATION)
     url = occasion.token and macros.link(_base(occasion.kind, template), occasion.token)
@@ -184,7 +195,7 @@ def _life(hours: int | None) -> str:
 
 def _hours(kind: str, directory: Directory | None) -> int | None:
     """Return how long the link in a mail of this kind is good; None where there is none."""
-    if directory is None or kind not in _PAGES:
+    if directory is None or not has_link(kind):
         return None
     if kind == message.RESET:
         return directory.password_policy.reset_token_ttl
@@ -251,7 +262,7 @@ def default_of(template: EmailTemplate, name: str) -> str | None:
         return None
     if name in {"from_name", "from_email_address"}:
         return _sender(None)[name == "from_email_address"]
-    is_linked = template.kind in _PAGES
+    is_linked = has_link(template.kind)
     files = _Files(
         template.kind,
         account=_Macro("account"),
@@ -281,7 +292,7 @@ def _base(kind: str, template: EmailTemplate | None) -> str:
     site = site_address()
     if site is None:
         raise NotReady(["STORMPATH_BASE_URL is not set: the links in mails begin with it."])
-    return page_address(endpoint) or f"{site}{getattr(settings, setting)}{below}"
+    return page_address(endpoint) or f"{site}{getattr(settings, setting).rstrip('/')}{below}"
 
 
 def page_address(endpoint: str) -> str | None:

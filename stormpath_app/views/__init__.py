@@ -60,7 +60,8 @@ def create_blueprint(settings: Mapping[str, Any]) -> Blueprint:
     )
     for endpoint, view in VIEWS.items():
         if endpoint not in SWITCHES or settings[SWITCHES[endpoint]]:
-            path = settings[ADDRESSES[endpoint]] + BELOW.get(endpoint, "")
+            path, below = settings[ADDRESSES[endpoint]], BELOW.get(endpoint, "")
+            path = path.rstrip("/") + below if below else path
             blueprint.add_url_rule(path, endpoint.removeprefix("stormpath."), view, methods=["GET", "POST"])
     blueprint.url_value_preprocessor(_limit_body)  # runs before anything of a host's can read the form
     blueprint.before_request(_accept_forms_alone)

@@ -13,6 +13,7 @@ from stormpath_app.database import session
 from stormpath_app.errors import TokenRefused
 from stormpath_app.mail.rendering import render
 from stormpath_app.models import AccountSession, OutboxMessage, one_time_token
+from stormpath_app.models.message import REQUESTS
 
 from ..conftest import PASSWORD, statements, token
 from ..payloads import EMAIL_REJECT, HTML
@@ -41,7 +42,7 @@ def mails(app):
 
     def mails():
         with app.app_context():
-            for asked in session.scalars(sa.select(OutboxMessage).where(OutboxMessage.kind.endswith("_request"))):
+            for asked in session.scalars(sa.select(OutboxMessage).where(OutboxMessage.kind.in_(REQUESTS))):
                 Application.current().answer(asked)
             waiting = session.scalars(sa.select(OutboxMessage).order_by(OutboxMessage.id)).all()
             return [(message.kind, mail) for message in waiting if (mail := living(message))]

@@ -14,6 +14,7 @@ from stormpath_app.database import session
 from stormpath_app.errors import TokenRefused
 from stormpath_app.mail.rendering import render
 from stormpath_app.models import AccountSession, OutboxMessage, one_time_token
+from stormpath_app.models.message import REQUESTS
 
 from ..conftest import PASSWORD, statements, token
 
@@ -42,7 +43,7 @@ def mails(app):
 
     def mails():
         with app.app_context():
-            for asked in session.scalars(sa.select(OutboxMessage).where(OutboxMessage.kind.endswith("_request"))):
+            for asked in session.scalars(sa.select(OutboxMessage).where(OutboxMessage.kind.in_(REQUESTS))):
                 Application.current().answer(asked)
             waiting = session.scalars(sa.select(OutboxMessage).order_by(OutboxMessage.id)).all()
             return [(message.kind, message.address) for message in waiting if living(message)]
