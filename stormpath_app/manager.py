@@ -20,13 +20,14 @@ from flask_login import AnonymousUserMixin
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.orm import Session
 
-from . import installation, origin, settings
+from . import installation, origin, settings, signals
 from .authentication import device, finish_response, signed_in_id, user
 from .cli import stormpath_commands
 from .database import database, session
 from .errors import NotReady
 from .login_manager import SessionManager, Stranger
-from .mail import rendering
+from .mail import configuration, rendering
+from .mail.courier import Courier
 from .models import Account, Application, Client, EmailTemplate
 from .settings import Problem
 from .transactions import atomic, tell
@@ -47,6 +48,7 @@ class State:
     manager: "StormpathManager"
     blueprint: Blueprint
     at_registration: dict[str, Any]
+    courier: Courier
     is_ready: bool = False
     is_prepared: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -55,7 +57,9 @@ class State:
         """Return everything that is wrong: settings first, then, where they are right, what they lead to."""
         self.load_secret()
         found = [*settings.check(self.app.config, self.at_registration), *self._check_wiring()]
-        return found if _errors(found) else [*found, *installation.check(self.app)]
+        if not _errors(found):
+            found += installation.check(self.app)
+        return found if _errors(found) else [*found, *configuration.check()]
 
     def _check_wiring(self) -> Iterator[Problem]:
         """Yield what of the host's stands in our way: the first of two always wins, and in silence."""
@@ -169,7 +173,7 @@ class StormpathManager:
         settings.set_defaults(app.config)
         at_registration = settings.registered(app.config)
         self._blueprint = create_blueprint(at_registration)
-        state = State(app, self, self._blueprint, at_registration)
+        state = State(app, self, self._blueprint, at_registration, Courier(app))
         app.extensions["stormpath"] = state
         database.init_app(app, db or self.db)
         app.teardown_request(_tell_the_rest)  # before a host's session ends, wherever it was wired
@@ -187,6 +191,7 @@ class StormpathManager:
         app.template_context_processors[None].insert(0, lambda: {"user": user, "current_user": user})
         app.after_request(finish_response)
         app.cli.add_command(stormpath_commands)
+        signals.message_queued.connect(state.courier.receive, app)
         app.wsgi_app = _FirstRequest(app.wsgi_app, state)  # type: ignore[method-assign]
         origin.add_source(_origin_of_request)
 
@@ -259,6 +264,7 @@ class _FirstRequest:
     def __call__(self, environ: Any, start_response: Any) -> Any:
         if not self.state.is_prepared:
             self.state.prepare()
+        self.state.courier.start()  # with each: a process may be a fork of one that was prepared
         return self.wsgi_app(environ, start_response)
 
 

@@ -82,10 +82,19 @@ SETTINGS = (
         "The page that says a mail was sent which confirms an address.",
     ),
     Setting(
+        "MAIL_DELIVERY",
+        "thread",
+        "delivery",
+        'Who sends mails: a thread of the app, `flask stormpath mail send` ("command"), or a function for ids.',
+    ),
+    Setting(
         "MAIL_QUOTA",
         {"hour": 3, "day": 10},
         "quota",
         "How many mails of one kind an address gets, where strangers can ask for them.",
+    ),
+    Setting(
+        "MESSAGE_RETENTION", timedelta(days=30), "duration", "How long it is kept which mails were sent, and which not."
     ),
     Setting("ENABLE_REGISTRATION", True, "bool", "Whether there is a registration page."),
     Setting("ENABLE_LOGIN", True, "bool", "Whether there is a login page."),
@@ -301,6 +310,7 @@ _TOLD = {
     "file or None": "the path of a file, or None",
     "credential or None": "text, or None",
     "throttle": "a dictionary of what it changes, or False",
+    "delivery": "'thread', 'command', or a function that takes the id of a mail",
     "quota": "a dictionary with whole numbers for 'hour' and 'day', or one of them",
 }
 
@@ -325,20 +335,22 @@ def _is(kind: str, value: Any, config: Mapping[str, Any]) -> bool:
         case "duration":
             seconds = value.total_seconds() if isinstance(value, timedelta) else value
             return not isinstance(value, bool) and isinstance(seconds, int | float) and 0 < seconds <= _CENTURY
-        case "count":
-            return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-        case "number":
-            return _is("count", value, config) and value > 0
+        case "count" | "number":
+            return isinstance(value, int) and not isinstance(value, bool) and value >= (kind == "number")
         case "throttle":
             return value is False or isinstance(value, dict)
+        case "delivery":
+            return value in ("thread", "command") or callable(value)
         case "quota":
-            return isinstance(value, dict) and all(
-                unit in {"hour", "day"} and _is("count", most, config) for unit, most in value.items()
-            )
+            return isinstance(value, dict) and _is_quota(value, config)
         case "cost":
             return isinstance(value, int) and (4 if config.get("TESTING") else 10) <= value <= 14
         case _:
             raise AssertionError(kind)
+
+
+def _is_quota(value: Mapping[Any, Any], config: Mapping[str, Any]) -> bool:
+    return all(unit in {"hour", "day"} and _is("count", most, config) for unit, most in value.items())
 
 
 def _is_base_url(value: str) -> bool:

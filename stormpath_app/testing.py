@@ -4,9 +4,9 @@ pytest loads this in every project beside which we are installed: it imports not
 asks for a fixture.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextvars import Context
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 from uuid import uuid4
 
 import pytest
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from flask import Flask
     from flask.testing import FlaskClient
 
+    from .mail.transport import OutgoingMail
     from .models import Account, Group
 
 #: What `make_account` gives those who need no password of their own.
@@ -66,6 +67,58 @@ def login_as(_stormpath_app: "Flask", monkeypatch: pytest.MonkeyPatch) -> "Calla
         return client
 
     return login_as
+
+
+@pytest.fixture
+def outbox(_stormpath_app: "Flask") -> "Iterator[Outbox]":
+    """Return the mails that left in this test, the first one first: whoever looks has them sent, with no server asked.
+
+    Each is a `flask_mail.Message`; what a test wants of it: `to`, `subject`, `text`, `html`, and the `links` in it. A
+    mail that cannot be rendered fails the test that looks.
+    """
+    from flask_mail import email_dispatched
+
+    outbox = Outbox(_stormpath_app)
+    with email_dispatched.connected_to(outbox._note, _stormpath_app):
+        yield outbox
+
+
+class Outbox(Sequence["OutgoingMail"]):
+    """The mails that left; those that wait leave when it is looked at."""
+
+    def __init__(self, app: "Flask") -> None:
+        self._app = app
+        self._mails: list[OutgoingMail] = []
+
+    def __len__(self) -> int:
+        return len(self._sent())
+
+    @overload
+    def __getitem__(self, which: int) -> "OutgoingMail": ...
+    @overload
+    def __getitem__(self, which: slice) -> "list[OutgoingMail]": ...
+    def __getitem__(self, which: int | slice) -> "OutgoingMail | list[OutgoingMail]":
+        return self._sent()[which]
+
+    def __repr__(self) -> str:
+        return f"<Outbox {[(mail.to, mail.subject) for mail in self._mails]}>"
+
+    def _note(self, _app: "Flask", message: Any) -> None:
+        if hasattr(message, "links"):  # not a mail that the host sends by itself
+            self._mails.append(message)
+
+    def _sent(self) -> "list[OutgoingMail]":
+        for outcome in Context().run(_deliver, self._app):
+            if outcome.status == "QUEUED":
+                pytest.fail(f"The {outcome.kind} mail to {outcome.address} did not leave: {outcome.error}")
+        return self._mails
+
+
+def _deliver(app: "Flask") -> list[Any]:
+    from .mail import deliver_due
+
+    with app.app_context():
+        return list(deliver_due())
 
 
 @pytest.fixture

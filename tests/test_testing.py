@@ -365,4 +365,68 @@ def test_pytest_finds_the_fixtures_where_the_package_is_installed():
 def test_the_tests_of_the_manual_pass(pytester):
     code = "\n".join(blocks(ROOT / "docs/testing.md", "python"))
     pytester.makepyfile(test_manual=code)
-    pytester.runpytest_inprocess("-p", "stormpath_app.testing", "-W", "error").assert_outcomes(passed=3)
+    pytester.runpytest_inprocess("-p", "stormpath_app.testing", "-W", "error").assert_outcomes(passed=4)
+
+
+# --- Mails ---
+
+
+def test_the_mails_that_left_are_in_the_outbox(suite):
+    suite(
+        """
+def test_a_reset(app, outbox, make_account):
+    han = make_account("han@falcon.example")
+    assert list(outbox) == []
+    browser = app.test_client()
+    browser.post("/forgot", data={"email": "han@falcon.example"})
+    assert len(outbox) == 1
+    (mail,) = outbox
+    assert mail.to == "han@falcon.example"
+    assert mail.subject and mail.text and mail.html
+    assert outbox[-1] is mail and outbox[:1] == [mail]
+    (link,) = [link for link in mail.links if "sptoken=" in link]
+    assert browser.get(link, follow_redirects=True).status_code == 200
+
+def test_another_test_begins_with_none(outbox):
+    assert len(outbox) == 0
+
+def test_within_a_context(held, outbox, make_account):
+    make_account("leia@alderaan.example")
+    held.test_client().post("/forgot", data={"email": "leia@alderaan.example"})
+    assert [mail.to for mail in outbox] == ["leia@alderaan.example"]
+""",
+        settings="STORMPATH_ENABLE_FORGOT_PASSWORD=True",
+    ).assert_outcomes(passed=3)
+
+
+def test_a_mail_that_cannot_be_rendered_fails_the_test_that_looks(suite):
+    outcomes = suite(
+        """
+def test_it(app, outbox, make_account, monkeypatch):
+    from stormpath_app.mail import rendering
+    make_account("han@falcon.example")
+    app.test_client().post("/forgot", data={"email": "han@falcon.example"})
+    monkeypatch.setattr(rendering, "render", lambda _message: 1 / 0)
+    len(outbox)
+""",
+        settings="STORMPATH_ENABLE_FORGOT_PASSWORD=True",
+    )
+    outcomes.assert_outcomes(failed=1)
+    outcomes.stdout.fnmatch_lines(["*reset mail to han@falcon.example did not leave: *ZeroDivisionError*"])
+
+
+def test_the_outbox_has_none_of_the_mails_that_a_host_sends_itself(suite):
+    suite(
+        """
+def test_it(app, outbox, make_account):
+    from flask_mail import Mail, Message
+    mail = Mail(app)
+    make_account("han@falcon.example")
+    with app.app_context(), mail.record_messages() as all_of_them:
+        mail.send(Message("Theirs", sender="a@host.example", recipients=["b@host.example"], body="x"))
+        app.test_client().post("/forgot", data={"email": "han@falcon.example"})
+        assert [one.to for one in outbox] == ["han@falcon.example"]
+    assert len(all_of_them) == 2
+""",
+        settings="STORMPATH_ENABLE_FORGOT_PASSWORD=True",
+    ).assert_outcomes(passed=1)

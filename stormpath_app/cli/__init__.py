@@ -1,6 +1,16 @@
 """The commands: `python manage.py X`, and `flask stormpath X` in a host app. One module for each subject."""
 
-from . import accounts, api_keys, applications, groups, installation, listing, mail_preview, workflows  # noqa: F401 - each adds its commands
+from . import (  # noqa: F401 - each adds its commands
+    accounts,
+    api_keys,
+    applications,
+    groups,
+    installation,
+    listing,
+    mail,
+    mail_preview,
+    workflows,
+)
 from .command import stormpath_commands
 
 __all__ = ["stormpath_commands"]

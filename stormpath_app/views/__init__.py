@@ -9,6 +9,7 @@ from werkzeug.exceptions import BadRequest, HTTPException, LengthRequired, Reque
 
 from ..errors import NotReady
 from ..translation import SOURCE, gettext as _, in_language, mark, template_gettext
+from . import inbox
 from .login import login, logout
 from .pages import LONGEST_BODY, STRICT, add_headers, answer_json, prefers_json, render
 from .passwords import forgot, forgot_change
@@ -63,6 +64,8 @@ def create_blueprint(settings: Mapping[str, Any]) -> Blueprint:
             path, below = settings[ADDRESSES[endpoint]], BELOW.get(endpoint, "")
             path = path.rstrip("/") + below if below else path
             blueprint.add_url_rule(path, endpoint.removeprefix("stormpath."), view, methods=["GET", "POST"])
+    for name, (path, page) in inbox.PAGES.items():
+        blueprint.add_url_rule(path, name, page)
     blueprint.url_value_preprocessor(_limit_body)  # runs before anything of a host's can read the form
     blueprint.before_request(_accept_forms_alone)
     blueprint.after_request(_add_headers)

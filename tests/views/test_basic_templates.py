@@ -253,8 +253,8 @@ def test_a_template_under_our_own_name_is_the_hosts(client, templates, name):
     assert STRICT not in answer.headers["Content-Security-Policy"]
 
 
-@pytest.mark.settings(STORMPATH_BASE_TEMPLATE="base.html")
-@pytest.mark.parametrize("page", ["/login", "/register", "/logout"])
+@pytest.mark.settings(STORMPATH_BASE_TEMPLATE="base.html", STORMPATH_ENABLE_FORGOT_PASSWORD=True)
+@pytest.mark.parametrize("page", ["/login", "/register", "/logout", "/forgot", "/verify"])
 def test_our_pages_extend_a_hosts_base_template(app, client, templates, page):
     app.config["STORMPATH_LOGOUT_REQUIRES_POST"] = True
     (templates / "base.html").write_text(BASE)
