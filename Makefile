@@ -15,7 +15,7 @@ APT := apt-get -o DPkg::Lock::Timeout=300
 $(shell [ -x $(PY) ] || rm -f .venv/ready-to-*)
 
 .NOTPARALLEL:
-.PHONY: help run test lint types layers check format benchmark docs screenshots clean
+.PHONY: help run test lint types layers check format benchmark docs screenshots translations clean
 
 help:
 	@echo 'make run        start the site at http://$(HOST):$(PORT)  (make run PORT=8000, HOST=0.0.0.0)'
@@ -28,6 +28,7 @@ help:
 	@echo 'make benchmark  measure a request                      (make benchmark PROGRAM=scale ARGS=--json)'
 	@echo 'make docs       make a site of the manual              (docs/_build/index.html)'
 	@echo 'make screenshots  take the pictures of the README again'
+	@echo 'make translations  bring the languages up to the code     (make translations ARGS=fr begins French)'
 	@echo 'make clean      remove .venv and what was built; your data in instance/ stays'
 	@echo
 	@echo 'Another Python than python3: make run PYTHON=python3.12'
@@ -73,6 +74,9 @@ docs: .venv/ready-to-document
 screenshots: .venv/ready-to-test
 	@$(servers)
 	@$(PY) -m docs.screenshots
+
+translations: .venv/ready-to-test
+	@$(PY) -m docs.translations $(ARGS)
 
 clean:
 	rm -rf .venv build dist htmlcov docs/_build .coverage .coverage.* *.egg-info

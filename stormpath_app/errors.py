@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from datetime import timedelta
 
-from .translation import gettext as _
+from .translation import english, gettext as _, ngettext
 
 
 class StormpathError(Exception):
@@ -21,7 +21,7 @@ class StormpathError(Exception):
 
     def __init__(self, message: str | None = None, *, developer_message: str | None = None) -> None:
         self.message = message or _(type(self).message)
-        self.developer_message = developer_message or self.cause or self.message
+        self.developer_message = developer_message or self.cause or english(self.message)
         super().__init__(self.message)
 
     def __str__(self) -> str:
@@ -46,7 +46,8 @@ class NotReady(StormpathError):
 
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = list(problems)
-        super().__init__(developer_message=" ".join(self.problems))
+        # In English: the app's locale selector may ask who is there, of the very site that is not ready.
+        super().__init__(self.message, developer_message=" ".join(self.problems))
         for problem in self.problems:
             self.add_note(problem)  # a traceback shows them: it is for whoever runs the site
 
@@ -99,7 +100,7 @@ class PropertyError(StormpathError):
     ) -> None:
         self.thing, self.property = thing, property
         super().__init__(
-            _(self.template, thing=thing, property=property, label=_(label or property.replace("_", " ")), **more)
+            _(self.template, thing=_(thing), property=property, label=_(label or property.replace("_", " ")), **more)
         )
 
 
@@ -250,7 +251,7 @@ class PasswordRefused(StormpathError):
     def __init__(self, violations: Sequence[str], code: int = 400) -> None:
         self.violations = list(violations)
         self.code = code
-        super().__init__(self.violations[0], developer_message=" ".join(self.violations))
+        super().__init__(self.violations[0], developer_message=" ".join(map(english, self.violations)))
 
 
 class PasswordReused(PasswordRefused):
@@ -521,11 +522,17 @@ class TooManyAttempts(LoginFailed):
 
 
 def _try_again(seconds: int) -> str:
-    if seconds == 1:
-        return _("Too many attempts. Try again in one second.")
     if seconds < 90:
-        return _("Too many attempts. Try again in %(count)s seconds.", count=seconds)
-    return _("Too many attempts. Try again in %(count)s minutes.", count=math.ceil(seconds / 60))
+        return ngettext(
+            "Too many attempts. Try again in one second.",
+            "Too many attempts. Try again in %(count)s seconds.",
+            seconds,
+        )
+    return ngettext(
+        "Too many attempts. Try again in one minute.",
+        "Too many attempts. Try again in %(count)s minutes.",
+        math.ceil(seconds / 60),
+    )
 
 
 class LoginOutdated(LoginFailed):

@@ -17,7 +17,7 @@ from flask import current_app
 from markupsafe import escape
 from werkzeug.routing import BuildError
 
-from .. import macros, translation
+from .. import macros
 from ..errors import NotReady, TokenRefused
 from ..models import (
     Account,
@@ -31,7 +31,7 @@ from ..models import (
 )
 from ..models.email_template import BOTH, HTML, TEXT
 from ..settings import settings
-from ..translation import gettext as _
+from ..translation import in_language, ngettext, spoken, template_gettext
 from .rendered import RenderedMail
 
 #: The page that the link of each kind leads to, and the setting that says where it is.
@@ -97,7 +97,7 @@ def render_occasion(occasion: Occasion) -> RenderedMail:
 
     :raises NotReady: there is nothing that its link could begin with.
     """
-    with translation.in_language(occasion.language):
+    with in_language(occasion.language):
         return _render(occasion)
 
 
@@ -164,8 +164,8 @@ class _Files:
         self._kind = kind
         self._context = {
             **context,
-            "_": _,
-            "language": translation.locale() or "en",
+            "_": template_gettext,
+            "language": spoken(),
             "life": _life(context["hours"]),
             "home_url": site_address(),
             "login_url": page_address("stormpath.login"),
@@ -191,7 +191,7 @@ _SUBJECT = "Subject:"
 
 
 def _life(hours: int | None) -> str:
-    return _("one hour") if hours == 1 else _("%(count)s hours", count=hours)
+    return "" if hours is None else ngettext("one hour", "%(count)s hours", hours)
 
 
 def _hours(kind: str, directory: Directory | None) -> int | None:

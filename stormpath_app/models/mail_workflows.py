@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from .. import names, origin, throttle
+from .. import names, origin, throttle, translation
 from ..errors import (
     AccountAlreadyExists,
     AccountDisabled,
@@ -177,7 +177,8 @@ class MailWorkflows(AccountStoreHolder):
             message.VERIFICATION_REQUEST: self.send_verification_email,
             message.OWNER_NOTICE: self.tell_owner,
         }[asked.kind]
-        with origin.acting(origin.Origin(**asked.data)), atomic():
+        asked_from = origin.Origin(**asked.data)
+        with origin.acting(asked_from), translation.in_language(asked.language), atomic():
             if not message.take(asked):
                 return  # another did
             try:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from .. import hashers
 from ..errors import OutOfRange, PasswordRefused
-from ..translation import gettext as _
+from ..translation import gettext as _, ngettext, nmark
 from . import event, password_history
 from .base import ENABLED, Id, Resource, boolean, status, whole_number
 from .collection import Collection
@@ -29,32 +29,42 @@ _CLASSES = (
     (
         "min_numeric",
         frozenset(string.digits),
-        "Password requires at least 1 numeric character.",
-        "Password requires at least %(count)s numeric characters.",
+        nmark(
+            "Password requires at least 1 numeric character.",
+            "Password requires at least %(count)s numeric characters.",
+        ),
     ),
     (
         "min_lower_case",
         frozenset(string.ascii_lowercase),
-        "Password requires at least 1 lowercase character.",
-        "Password requires at least %(count)s lowercase characters.",
+        nmark(
+            "Password requires at least 1 lowercase character.",
+            "Password requires at least %(count)s lowercase characters.",
+        ),
     ),
     (
         "min_upper_case",
         frozenset(string.ascii_uppercase),
-        "Password requires at least 1 uppercase character.",
-        "Password requires at least %(count)s uppercase characters.",
+        nmark(
+            "Password requires at least 1 uppercase character.",
+            "Password requires at least %(count)s uppercase characters.",
+        ),
     ),
     (
         "min_symbol",
         _SYMBOLS,
-        "Password requires at least 1 symbol character.",
-        "Password requires at least %(count)s symbol characters.",
+        nmark(
+            "Password requires at least 1 symbol character.",
+            "Password requires at least %(count)s symbol characters.",
+        ),
     ),
     (
         "min_diacritic",
         _DIACRITICS,
-        "Password requires at least 1 diacritic character.",
-        "Password requires at least %(count)s diacritic characters.",
+        nmark(
+            "Password requires at least 1 diacritic character.",
+            "Password requires at least %(count)s diacritic characters.",
+        ),
     ),
 )
 
@@ -108,13 +118,13 @@ class PasswordStrength(Resource):
     def describe(self) -> str:
         """Return the rules in one sentence, for whoever is about to choose a password."""
         wanted = [
-            _(one) if count == 1 else _(many, count=count)
-            for count, one, many in (
-                (self.min_lower_case, "a lowercase letter", "%(count)s lowercase letters"),
-                (self.min_upper_case, "an uppercase letter", "%(count)s uppercase letters"),
-                (self.min_numeric, "a number", "%(count)s numbers"),
-                (self.min_symbol, "a symbol", "%(count)s symbols"),
-                (self.min_diacritic, "an accented letter", "%(count)s accented letters"),
+            ngettext(*words, count)
+            for count, words in (
+                (self.min_lower_case, nmark("a lowercase letter", "%(count)s lowercase letters")),
+                (self.min_upper_case, nmark("an uppercase letter", "%(count)s uppercase letters")),
+                (self.min_numeric, nmark("a number", "%(count)s numbers")),
+                (self.min_symbol, nmark("a symbol", "%(count)s symbols")),
+                (self.min_diacritic, nmark("an accented letter", "%(count)s accented letters")),
             )
             if count
         ]
@@ -131,10 +141,10 @@ class PasswordStrength(Resource):
             yield 2007, _("Account password minimum length not satisfied.")
         if len(password) > self.max_length or hashers.is_too_long(password):
             yield 2008, _("Account password exceeded the maximum length.")
-        for attribute, allowed, one, many in _CLASSES:
+        for attribute, allowed, sentences in _CLASSES:
             least = getattr(self, attribute)
             if sum(letter in allowed for letter in password) < least:
-                yield 400, _(one) if least == 1 else _(many, count=least)
+                yield 400, ngettext(*sentences, least)
 
     def _before_save(self) -> None:
         if self.min_length > self.max_length:

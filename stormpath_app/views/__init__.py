@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import BadRequest, HTTPException, LengthRequired, RequestEntityTooLarge, UnsupportedMediaType
 
 from ..errors import NotReady
-from ..translation import gettext as _
+from ..translation import SOURCE, gettext as _, in_language, mark, template_gettext
 from . import inbox
 from .account_settings import devices, email, password, profile, settings as settings_page
 from .login import login, logout
@@ -115,10 +115,10 @@ def _accept_forms_alone() -> None:
 
 
 _REFUSALS: tuple[tuple[type[HTTPException], str, str], ...] = (
-    (RequestEntityTooLarge, "Too much", "What was sent is too long for this page. Go back and shorten it."),
-    (LengthRequired, "No length", "This page takes forms that tell their length."),
-    (UnsupportedMediaType, "Not a form", "This page takes forms."),
-    (BadRequest, "Not accepted", "Open the page again, then send it once more."),
+    (RequestEntityTooLarge, mark("Too much"), mark("What was sent is too long for this page. Go back and shorten it.")),
+    (LengthRequired, mark("No length"), mark("This page takes forms that tell their length.")),
+    (UnsupportedMediaType, mark("Not a form"), mark("This page takes forms.")),
+    (BadRequest, mark("Not accepted"), mark("Open the page again, then send it once more.")),
 )
 
 
@@ -142,7 +142,8 @@ def answer_not_ready(error: NotReady) -> ResponseReturnValue:
         return Response("\n".join([error.message, *problems]), error.status, headers, mimetype="text/plain")
     # Of our own, without a setting and without context processors: each may be what is wrong, or ask who is there.
     template = current_app.jinja_env.get_template("flask_stormpath/error.html")
-    page = template.render(_=_, heading=_("Not set up yet"), sentence=error.message, problems=problems)
+    with in_language(SOURCE):  # the app's locale selector may ask as well
+        page = template.render(_=template_gettext, heading="Not set up yet", sentence=error.message, problems=problems)
     return Response(page, error.status, headers)
 
 

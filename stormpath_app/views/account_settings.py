@@ -23,7 +23,7 @@ from ..errors import (
 )
 from ..models import Account, AccountSession, Application, AuditEvent, event
 from ..settings import settings as app_settings
-from ..translation import gettext as _
+from ..translation import gettext as _, mark
 from .forms import NAMES, ChangePasswordForm, Form, NamesForm, NewAddressForm
 from .pages import day, link, moment, refuse, render, site_url, tell, tell_errors, was_sent
 
@@ -267,26 +267,26 @@ def _active(since: timedelta, at: datetime) -> str:
 
 #: What concerns a person of what is in the log about their account, in plain words.
 WORDS = {
-    "login.succeeded": "Logged in",
-    "login.failed": "Login refused",
-    "login.replayed": "A copy of a login was shown, and the login ended",
-    "logout": "Logged out",
-    "session.ended": "%(device)s was logged out",
-    "account.signed_out": "Devices were logged out",
-    "reauthentication.failed": "A wrong password was entered",
-    "password.changed": "Password changed",
-    "password_reset.requested": "A link for a new password was asked for",
-    "password_reset.completed": "A new password was set by mail",
-    "verification.requested": "A link to confirm the email address was asked for",
-    "email_change.requested": "A new email address was asked for",
-    "account.created": "Account created",
-    "account.updated": "Account changed",
-    "account.unlocked": "Wrong passwords were forgotten",
-    "account.group_added": "Added to the group %(name)s",
-    "account.group_removed": "Taken out of the group %(name)s",
-    "api_key.created": "API key created",
-    "api_key.updated": "API key changed",
-    "api_key.deleted": "API key deleted",
+    "login.succeeded": mark("Logged in"),
+    "login.failed": mark("Login refused"),
+    "login.replayed": mark("A copy of a login was shown, and the login ended"),
+    "logout": mark("Logged out"),
+    "session.ended": mark("%(device)s was logged out"),
+    "account.signed_out": mark("Devices were logged out"),
+    "reauthentication.failed": mark("A wrong password was entered"),
+    "password.changed": mark("Password changed"),
+    "password_reset.requested": mark("A link for a new password was asked for"),
+    "password_reset.completed": mark("A new password was set by mail"),
+    "verification.requested": mark("A link to confirm the email address was asked for"),
+    "email_change.requested": mark("A new email address was asked for"),
+    "account.created": mark("Account created"),
+    "account.updated": mark("Account changed"),
+    "account.unlocked": mark("Wrong passwords were forgotten"),
+    "account.group_added": mark("Added to the group %(name)s"),
+    "account.group_removed": mark("Taken out of the group %(name)s"),
+    "api_key.created": mark("API key created"),
+    "api_key.updated": mark("API key changed"),
+    "api_key.deleted": mark("API key deleted"),
 }
 
 

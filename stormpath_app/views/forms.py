@@ -1,6 +1,6 @@
 """The forms: their shape alone. What a value may be is the resources' business."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask import request
@@ -9,11 +9,13 @@ from wtforms import EmailField, PasswordField, StringField
 from wtforms.validators import DataRequired, EqualTo, InputRequired
 
 from ..settings import settings
-from ..translation import gettext as _
+from ..translation import gettext as _, mark
 
 
 class Form(FlaskForm):
     """A form that reads what a form sent: never JSON, never a file in a field's place.
+
+    Labels and the validators' sentences are marked, and translated when somebody reads them.
 
     :param known: what its fields have where nothing was sent.
     :param sent: False: it is one of several on its page, and another one was sent.
@@ -21,13 +23,22 @@ class Form(FlaskForm):
 
     def __init__(self, known: Mapping[str, Any] | None = None, *, sent: bool = True) -> None:
         super().__init__(request.form if sent and request.method == "POST" else None, data=known)
+        for field in self:
+            field.label.text = _(field.label.text)
+
+    def validate(self, extra_validators: Mapping[str, Sequence[Any]] | None = None) -> bool:
+        """Look at the form; what is wrong is told in the reader's language."""
+        is_valid: bool = super().validate(extra_validators)
+        for field in self:
+            field.errors = [_(error) for error in field.errors]
+        return is_valid
 
 
 class LoginForm(Form):
     """An e-mail address or username, and a password."""
 
-    login = StringField(_("Email"), [InputRequired(_("Login identifier required."))])
-    password = PasswordField(_("Password"), [InputRequired(_("Password required."))])
+    login = StringField(mark("Email"), [InputRequired(mark("Login identifier required."))])
+    password = PasswordField(mark("Password"), [InputRequired(mark("Password required."))])
 
     def __init__(self) -> None:
         super().__init__()
@@ -38,10 +49,10 @@ class LoginForm(Form):
 class NamesForm(Form):
     """The names of an account. The settings say which there are and which must be filled."""
 
-    username = StringField(_("Username"), [DataRequired(_("Username is required."))])
-    given_name = StringField(_("First Name"), [DataRequired(_("First name is required."))])
-    middle_name = StringField(_("Middle Name"), [DataRequired(_("Middle name is required."))])
-    surname = StringField(_("Last Name"), [DataRequired(_("Surname is required."))])
+    username = StringField(mark("Username"), [DataRequired(mark("Username is required."))])
+    given_name = StringField(mark("First Name"), [DataRequired(mark("First name is required."))])
+    middle_name = StringField(mark("Middle Name"), [DataRequired(mark("Middle name is required."))])
+    surname = StringField(mark("Last Name"), [DataRequired(mark("Surname is required."))])
 
     def __init__(self, known: Mapping[str, Any] | None = None, *, sent: bool = True) -> None:
         super().__init__(known, sent=sent)
@@ -59,8 +70,8 @@ class NamesForm(Form):
 class RegistrationForm(NamesForm):
     """A new account's fields."""
 
-    email = EmailField(_("Email"), [InputRequired(_("You must provide an email address."))])
-    password = PasswordField(_("Password"), [InputRequired(_("You must supply a password."))])
+    email = EmailField(mark("Email"), [InputRequired(mark("You must provide an email address."))])
+    password = PasswordField(mark("Password"), [InputRequired(mark("You must supply a password."))])
 
     def attributes(self) -> dict[str, str]:
         """Return what an account is created from; names that are not asked for are 'Anonymous', as in the seed."""
@@ -71,31 +82,31 @@ class RegistrationForm(NamesForm):
 class ForgotForm(Form):
     """The address of an account whose password is forgotten."""
 
-    email = EmailField(_("Email"), [InputRequired(_("Email address required."))])
+    email = EmailField(mark("Email"), [InputRequired(mark("Email address required."))])
 
 
 class OldPasswordForm(Form):
     """The password that there is."""
 
-    old_password = PasswordField(_("Current password"), [InputRequired(_("Password required."))])
+    old_password = PasswordField(mark("Current password"), [InputRequired(mark("Password required."))])
 
 
 class NewAddressForm(Form):
     """Another e-mail address, and the password: a login that somebody left open is not enough."""
 
-    new_email = EmailField(_("New email"), [InputRequired(_("You must provide an email address."))])
-    email_password = PasswordField(_("Current password"), [InputRequired(_("Password required."))])
+    new_email = EmailField(mark("New email"), [InputRequired(mark("You must provide an email address."))])
+    email_password = PasswordField(mark("Current password"), [InputRequired(mark("Password required."))])
 
 
 class NewPasswordForm(Form):
     """A new password, twice."""
 
-    password = PasswordField(_("Password"), [InputRequired(_("You must supply a password."))])
+    password = PasswordField(mark("Password"), [InputRequired(mark("You must supply a password."))])
     password_again = PasswordField(
-        _("Password (again)"),
+        mark("Password (again)"),
         [
-            InputRequired(_("Please verify the password.")),
-            EqualTo("password", _("Passwords don't match.")),
+            InputRequired(mark("Please verify the password.")),
+            EqualTo("password", mark("Passwords don't match.")),
         ],
     )
 
@@ -103,7 +114,7 @@ class NewPasswordForm(Form):
 class ResendForm(Form):
     """The e-mail address or username of an account whose address is to be confirmed."""
 
-    login = StringField(_("Email"), [InputRequired(_("Login identifier required."))])
+    login = StringField(mark("Email"), [InputRequired(mark("Login identifier required."))])
 
     def __init__(self) -> None:
         super().__init__()

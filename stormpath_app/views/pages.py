@@ -11,7 +11,7 @@ from flask_wtf import FlaskForm
 from ..authentication import is_secure
 from ..errors import LoginFailed, StormpathError, TooManyAttempts
 from ..settings import settings
-from ..translation import gettext as _
+from ..translation import gettext as _, spoken, template_gettext
 
 #: Longest body of a form, in bytes.
 LONGEST_BODY = 64 * 1024
@@ -23,9 +23,7 @@ _HOSTS_TEMPLATE = "frame-ancestors 'none'; object-src 'none'; base-uri 'none'"
 
 def render(template: str, form: FlaskForm | None = None, **context: Any) -> str:
     """Render a page with what every page of ours knows."""
-    environment = current_app.jinja_env
-    if "_" not in environment.globals:
-        context["_"] = _
+    context |= {"_": template_gettext, "sp_language": spoken()}
     context.setdefault("site_name", settings.APPLICATION)
     context.setdefault("home_url", site_url("/"))
     g.stormpath_shipped = _is_shipped(template) and _is_shipped(settings.BASE_TEMPLATE)
