@@ -13,6 +13,7 @@ from werkzeug.serving import run_simple
 from stormpath_app import database, installation
 from stormpath_app.app import create_app, protect_session_cookie
 from stormpath_app.cli import stormpath_commands
+from stormpath_app.mail import inbox
 
 INSTANCE = str(Path(__file__).resolve().parent / "instance")
 
@@ -50,6 +51,8 @@ def run(info, host: str, port: int, debug: bool) -> None:
     if app.config["STORMPATH_BASE_URL"] is None:
         app.config.update(STORMPATH_BASE_URL=f"http://{shown}:{port}", SESSION_COOKIE_SECURE=None)
         protect_session_cookie(app)
+    # Whoever can reach the page that shows mails can follow the links in them.
+    app.extensions["stormpath"].shows_mails = host in {"127.0.0.1", "localhost", "::1"}
     is_new = not installation.is_set_up(app)
     with app.app_context():
         if not app.secret_key:
@@ -61,6 +64,8 @@ def run(info, host: str, port: int, debug: bool) -> None:
         raise click.ClickException("\n       ".join(errors))
     click.echo(f"Data:  {app.instance_path} (database {installation.where(app)})")
     click.echo(f"Open:  http://{shown}:{port}/" + ("  and create an account." if is_new else ""))
+    if inbox.is_open(app):
+        click.echo(f"Mails: http://{shown}:{port}/stormpath/inbox, until MAIL_SERVER is set.")
     click.echo("Stop:  Ctrl-C. Nothing is lost; run it again.")
     run_simple(host, port, app, threaded=True, use_reloader=debug, use_debugger=debug)
 

@@ -29,7 +29,9 @@ def create_app(config: dict[str, Any] | None = None, *, instance_path: str | Non
     app = Flask(__package__, instance_path=chosen and str(Path(chosen).resolve()), instance_relative_config=True)
     app.config.from_mapping(SESSION_COOKIE_SAMESITE="Lax", SESSION_COOKIE_SECURE=None)
     app.config.from_mapping(
-        STORMPATH_ENABLE_SETTINGS=True, STORMPATH_SETTINGS_TEMPLATE="flask_stormpath/site/settings.html"
+        STORMPATH_ENABLE_FORGOT_PASSWORD=True,
+        STORMPATH_ENABLE_SETTINGS=True,
+        STORMPATH_SETTINGS_TEMPLATE="flask_stormpath/site/settings.html",
     )
     app.config.from_pyfile("config.py", silent=True)
     app.config.from_prefixed_env()

@@ -49,6 +49,10 @@ class State:
     blueprint: Blueprint
     at_registration: dict[str, Any]
     courier: Courier
+    #: Where a developer's server listens; None: no request came yet, or the app is not in debug.
+    served_at: str | None = None
+    #: Whether mails that no server takes are kept and shown without debug too: on a developer's own machine.
+    shows_mails: bool = False
     is_ready: bool = False
     is_prepared: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -264,6 +268,9 @@ class _FirstRequest:
     def __call__(self, environ: Any, start_response: Any) -> Any:
         if not self.state.is_prepared:
             self.state.prepare()
+        if self.state.app.debug and self.state.served_at is None:  # what the server says, and not the client
+            host = environ["SERVER_NAME"]
+            self.state.served_at = f"http://{f'[{host}]' if ':' in host else host}:{environ['SERVER_PORT']}"
         self.state.courier.start()  # with each: a process may be a fork of one that was prepared
         return self.wsgi_app(environ, start_response)
 

@@ -385,7 +385,8 @@ def test_the_site_is_set_up_and_looked_after_from_the_command_line(tmp_path):
     assert manage(site, "create-account", HAN, "--password-stdin", typed=PASSWORD)[0::2] == (0, "")
     code, said, complained = manage(site, "create-account", "leia@alderaan.example", "--password-stdin", typed="weak")
     assert (code, said, complained.count("Password requires")) == (1, "", 2)
-    public = {"FLASK_STORMPATH_BASE_URL": "https://www.example.com"}
+    public = {"FLASK_STORMPATH_BASE_URL": "https://www.example.com", "FLASK_MAIL_SERVER": "mail.example.com"}
+    public["FLASK_MAIL_DEFAULT_SENDER"] = "site@example.com"
     assert manage(site, "check", "--deploy", **public) == (0, "Ready to deploy.\n", "")
 
 

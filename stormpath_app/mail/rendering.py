@@ -314,7 +314,10 @@ def site_address() -> str | None:
         return str(settings.BASE_URL)
     if current_app.testing:
         return f"http://{current_app.config['SERVER_NAME'] or 'localhost'}"
-    return f"http://127.0.0.1:{os.environ.get('FLASK_RUN_PORT') or 5000}" if current_app.debug else None
+    if not current_app.debug:
+        return None
+    served_at: str | None = current_app.extensions["stormpath"].served_at
+    return served_at or f"http://127.0.0.1:{os.environ.get('FLASK_RUN_PORT') or 5000}"
 
 
 def _sender(application: Application | None) -> tuple[str, str]:

@@ -108,3 +108,23 @@ def test_elsewhere_there_is_no_inbox(site, settings):
     site.config.update(settings)
     for path in (PLACE, below, f"{below}/html"):
         assert site.test_client().get(path).status_code == 404
+
+
+# --- Where it is ---
+
+
+def test_links_lead_to_where_the_developers_server_listens_whatever_a_client_says(site):
+    headers = {"Host": "evil.example", "X-Forwarded-Host": "evil.example"}
+    site.test_client().get("/login", headers=headers, environ_overrides={"SERVER_NAME": "::1", "SERVER_PORT": "5077"})
+    assert keep(site) == "kept, to be read at http://[::1]:5077/stormpath/inbox"
+
+
+def test_a_site_on_a_developers_own_machine_has_it_without_debug(instance):
+    app = make_app(instance, TESTING=False, STORMPATH_MAIL_DELIVERY="command", STORMPATH_BCRYPT_COST=10)
+    app.config["STORMPATH_BASE_URL"] = "http://127.0.0.1:5077"
+    assert app.test_client().get(PLACE).status_code == 404
+    app.extensions["stormpath"].shows_mails = True
+    keep(app)
+    assert page(app).select_one(".sp-rows li")
+    app.config["MAIL_SERVER"] = "localhost"
+    assert app.test_client().get(PLACE).status_code == 404
