@@ -5,7 +5,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, url_for
+from flask import Flask, has_request_context, url_for
 from flask_wtf.csrf import generate_csrf
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -28,6 +28,9 @@ def create_app(config: dict[str, Any] | None = None, *, instance_path: str | Non
     chosen = instance_path or os.environ.get("STORMPATH_INSTANCE_PATH")
     app = Flask(__package__, instance_path=chosen and str(Path(chosen).resolve()), instance_relative_config=True)
     app.config.from_mapping(SESSION_COOKIE_SAMESITE="Lax", SESSION_COOKIE_SECURE=None)
+    app.config.from_mapping(
+        STORMPATH_ENABLE_SETTINGS=True, STORMPATH_SETTINGS_TEMPLATE="flask_stormpath/site/settings.html"
+    )
     app.config.from_pyfile("config.py", silent=True)
     app.config.from_prefixed_env()
     app.config.from_mapping(config or {})
@@ -69,17 +72,19 @@ def _add_pages(app: Flask) -> None:
     def secret() -> str:
         return _page("secret")
 
+    app.context_processor(_layout)
+
 
 def _page(name: str, **known: Any) -> str:
-    if user.is_authenticated:
-        known["csrf_token"] = generate_csrf()
-    return render(
-        f"flask_stormpath/site/{name}.html",
-        login_url=link("stormpath.login"),
-        register_url=link("stormpath.register"),
-        logout_url=link("stormpath.logout"),
-        **known,
-    )
+    return render(f"flask_stormpath/site/{name}.html", **known)
+
+
+def _layout() -> dict[str, Any]:
+    """Return what the bar on top of the site's pages, the settings page among them, leads to."""
+    if not has_request_context():
+        return {}
+    known = {f"{name}_url": link(f"stormpath.{name}") for name in ("login", "register", "logout", "settings")}
+    return {**known, "csrf_token": generate_csrf}
 
 
 def _facts() -> list[tuple[str, object]]:

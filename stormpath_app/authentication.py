@@ -82,6 +82,12 @@ def signed_in_id() -> str | None:
     return login.found.account.id if login else None
 
 
+def session_id() -> str | None:
+    """Return the id of the login that this request is known to come from; it does not look for one."""
+    login: _Login | None = g.get("stormpath_session")
+    return login.found.id if login else None
+
+
 def login_fresh() -> bool:
     """Tell whether the password was given on this device in the last STORMPATH_FRESH_FOR.
 
@@ -133,6 +139,15 @@ def login_user(account: Account, remember: bool = True, *, fresh: bool = True) -
     current_app.login_manager._update_request_context_with_user(account)  # type: ignore[attr-defined]
     _send_signal(user_logged_in, account)
     return True
+
+
+def renew_login() -> bool:
+    """Log the account that is logged in on this browser in anew, remembered as before; what its cookies held is dead.
+
+    :raises LoginOutdated: as with `login_user`.
+    """
+    login: _Login | None = g.get("stormpath_session")
+    return login_user(current_user, remember=login is None or login.found.remembered)
 
 
 def logout_user() -> bool:

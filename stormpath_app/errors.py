@@ -254,6 +254,18 @@ class PasswordRefused(StormpathError):
         super().__init__(self.violations[0], developer_message=" ".join(map(english, self.violations)))
 
 
+class PasswordReused(PasswordRefused):
+    """The password was in use before, and the directory prevents its reuse. `last`: of how many passwords it is one."""
+
+    code = 6401
+
+    def __init__(self, last: int = 1) -> None:
+        self.last = last
+        only = _("The new password is the one in use: choose another.")
+        one_of = _("The new password is one of the last %(count)s: choose another.", count=last)
+        super().__init__([only if last == 1 else one_of], code=self.code)
+
+
 # --- Custom data ---
 
 
@@ -464,6 +476,19 @@ class AccountNotVerified(LoginFailed):
 
     code = 7102
     message = "Login attempt failed because the Account is not verified."
+
+
+class PasswordChangeRequired(LoginFailed):
+    """The password is right, and its owner must choose another before they are let in. Only they can learn this.
+
+    `proof`: what `application.choose_password` takes beside the new one, soon after.
+    """
+
+    message = "Choose a new password before you log in."
+
+    def __init__(self, message: str | None = None, *, proof: str = "", developer_message: str | None = None) -> None:
+        self.proof = proof
+        super().__init__(message, developer_message=developer_message)
 
 
 class GroupDisabled(LoginFailed):

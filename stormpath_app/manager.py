@@ -21,7 +21,7 @@ from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.orm import Session
 
 from . import installation, origin, settings, signals
-from .authentication import device, finish_response, signed_in_id, user
+from .authentication import device, finish_response, session_id, signed_in_id, user
 from .cli import stormpath_commands
 from .database import database, session
 from .errors import NotReady
@@ -282,4 +282,5 @@ def _origin_of_request() -> origin.Origin | None:
         user_agent=request.user_agent.string,
         device=device(),
         interface="web",
+        session=session_id(),
     )

@@ -18,8 +18,8 @@ class Device:
 class Origin:
     """Where a change comes from.
 
-    `actor`: the id of the account that acts, or None; `address`: the network address; `user_agent`: as the client
-    tells it; `device`: the browser, if it is known; `interface`: "web", "cli" or "python".
+    `actor`: the id of the account that acts, or None; `session`: that of its login; `address`: the network address;
+    `user_agent`: as the client tells it; `device`: the browser, if it is known; `interface`: "web", "cli" or "python".
     """
 
     actor: str | None = None
@@ -27,6 +27,7 @@ class Origin:
     user_agent: str | None = None
     device: Device | None = None
     interface: str = "python"
+    session: str | None = None
 
 
 _entered: ContextVar[Origin | None] = ContextVar("stormpath_origin", default=None)

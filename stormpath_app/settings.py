@@ -96,17 +96,22 @@ SETTINGS = (
     Setting(
         "MESSAGE_RETENTION", timedelta(days=30), "duration", "How long it is kept which mails were sent, and which not."
     ),
+    Setting("ENABLE_SETTINGS", False, "bool", "Whether people have a page for their own account."),
+    Setting("SETTINGS_URL", "/settings", "path", "Its path."),
+    Setting("SETTINGS_TEMPLATE", "flask_stormpath/settings.html", "text", "The page for one's own account."),
     Setting("ENABLE_REGISTRATION", True, "bool", "Whether there is a registration page."),
     Setting("ENABLE_LOGIN", True, "bool", "Whether there is a login page."),
     Setting("ENABLE_LOGOUT", True, "bool", "Whether there is a logout page."),
     Setting("REGISTRATION_URL", "/register", "path", "Its path."),
     Setting("LOGIN_URL", "/login", "path", "Its path."),
     Setting("LOGOUT_URL", "/logout", "path", "Its path."),
+    Setting("NEW_PASSWORD_URL", "/login/password", "path", "Where people choose another password who must, to log in."),
     Setting(
         "BASE_TEMPLATE", "flask_stormpath/base.html", "text", "What our pages extend: blocks `title`, `head`, `body`."
     ),
     Setting("REGISTRATION_TEMPLATE", "flask_stormpath/register.html", "text", "The registration page."),
     Setting("LOGIN_TEMPLATE", "flask_stormpath/login.html", "text", "The login page."),
+    Setting("NEW_PASSWORD_TEMPLATE", "flask_stormpath/new_password.html", "text", "The page for another password."),
     Setting("ENABLE_USERNAME", False, "bool", "Whether people may choose a username and log in with it."),
     Setting("ENABLE_GIVEN_NAME", True, "bool", "Whether the first name is asked for; if not, it is 'Anonymous'."),
     Setting("ENABLE_MIDDLE_NAME", True, "bool", "Whether the middle name is asked for."),
@@ -173,10 +178,6 @@ NOT_YET = {
         "has no effect: an account always has an e-mail address and a password",
     ),
     **dict.fromkeys(
-        ("ENABLE_SETTINGS", "SETTINGS_URL", "SETTINGS_TEMPLATE"),
-        "has no effect yet: the settings page is not part of this version",
-    ),
-    **dict.fromkeys(
         ("ENABLE_FACEBOOK", "ENABLE_GOOGLE", "FACEBOOK_LOGIN_URL", "GOOGLE_LOGIN_URL", "SOCIAL"),
         "has no effect yet: social login is not part of this version",
     ),
@@ -195,6 +196,9 @@ AT_REGISTRATION = (
     "FORGOT_PASSWORD_URL",
     "FORGOT_PASSWORD_CHANGE_URL",
     "VERIFY_URL",
+    "NEW_PASSWORD_URL",
+    "ENABLE_SETTINGS",
+    "SETTINGS_URL",
 )
 
 _DEFAULTS = {row.name: row.default for row in SETTINGS}

@@ -21,6 +21,7 @@ from stormpath_app.errors import (
     WrongPassword,
 )
 from stormpath_app.installation import downgrade_schema, schema_revision, set_up, upgrade_schema
+from stormpath_app.mail import deliver_due, prune, transport
 from stormpath_app.migrations import VERSION_TABLE, is_of_the_models
 from stormpath_app.models import (
     AccountSession,
@@ -32,6 +33,7 @@ from stormpath_app.models import (
     LoginName,
     OneTimeToken,
     OutboxMessage,
+    message,
     one_time_token,
 )
 from stormpath_app.models.custom_data_rows import TABLES
@@ -475,6 +477,41 @@ def test_of_many_uses_of_one_link_at_once_one_wins(app):
         return Application.current().reset_account_password(link, f"Kessel12.Parsecs{number}").email
 
     assert sorted(map(str, at_once(app, use))) == sorted([str(TokenRefused)] * (MANY - 1) + [EMAIL])
+
+
+def test_of_many_workers_at_once_each_mail_has_one(app, monkeypatch):
+    sent = []
+    monkeypatch.setattr(transport, "send", lambda _mail, message_id: sent.append(message_id))
+    with app.app_context():
+        han = Account.create("han@falcon.example", PASSWORD, "Han", "Solo")
+        for _number in range(2 * MANY):
+            message.queue(message.WELCOME, han, application_id=Application.current().id)
+        session.commit()
+    outcomes = [outcome for found in at_once(app, lambda _number: list(deliver_due())) for outcome in found]
+    assert len(outcomes) == len(sent) == len(set(sent)) == 2 * MANY
+    with app.app_context():
+        rows = session.scalars(sa.select(OutboxMessage)).all()
+        assert {(row.status, row.attempts, row.claimed_by) for row in rows} == {("SENT", 1, None)}
+        assert all(row.sent_at for row in rows)
+
+
+def test_a_mail_is_tried_again_after_a_pause_and_an_old_one_deleted(app, monkeypatch, held_clock):
+    monkeypatch.setattr(transport, "send", lambda *_known: fail())
+
+    def fail():
+        raise transport.MailDelayed("Busy.")
+
+    with app.app_context():
+        Account.create(EMAIL, PASSWORD, "Leia", "Organa")
+        Application.current().request_password_reset(EMAIL)
+        assert [outcome.status for outcome in deliver_due()] == ["QUEUED"]
+        assert list(deliver_due()) == []
+        held_clock.forward(minutes=1)
+        assert [outcome.error for outcome in deliver_due()] == ["Busy."]
+        held_clock.forward(days=2)
+        assert [outcome.status for outcome in deliver_due()] == ["FAILED"]
+        held_clock.forward(days=31)
+        assert prune() == 1
 
 
 def test_a_new_password_and_the_link_of_a_reset_are_in_nobodys_way(app):

@@ -89,6 +89,10 @@ def test_settings_of_others_are_their_own_business():
             for name in ("COOKIE_DURATION", "SESSION_LIFETIME")
             for value in (None, "1 day", timedelta(), -DAY, 0, -1, True)
         ),
+        *(
+            ("MAIL_DELIVERY", value, "'thread', 'command', or a function")
+            for value in (None, "", "celery", 5, True, [])
+        ),
         *(("PROXY_COUNT", value, "a whole number, 0 or more") for value in (-1, 1.0, "1", None, True)),
         *(("BCRYPT_COST", value, "10 to 14") for value in (9, 15, 4, 0, -12, "12", 12.0, None, True)),
     ],
@@ -117,6 +121,8 @@ def test_a_setting_of_the_wrong_kind_is_told_with_what_it_must_be(name, value, t
         *(
             ("COOKIE_DURATION", 3600),
             ("PROXY_COUNT", 2),
+            ("MAIL_DELIVERY", "command"),
+            ("MAIL_DELIVERY", print),
             ("COOKIE_DURATION", timedelta(seconds=1)),
             ("SESSION_LIFETIME", DAY),
         ),

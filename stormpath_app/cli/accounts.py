@@ -7,6 +7,9 @@ import click
 from ..models import DISABLED, ENABLED, Application
 from .command import as_json, command, find_account, find_directory, in_directory, stormpath_commands, tell_json
 
+_must_change = click.option(
+    "--must-change", is_flag=True, help="Let the owner in once they have chosen a password of their own."
+)
 _password_stdin = click.option(
     "--password-stdin", is_flag=True, help="Read the password from standard input instead of asking."
 )
@@ -19,15 +22,22 @@ _password_stdin = click.option(
 @click.option("--middle-name", help="Middle name.")
 @click.option("--surname", help="Last name.")
 @click.option("--directory", "directory_name", help="Where; the default account store of the application if not given.")
+@_must_change
 @_password_stdin
 @as_json
 def create_account(
-    email: str, password_stdin: bool, directory_name: str | None, in_json: bool, **names: str | None
+    email: str,
+    must_change: bool,
+    password_stdin: bool,
+    directory_name: str | None,
+    in_json: bool,
+    **names: str | None,
 ) -> None:
     """Create an account with EMAIL in the application's default account store."""
     place = find_directory(directory_name) if directory_name else Application.current()
     given = {name: value for name, value in names.items() if value is not None}
-    account = place.accounts.create(given, email=email, password=_ask_password(password_stdin, in_json))
+    password = _ask_password(password_stdin, in_json)
+    account = place.accounts.create(given, email=email, password=password, must_change_password=must_change)
     if in_json:
         tell_json(dict(account))
     else:
@@ -37,13 +47,15 @@ def create_account(
 @command(stormpath_commands, "set-password")
 @click.argument("login")
 @in_directory
+@_must_change
 @_password_stdin
-def set_password(login: str, directory_name: str | None, password_stdin: bool) -> None:
+def set_password(login: str, directory_name: str | None, must_change: bool, password_stdin: bool) -> None:
     """Set the password of the account with LOGIN, its e-mail address or username. It is logged out everywhere."""
     account = find_account(login, directory_name)
-    account.password = _ask_password(password_stdin)
+    account.password, account.must_change_password = _ask_password(password_stdin), must_change
     account.save()
-    click.echo(f"The password of {account.email} is changed, and it is logged out everywhere.")
+    then = " Its owner must choose another to log in." if must_change else ""
+    click.echo(f"The password of {account.email} is changed, and it is logged out everywhere.{then}")
 
 
 @command(stormpath_commands, "unlock")

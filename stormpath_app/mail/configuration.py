@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from flask import current_app
 
 from ..models import ENABLED, Application, Directory, message
-from ..settings import Problem, settings
+from ..settings import Level, Problem, settings
 from . import inbox, rendering, transport
 
 #: Who has no TLS need: the machine itself.
@@ -42,12 +42,17 @@ def _check_server() -> Iterator[Problem]:
 
 
 def _check_links() -> Iterator[Problem]:
+    """Tell of links that could begin with nothing: where the settings ask for them, the app does not begin.
+
+    A directory's own switch, which changes while the app runs, does not close the site.
+    """
+    level: Level = "error" if settings.ENABLE_FORGOT_PASSWORD or settings.VERIFY_EMAIL else "warning"
     if rendering.site_address():
         return
     for kind, directory in _kinds():
         template = rendering.template_of(directory, kind)
         if kind in {message.RESET, message.VERIFICATION} and not (template and template.link_base_url):
-            yield Problem("STORMPATH_BASE_URL is not set, and the links in mails begin with it.")
+            yield Problem("STORMPATH_BASE_URL is not set, and the links in mails begin with it.", level)
             return
 
 

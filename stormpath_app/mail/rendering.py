@@ -44,6 +44,7 @@ KINDS = (
     *(message.RESET, message.RESET_SUCCESS),
     *(message.VERIFICATION, message.VERIFICATION_SUCCESS, message.WELCOME),
     *(message.EMAIL_CHANGE, message.EMAIL_CHANGED, message.ACCOUNT_EXISTS, message.TEST),
+    message.PASSWORD_CHANGED,
 )
 
 

@@ -22,6 +22,7 @@ from .login_name import LoginName
 from .mail_workflows import PasswordResetToken
 from .message import OutboxMessage
 from .one_time_token import OneTimeToken
+from .password_history import FormerPassword
 from .password_policy import PasswordPolicy, PasswordStrength
 from .session import AccountSession
 from .tenant import Tenant
@@ -50,6 +51,7 @@ __all__ = [
     "Directory",
     "EmailTemplate",
     "Field",
+    "FormerPassword",
     "Group",
     "GroupMembership",
     "LoginName",

@@ -6,19 +6,20 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, deferred, mapped_column, relationship, validates
 
-from .. import names, signals
+from .. import names, origin, signals
 from ..database import exact_text
 from ..errors import AccountAlreadyExists, InvalidFormat
 from ..transactions import announce, atomic
 from . import custom_data_rows, login_name, search_text, session as sessions
 from .api_key import ApiKey, ApiKeys
-from .base import DISABLED, ENABLED, UNKNOWN, UNVERIFIED, VERIFIED, Id, Key, status, stays
+from .base import DISABLED, ENABLED, UNKNOWN, UNVERIFIED, VERIFIED, Id, Key, boolean, status, stays
 from .custom_data_search import InCustomData
 from .email_holder import EmailHolder
 from .group import Group
 from .login_name import LoginName
 from .password_holder import LOGIN_ATTRIBUTES
 from .searchable import Moment, Status, Words
+from .session import AccountSession
 from .unsaved import changed
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ class Account(EmailHolder):
 
     `email`, `username`, `given_name`, `middle_name`, `surname`; `status`: ENABLED, DISABLED or UNVERIFIED;
     `email_verification_status`: UNKNOWN, UNVERIFIED or VERIFIED, and UNVERIFIED again with another address;
-    `password` can be set and never read; `custom_data` is a dictionary for whatever the app keeps with them.
+    `password` can be set and never read; `must_change_password`: its owner is let in once they have chosen another;
+    `custom_data` is a dictionary for whatever the app keeps with them.
     """
 
     __tablename__ = "stormpath_accounts"
@@ -62,12 +64,12 @@ class Account(EmailHolder):
     writable = frozenset(
         {
             *("email", "username", "password", "given_name", "middle_name", "surname"),
-            *("status", "email_verification_status", "custom_data"),
+            *("status", "email_verification_status", "must_change_password", "custom_data"),
         }
     )
     readable = (
         *("username", "email", "given_name", "middle_name", "surname", "full_name"),
-        *("status", "email_verification_status", "password_modified_at"),
+        *("status", "email_verification_status", "must_change_password", "password_modified_at"),
     )
     links = frozenset({"tenant", "directory", "groups", "group_memberships", "applications", "api_keys", "custom_data"})
     searchable: ClassVar[dict[str, Any]] = {
@@ -105,6 +107,11 @@ class Account(EmailHolder):
 
     #: The group that a new account is put into, in the same transaction.
     first_group: Group | None = None
+    #: The login that a new password leaves alive, and how many the last change of it ended.
+    spared_login: str | None = None
+    ended_logins: int = 0
+    #: Whether its owner is mailed that the next `save` gave it another password.
+    tells_of_password: bool = False
 
     #: Returns the application that the settings name. `application.py`, which stands above, sets it.
     current_application: ClassVar[Callable[[], Any]]
@@ -120,6 +127,7 @@ class Account(EmailHolder):
         middle_name: str | None = None,
         status: str = ENABLED,
         custom_data: Mapping[str, Any] | None = None,
+        must_change_password: bool = False,
     ) -> "Account":
         """Create an account in the current application's default account store, and commit.
 
@@ -134,6 +142,7 @@ class Account(EmailHolder):
             middle_name=middle_name,
             status=status,
             custom_data=custom_data,
+            must_change_password=must_change_password,
         )
         return created
 
@@ -186,6 +195,10 @@ class Account(EmailHolder):
     def _check_email_verification_status(self, key: str, value: object) -> str:
         return status(self.thing, value, (UNKNOWN, UNVERIFIED, VERIFIED), name=key)
 
+    @validates("must_change_password")
+    def _check_must_change_password(self, key: str, value: object) -> bool:
+        return boolean(self.thing, key, value)
+
     def payload(self) -> dict[str, Any]:
         """Return what signals carry: `user`, the attributes, as in Flask-Stormpath; `account`, the account itself."""
         return {"user": dict(self), "account": self}
@@ -228,12 +241,43 @@ class Account(EmailHolder):
 
     # --- Its logins ---
 
-    def sign_out(self) -> int:
-        """End all its logins, on every device, and commit. Return how many there were. Its API keys stay."""
+    @property
+    def sessions(self) -> list[AccountSession]:
+        """Its logins that are alive, the one that was active last first. `session.end()` ends one."""
+        return sessions.alive(self.id)
+
+    def sign_out(self, *, others: bool = False) -> int:
+        """End all its logins, on every device, and commit. Return how many there were. Its API keys stay.
+
+        :param others: leave the login that asks, if one does.
+        """
         with atomic():
-            ended = sessions.end(sessions.AccountSession.account_id == self.id)
+            ended = self._end_logins(origin.current().session if others else None)
             self._record("account.signed_out", sessions=ended)
         return ended
+
+    def change_password(self, old: str, new: str) -> int:
+        """Let its owner, who gives the old password, replace it, and commit. Return how many other logins it ended.
+
+        The login that asks stays; a page then gives it new cookies by `login_user`.
+
+        :raises WrongPassword, TooManyAttempts: as `check_password` does.
+        :raises PasswordRefused: it breaks the directory's policy, or was used before. Nothing is left to be saved.
+        """
+        self.check_password(old)
+        self.choose_password(new)
+        self.spared_login = origin.current().session
+        self.tells_of_password = True
+        try:
+            self.save()
+        finally:
+            self.new_password = self.spared_login = None
+            self.tells_of_password = False
+        return self.ended_logins
+
+    def _end_logins(self, but: str | None = None) -> int:
+        whose = AccountSession.account_id == self.id
+        return sessions.end(whose, AccountSession.id != but) if but else sessions.end(whose)
 
     # --- Flask-Login's words ---
 
@@ -259,7 +303,9 @@ class Account(EmailHolder):
     # --- Saving ---
 
     def save(self) -> None:
-        """Write what was changed, and commit. A new password, or a status but ENABLED, ends all its sessions.
+        """Write what was changed, and commit.
+
+        A new password, one that must be changed, or a status but ENABLED ends all its sessions.
 
         :raises StormpathError: it cannot be so; nothing is written, and what was set is still there to be mended.
         """
@@ -271,7 +317,10 @@ class Account(EmailHolder):
             self._record("account.created", application_id=self.came_through and self.came_through.id)
             announce(signals.user_created, self.payload)
         else:
-            self._tell_update(changed(self))
+            what = changed(self)
+            if "password_hash" in what:
+                self._keep_former_password()
+            self._tell_update(what)
 
     def _tell_update(self, what: dict[str, tuple[Any, Any]]) -> None:
         details = self._custom_data_details()
@@ -291,8 +340,13 @@ class Account(EmailHolder):
         super()._after_save(what)
         if self.first_group is not None:
             self.add_group(self.first_group)
-        if "password_hash" in what or ("status" in what and self.status != ENABLED):
-            sessions.end(sessions.AccountSession.account_id == self.id)
+        is_closed = "status" in what and self.status != ENABLED
+        must_change = "must_change_password" in what and self.must_change_password
+        if "password_hash" in what or is_closed or must_change:
+            self.ended_logins = self._end_logins(self.spared_login)
+
+        if self.tells_of_password and "password_hash" in what:
+            self._tell_of_password()
 
     def _before_delete(self) -> None:
         self._record("account.deleted")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
+from sqlalchemy.orm import Mapped, mapped_column, relationship, undefer, validates
 
 from .. import hashers, names, signals, throttle
 from ..database import TextTuple, session
@@ -20,13 +20,15 @@ from ..errors import (
     DirectoryNameTaken,
     GroupDisabled,
     LoginFailed,
+    LoginOutdated,
     NoAccountStores,
     NotReady,
+    PasswordChangeRequired,
     TooManyAttempts,
 )
 from ..settings import settings
 from ..transactions import announce, atomic, is_atomic, release
-from . import custom_data_rows, event, session as sessions
+from . import custom_data_rows, event, password_proof, session as sessions
 from .account import LOGIN_COLUMNS, Account
 from .account_store_holder import GivenStore
 from .account_store_mapping import AccountStoreMapping
@@ -232,7 +234,7 @@ class Application(MailWorkflows):
             raise
         except LoginFailed as failure:
             with atomic():
-                if isinstance(failure, AccountDisabled | AccountNotVerified):
+                if isinstance(failure, AccountDisabled | AccountNotVerified | PasswordChangeRequired):
                     attempt.refund()
                 else:
                     attempt.count()
@@ -258,7 +260,36 @@ class Application(MailWorkflows):
             raise AccountDisabled
         if account.status == UNVERIFIED:
             raise AccountNotVerified
+        if account.must_change_password:
+            raise PasswordChangeRequired(proof=password_proof.make(account.id, found.password_hash))
         return account.upgrade_hash(password)
+
+    def proven_account(self, proof: str) -> Account:
+        """Return the account that a PasswordChangeRequired was about, by its proof, as it is in the database now.
+
+        :raises LoginOutdated: it is no proof, or older than a quarter of an hour; or the account was changed meanwhile.
+        """
+        whose = sa.select(Account).where(Account.id == password_proof.account_id(proof), self.holds(Account))
+        current = whose.options(undefer(Account.password_hash)).execution_options(populate_existing=True)
+        account: Account | None = session.scalar(current)
+        is_asked = account is not None and account.status == ENABLED and account.must_change_password
+        if account is None or not is_asked or not password_proof.fits(proof, account.password_hash):
+            raise LoginOutdated
+        return account
+
+    def choose_password(self, proof: str, password: str) -> Account:
+        """Give the account of a PasswordChangeRequired the password that its owner chose, and commit. Return it.
+
+        It is let in from now on.
+
+        :param proof: that of the error, a quarter of an hour old at most.
+        :raises LoginOutdated: as with `proven_account`.
+        :raises PasswordRefused: it breaks the directory's policy, or is the one before; the proof stays good.
+        """
+        account = self.proven_account(proof)
+        account.choose_password(password)
+        account.save()
+        return account
 
     def _announce_failure(self, login: str, account: Account | None, failure: LoginFailed) -> None:
         whose = account.payload() if account else {"user": None, "account": None}

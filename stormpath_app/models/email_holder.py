@@ -183,6 +183,11 @@ class EmailHolder(PasswordHolder):
             message.check_quota(message.ACCOUNT_EXISTS, owner)
             message.queue(message.ACCOUNT_EXISTS, owner, application_id=application_id)
 
+    def _tell_of_password(self) -> None:
+        """Write a mail that says the password was changed, in the transaction that is open."""
+        if self.directory.password_policy.reset_success_email_status == ENABLED:
+            message.queue(message.PASSWORD_CHANGED, self)
+
     # --- In one transaction ---
 
     def lock(self) -> None:

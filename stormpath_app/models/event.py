@@ -1,6 +1,7 @@
 """AuditEvent: what happened, to whom, by whom and from where. Written with the change, never changed."""
 
 import json
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -67,6 +68,23 @@ def record(
     }
     (connection or session.connection()).execute(_RECORD, event)
 
+
+def of_account(account_id: str, kinds: Iterable[str], *, before: str | None, limit: int) -> list[AuditEvent]:
+    """Return the last events of these kinds about an account, newest first; none of what its app alone keeps with it.
+
+    :param before: the id of the event whose forerunners are asked for.
+    """
+    wanted = sa.select(AuditEvent).where(
+        AuditEvent.account_id == account_id,
+        AuditEvent.kind.in_(kinds),
+        AuditEvent.details.not_like(_OF_THE_APP),
+    )
+    if before is not None:
+        wanted = wanted.where(AuditEvent.id < before)
+    return list(session.scalars(wanted.order_by(AuditEvent.id.desc()).limit(limit)))
+
+
+_OF_THE_APP = '{"changed": ["custom_data"]%'
 
 _EVENTS: Any = AuditEvent.__table__
 _RECORD = sa.insert(_EVENTS)

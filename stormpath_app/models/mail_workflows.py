@@ -122,7 +122,7 @@ class MailWorkflows(AccountStoreHolder):
         """
         found = self.find_reset_token(one_time_token.hash_of(token))
         account = found.account
-        account.password = password
+        account.choose_password(password)
 
         def tell() -> None:
             throttle.unlock(account.id)

@@ -10,29 +10,33 @@ from sqlalchemy.orm.attributes import set_committed_value
 
 from .. import clock, hashers, throttle
 from ..database import UTCDateTime, exact_text, session
-from ..errors import PropertyRequired, WrongPassword, WrongType
+from ..errors import PasswordReused, PropertyRequired, WrongPassword, WrongType
 from ..settings import settings
 from ..transactions import atomic, release
-from . import event
+from . import event, password_history
 from .member import Member
 from .unsaved import changed
 
 #: What a login is decided by, which is read anew for each: what is in memory may be older.
-LOGIN_ATTRIBUTES = ("password_hash", "password_modified_at", "status")
+LOGIN_ATTRIBUTES = ("password_hash", "password_modified_at", "status", "must_change_password")
 
 
 class PasswordHolder(Member):
     """The part of an account that has a password: set, checked, counted and replaced, never read."""
 
     __abstract__ = True
-    __allow_unmapped__ = True  # for the attribute below that is no column
+    __allow_unmapped__ = True  # for the attributes below that are no columns
 
     #: Not loaded with the account: it is needed at login alone, and should be nowhere else.
     password_hash: Mapped[str | None] = mapped_column(exact_text(128), deferred=True)
     password_modified_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
 
-    #: What was set and is not hashed yet.
+    #: Whether it is let in no more before its owner has chosen another password.
+    must_change_password: Mapped[bool] = mapped_column(default=False, server_default=sa.false(), active_history=True)
+
+    #: What was set and is not hashed yet; and whether its owner chose it.
     new_password: str | None = None
+    is_own_choice: bool = False
 
     if TYPE_CHECKING:
         own_names: Any
@@ -48,16 +52,52 @@ class PasswordHolder(Member):
             raise PropertyRequired(self.thing, "password")
         if not isinstance(value, str):
             raise WrongType(self.thing, "password")
-        self.new_password = value
+        self.new_password, self.is_own_choice = value, False
+
+    def choose_password(self, password: str) -> None:
+        """Set a password that its owner chose, so that they need not change it; then `save()`."""
+        self.password = password
+        self.is_own_choice = True
 
     def _hash_new_password(self) -> None:
         """Hash the password that was set, if the directory's policy accepts it."""
         if self.new_password is None:
             return
         self.directory.password_policy.check(self.new_password, self.own_names())
+        self._check_reuse(self.new_password)
         release()
         self.password_hash = hashers.hash(self.new_password, settings.BCRYPT_COST)
         self.password_modified_at = clock.now()
+        if self.is_own_choice:
+            self.must_change_password = False
+
+    def _check_reuse(self, password: str) -> None:
+        """Accept a password that was not used before, as far as the directory asks; each looked at takes a hash.
+
+        Who must choose another never gets away with the one they have.
+
+        :raises PasswordReused: it was.
+        """
+        wanted = self.directory.password_policy.strength.prevent_reuse
+        last = wanted or int(self.is_own_choice and self.must_change_password)
+        if self.is_new or not last:
+            return
+        account = type(self)
+        in_use = session.scalar(sa.select(account.password_hash).where(account.id == self.id))
+        before = [in_use, *password_history.hashes(self.id, last - 1)]
+        release()
+        if any(hashers.verify(password, stored, settings.BCRYPT_COST) for stored in before if stored):
+            raise PasswordReused(last)
+
+    def _keep_former_password(self) -> None:
+        """Keep the hash that is about to be replaced, in the open transaction; where reuse is free, forget all."""
+        if not self.directory.password_policy.strength.prevent_reuse:
+            password_history.forget(self.id)
+            return
+        account = type(self)
+        in_use = sa.select(account.password_hash).where(account.id == self.id).with_for_update()
+        if replaced := session.scalar(in_use):
+            password_history.keep(self.id, replaced)
 
     def check_password(self, password: str) -> None:
         """Accept the account's own password, and commit. It takes the time of one hash, and is counted as a login is.
@@ -69,7 +109,7 @@ class PasswordHolder(Member):
         columns = [getattr(account, name) for name in LOGIN_ATTRIBUTES]
         just_read = session.execute(sa.select(*columns).where(account.id == self.id)).first()
         try:
-            self.compare_password(password, just_read)
+            self.compare_password(password if isinstance(password, str) else "", just_read)
         except WrongPassword:
             with atomic():
                 attempt.count()

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 from .. import hashers
 from ..errors import OutOfRange, PasswordRefused
 from ..translation import gettext as _, ngettext, nmark
-from . import event
+from . import event, password_history
 from .base import ENABLED, Id, Resource, boolean, status, whole_number
 from .collection import Collection
 from .email_template import EmailTemplate, templates, workflow
@@ -70,13 +70,13 @@ _CLASSES = (
 
 
 class PasswordStrength(Resource):
-    """How long a password must be and what it must contain. It has the id of its directory."""
+    """How long a password must be, what it contains, and which cannot be used again. It has the id of its directory."""
 
     __tablename__ = "stormpath_password_strengths"
     thing, collection = "Password strength", "passwordPolicies"
     readable = (
         *("min_length", "max_length", "min_lower_case", "min_upper_case", "min_numeric"),
-        *("min_symbol", "min_diacritic"),
+        *("min_symbol", "min_diacritic", "prevent_reuse"),
     )
     writable = frozenset(readable)
 
@@ -90,6 +90,8 @@ class PasswordStrength(Resource):
     min_numeric: Mapped[int] = mapped_column(default=1)
     min_symbol: Mapped[int] = mapped_column(default=0)
     min_diacritic: Mapped[int] = mapped_column(default=0)
+    #: How many of an account's last passwords cannot be used again, the one in force among them; 0: all can.
+    prevent_reuse: Mapped[int] = mapped_column(default=0, server_default=sa.text("0"))
 
     @property
     def href(self) -> str:
@@ -108,6 +110,10 @@ class PasswordStrength(Resource):
     @validates("min_lower_case", "min_upper_case", "min_numeric", "min_symbol", "min_diacritic")
     def _check_count(self, key: str, value: object) -> int:
         return whole_number(self.thing, key, value, 0, 255)
+
+    @validates("prevent_reuse")
+    def _check_prevent_reuse(self, key: str, value: object) -> int:
+        return whole_number(self.thing, key, value, 0, password_history.MOST)
 
     def describe(self) -> str:
         """Return the rules in one sentence, for whoever is about to choose a password."""

@@ -12,10 +12,10 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Mapped, mapped_column
 
-from .. import clock, origin, tokens
+from .. import clock, origin, tokens, user_agents
 from ..database import UTCDateTime, exact_text, session
 from ..settings import settings
-from ..transactions import beside
+from ..transactions import atomic, beside
 from . import event
 from .base import Base, Id, new_id
 
@@ -54,6 +54,26 @@ class AccountSession(Base):
     authenticated_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     address: Mapped[str | None] = mapped_column(sa.String(45))
     user_agent: Mapped[str | None] = mapped_column(sa.String(255))
+
+    @property
+    def device(self) -> str:
+        """What it is on, in words: "Firefox on Windows", as far as the browser tells."""
+        return user_agents.device(self.user_agent)
+
+    @property
+    def is_current(self) -> bool:
+        """Whether it is the login that asks."""
+        return self.id == origin.current().session
+
+    def end(self) -> None:
+        """End the login, and commit: its cookies are worth nothing. Where it has ended already, nothing happens."""
+        identity: Any = sa.inspect(self).identity  # its row may be gone
+        accounts = Base.metadata.tables["stormpath_accounts"]
+        known = sa.select(AccountSession.account_id, accounts.c.directory_id, AccountSession.user_agent)
+        with atomic():
+            row = session.execute(known.join(accounts).where(AccountSession.id == identity[0])).mappings().first()
+            if row and end(AccountSession.id == identity[0]):
+                event.record("session.ended", **row)
 
     @classmethod
     def start(cls, account_id: str, application_id: str, *, remembered: bool, fresh: bool = True) -> str:
@@ -168,6 +188,23 @@ def end(*conditions: sa.ColumnElement[bool]) -> int:
     delete = sa.delete(AccountSession).where(*conditions).execution_options(synchronize_session=False)
     ended: Any = session.execute(delete)
     return int(ended.rowcount)
+
+
+def alive(account_id: str) -> list[AccountSession]:
+    """Return an account's logins that have not run out, the one that was active last first."""
+    now = clock.now()
+    return list(
+        session.scalars(
+            sa.select(AccountSession)
+            .where(
+                AccountSession.account_id == account_id,
+                AccountSession.expires_at > now,
+                AccountSession.created_at > now - settings.SESSION_LIFETIME,
+                AccountSession.last_seen_at > now - settings.COOKIE_DURATION,
+            )
+            .order_by(AccountSession.last_seen_at.desc(), AccountSession.id.desc())
+        )
+    )
 
 
 def end_found(*conditions: sa.ColumnElement[bool]) -> None:

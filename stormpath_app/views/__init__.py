@@ -10,7 +10,9 @@ from werkzeug.exceptions import BadRequest, HTTPException, LengthRequired, Reque
 from ..errors import NotReady
 from ..translation import SOURCE, gettext as _, in_language, mark, template_gettext
 from . import inbox
+from .account_settings import devices, email, password, profile, settings as settings_page
 from .login import login, logout
+from .new_password import new_password
 from .pages import LONGEST_BODY, STRICT, add_headers, answer_json, prefers_json, render
 from .passwords import forgot, forgot_change
 from .registration import register
@@ -26,9 +28,21 @@ ADDRESSES = {
     "stormpath.forgot_change": "FORGOT_PASSWORD_CHANGE_URL",
     "stormpath.verify": "VERIFY_URL",
     "stormpath.verify_change": "VERIFY_URL",
+    "stormpath.new_password": "NEW_PASSWORD_URL",
+    "stormpath.settings": "SETTINGS_URL",
+    "stormpath.settings_profile": "SETTINGS_URL",
+    "stormpath.settings_email": "SETTINGS_URL",
+    "stormpath.settings_password": "SETTINGS_URL",
+    "stormpath.settings_devices": "SETTINGS_URL",
 }
 #: Those that the setting of another page is for too, and what is added to its path.
-BELOW = {"stormpath.verify_change": "/change"}
+BELOW = {
+    "stormpath.verify_change": "/change",
+    "stormpath.settings_profile": "/profile",
+    "stormpath.settings_email": "/email",
+    "stormpath.settings_password": "/password",
+    "stormpath.settings_devices": "/devices",
+}
 #: The setting that says whether there is a page. Mails lead to the others, which a directory's policy sends.
 SWITCHES = {
     "stormpath.register": "ENABLE_REGISTRATION",
@@ -36,6 +50,12 @@ SWITCHES = {
     "stormpath.logout": "ENABLE_LOGOUT",
     "stormpath.forgot": "ENABLE_FORGOT_PASSWORD",
     "stormpath.forgot_change": "ENABLE_FORGOT_PASSWORD",
+    "stormpath.new_password": "ENABLE_LOGIN",
+    "stormpath.settings": "ENABLE_SETTINGS",
+    "stormpath.settings_profile": "ENABLE_SETTINGS",
+    "stormpath.settings_email": "ENABLE_SETTINGS",
+    "stormpath.settings_password": "ENABLE_SETTINGS",
+    "stormpath.settings_devices": "ENABLE_SETTINGS",
 }
 
 #: The view of each endpoint that is ours; a host may put one of its own in its place.
@@ -47,6 +67,12 @@ VIEWS = {
     "stormpath.forgot_change": forgot_change,
     "stormpath.verify": verify,
     "stormpath.verify_change": verify_change,
+    "stormpath.new_password": new_password,
+    "stormpath.settings": settings_page,
+    "stormpath.settings_profile": profile,
+    "stormpath.settings_email": email,
+    "stormpath.settings_password": password,
+    "stormpath.settings_devices": devices,
 }
 
 

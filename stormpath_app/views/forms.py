@@ -16,10 +16,13 @@ class Form(FlaskForm):
     """A form that reads what a form sent: never JSON, never a file in a field's place.
 
     Labels and the validators' sentences are marked, and translated when somebody reads them.
+
+    :param known: what its fields have where nothing was sent.
+    :param sent: False: it is one of several on its page, and another one was sent.
     """
 
-    def __init__(self) -> None:
-        super().__init__(request.form if request.method == "POST" else None)
+    def __init__(self, known: Mapping[str, Any] | None = None, *, sent: bool = True) -> None:
+        super().__init__(request.form if sent and request.method == "POST" else None, data=known)
         for field in self:
             field.label.text = _(field.label.text)
 
@@ -43,34 +46,56 @@ class LoginForm(Form):
             self.login.label.text = _("Username or Email")
 
 
-class RegistrationForm(Form):
-    """A new account's fields. The settings say which there are and which must be filled."""
+class NamesForm(Form):
+    """The names of an account. The settings say which there are and which must be filled."""
 
     username = StringField(mark("Username"), [DataRequired(mark("Username is required."))])
     given_name = StringField(mark("First Name"), [DataRequired(mark("First name is required."))])
     middle_name = StringField(mark("Middle Name"), [DataRequired(mark("Middle name is required."))])
     surname = StringField(mark("Last Name"), [DataRequired(mark("Surname is required."))])
-    email = EmailField(mark("Email"), [InputRequired(mark("You must provide an email address."))])
-    password = PasswordField(mark("Password"), [InputRequired(mark("You must supply a password."))])
 
-    def __init__(self) -> None:
-        super().__init__()
-        for name in _CHOSEN:
+    def __init__(self, known: Mapping[str, Any] | None = None, *, sent: bool = True) -> None:
+        super().__init__(known, sent=sent)
+        for name in NAMES:
             if not getattr(settings, f"ENABLE_{name.upper()}"):
                 del self[name]
             elif not getattr(settings, f"REQUIRE_{name.upper()}"):
                 self[name].validators, self[name].flags.required = [], False
 
+    def names(self) -> dict[str, str]:
+        """Return those that were sent."""
+        return {name: self[name].data or "" for name in NAMES if name in self}
+
+
+class RegistrationForm(NamesForm):
+    """A new account's fields."""
+
+    email = EmailField(mark("Email"), [InputRequired(mark("You must provide an email address."))])
+    password = PasswordField(mark("Password"), [InputRequired(mark("You must supply a password."))])
+
     def attributes(self) -> dict[str, str]:
         """Return what an account is created from; names that are not asked for are 'Anonymous', as in the seed."""
-        found = {name: self[name].data or "" for name in (*_CHOSEN, "email", "password") if name in self}
-        return {"given_name": "Anonymous", "surname": "Anonymous", **found}
+        asked = {**self.names(), "email": self.email.data or "", "password": self.password.data or ""}
+        return {"given_name": "Anonymous", "surname": "Anonymous", **asked}
 
 
 class ForgotForm(Form):
     """The address of an account whose password is forgotten."""
 
     email = EmailField(mark("Email"), [InputRequired(mark("Email address required."))])
+
+
+class OldPasswordForm(Form):
+    """The password that there is."""
+
+    old_password = PasswordField(mark("Current password"), [InputRequired(mark("Password required."))])
+
+
+class NewAddressForm(Form):
+    """Another e-mail address, and the password: a login that somebody left open is not enough."""
+
+    new_email = EmailField(mark("New email"), [InputRequired(mark("You must provide an email address."))])
+    email_password = PasswordField(mark("Current password"), [InputRequired(mark("Password required."))])
 
 
 class NewPasswordForm(Form):
@@ -97,4 +122,8 @@ class ResendForm(Form):
             self.login.label.text = _("Username or Email")
 
 
-_CHOSEN = ("username", "given_name", "middle_name", "surname")
+class ChangePasswordForm(NewPasswordForm, OldPasswordForm):
+    """A new password in the place of the old one."""
+
+
+NAMES = ("username", "given_name", "middle_name", "surname")

@@ -5,11 +5,12 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from ..authentication import login_fresh, login_user, logout_user
-from ..errors import AccountNotVerified, LoginFailed, TooManyAttempts
+from ..errors import AccountNotVerified, LoginFailed, PasswordChangeRequired, TooManyAttempts
 from ..models import Application
 from ..settings import settings
 from ..translation import gettext as _
 from .forms import Form, LoginForm
+from .new_password import ask_for_new_password
 from .pages import link, next_url, refuse, render, site_url, tell, tell_errors, was_sent
 
 #: The argument of a login page that asks somebody who is logged in for the password again.
@@ -30,6 +31,8 @@ def login() -> ResponseReturnValue:
                 login_user(result.account)
             except LoginFailed as error:
                 status, headers = refuse(error)
+                if isinstance(error, PasswordChangeRequired) and (answer := ask_for_new_password(error, target)):
+                    return answer
                 is_unverified = isinstance(error, AccountNotVerified)
                 tell(form, None, _("Please confirm your email address first.") if is_unverified else error.message)
             else:

@@ -1,6 +1,7 @@
 """How a page of ours is answered: its template's surroundings, its headers, and where it leads to next."""
 
 import unicodedata
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
@@ -102,6 +103,16 @@ def tell_errors(form: FlaskForm) -> int:
     for sentence in sentences:
         flash(sentence, "error")
     return 400 if is_stale else 200
+
+
+def day(at: datetime) -> str:
+    """Return a day in words, in UTC: "3 August 2026"."""
+    return f"{at.day} {at:%B %Y}"
+
+
+def moment(at: datetime) -> str:
+    """Return a moment in words: "3 August 2026, 14:05 UTC"."""
+    return f"{day(at)}, {at:%H:%M} UTC"
 
 
 def link(endpoint: str, target: str | None = None) -> str | None:

@@ -12,7 +12,7 @@ from ..conftest import PASSWORD
 from ..models.test_event import events
 from ..test_cli import HAN, run
 
-LEIA = "leia@alderaan.example"
+LEIA, OTHER = "leia@alderaan.example", "Kessel12.Parsecs"
 
 
 @pytest.fixture
@@ -109,3 +109,30 @@ def test_an_account_can_be_created_in_another_directory_and_told_in_json(app, le
     with app.app_context():
         assert Directory.named("Rebels").find_account("luke@tatooine.example").href == told["href"]
         assert not Application.current().find_account("luke@tatooine.example")
+
+
+# --- Passwords that must be changed ---
+
+
+def must_change(app):
+    with app.app_context():
+        return next(account.must_change_password for account in Client().accounts if account.email == HAN)
+
+
+def test_a_password_that_is_set_for_somebody_may_be_one_they_must_change(app, client, account, log_in):
+    said = f"The password of {HAN} is changed, and it is logged out everywhere."
+    told = f"{said} Its owner must choose another to log in.\n"
+    assert run(app, "set-password", "solo", "--must-change", "--password-stdin", typed=OTHER) == (0, told, "")
+    assert must_change(app)
+    assert log_in(client, password=OTHER).location == "/login/password"
+    assert run(app, "set-password", "solo", "--password-stdin", typed=PASSWORD) == (0, f"{said}\n", "")
+    assert not must_change(app)
+    assert log_in(client).location == "/"
+
+
+def test_a_new_account_may_have_a_password_that_must_be_changed(app):
+    assert run(app, "create-account", HAN, "--must-change", "--password-stdin", typed=PASSWORD)[0] == 0
+    assert must_change(app)
+    assert run(app, "create-account", LEIA, "--password-stdin", "--json", typed=PASSWORD)[0] == 0
+    with app.app_context():
+        assert [account.must_change_password for account in Client().accounts] == [True, False]

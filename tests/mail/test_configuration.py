@@ -88,3 +88,13 @@ def test_a_directory_that_sends_mails_needs_a_server(app, switch):
         policy[switch] = "ENABLED"
         policy.save()
     assert len(told(app, MAIL_SERVER=None)) == 1
+
+
+@nothing_forgotten
+def test_a_directory_that_sends_links_which_begin_with_nothing_does_not_close_the_site(app):
+    with app.app_context():
+        policy = Application.current().default_account_store().home.account_creation_policy
+        policy.verification_email_status = "ENABLED"
+        policy.save()
+    ((level, sentence),) = told(app, STORMPATH_BASE_URL=None)
+    assert (level, sentence) == ("warning", "STORMPATH_BASE_URL is not set, and the links in mails begin with it.")

@@ -114,6 +114,7 @@ WRONG = {
         **{one: name(required=False) for one in ("given_name", "middle_name", "surname")},
         "status": status(THREE),
         "email_verification_status": status(VERIFICATION),
+        "must_change_password": switch(),
     },
     "Group": named(1000),
     "Directory": named(1000),
@@ -131,6 +132,7 @@ WRONG = {
     "Password strength": {
         **{one: number(1) for one in ("min_length", "max_length")},
         **{one: number(0) for one in COUNTS},
+        "prevent_reuse": number(0, 25),
     },
     "Account creation policy": domains(),
     "Field": {"required": switch()},

@@ -6,13 +6,14 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from stormpath_app import Account, Application, clock
+from stormpath_app import Account, Application, clock, origin
 from stormpath_app.database import database, session
 from stormpath_app.errors import LoginOutdated
 from stormpath_app.models import AccountSession, Client, active_session, session as sessions
 from stormpath_app.transactions import atomic
 
 from ..conftest import PASSWORD
+from .test_event import events
 
 OTHER = "Kessel12.Parsecs"
 
@@ -357,3 +358,51 @@ def test_signing_an_account_out_ends_all_its_logins_and_nobody_elses(han):
     assert han.api_keys.authenticate(key.id, key.secret)
     assert han.sign_out() == 0
     assert start(han)
+
+
+# --- As their owner sees them ---
+
+
+def test_an_account_has_its_logins_that_are_alive_the_last_active_first(han, held_clock):
+    leia = Account.create("leia@alderaan.example", PASSWORD)
+    start(leia)
+    ids = []
+    for address in ("192.0.2.1", "192.0.2.2", "192.0.2.3"):
+        with origin.acting(origin.Origin(address=address, user_agent="Firefox/1 (Windows)")):
+            ids.append(start(han).partition(".")[0])
+        held_clock.forward(days=100)
+    found = han.sessions
+    assert [login.id for login in found] == ids[::-1]
+    assert [login.address for login in found] == ["192.0.2.3", "192.0.2.2", "192.0.2.1"]
+    assert {(login.device, login.user_agent, login.remembered) for login in found} == {
+        ("Firefox on Windows", "Firefox/1 (Windows)", True)
+    }
+    assert found[0].created_at == found[0].last_seen_at == held_clock.at - timedelta(days=100)
+    held_clock.forward(days=66)
+    assert [login.id for login in han.sessions] == ids[:0:-1]
+
+
+@pytest.mark.settings(STORMPATH_COOKIE_DURATION=timedelta(days=1))
+def test_a_login_without_activity_is_none_any_more(han, held_clock):
+    start(han)
+    held_clock.forward(days=2)
+    assert han.sessions == []
+
+
+def test_a_login_that_is_ended_opens_nothing_and_others_do(han):
+    first, second = start(han), start(han)
+    ended = next(login for login in han.sessions if first.startswith(login.id))
+    for _twice in range(2):
+        ended.end()
+        assert (opens(first), opens(second)) == (False, True)
+    (event,) = events("session.ended")
+    assert (event.account_id, event.directory_id) == (han.id, han.directory_id)
+
+
+def test_the_login_that_asks_is_left_where_the_others_end(han):
+    mine, other = start(han), start(han)
+    with origin.acting(origin.Origin(session=mine.partition(".")[0])):
+        assert {login.is_current for login in han.sessions} == {True, False}
+        assert han.sign_out(others=True) == 1
+    assert (opens(mine), opens(other)) == (True, False)
+    assert han.sign_out(others=True) == 1  # a script has none of its own

@@ -1,5 +1,6 @@
 """The runnable site with more doors: a page for admins, one that asks for the password again, and links as of mails."""
 
+from typing import Any
 from uuid import uuid4
 
 import sqlalchemy as sa
@@ -21,6 +22,7 @@ def create_app() -> Flask:
     app.add_url_rule("/mailed/reset", view_func=mailed_reset)
     app.add_url_rule("/mailed/change", view_func=mailed_change)
     app.add_url_rule("/unverified", view_func=unverified)
+    app.add_url_rule("/unchanged", view_func=unchanged)
     return app
 
 
@@ -47,5 +49,10 @@ def unverified() -> str:
     return _somebody(status="UNVERIFIED").email
 
 
-def _somebody(**attributes: str) -> Account:
+def unchanged() -> str:
+    """Make somebody who must choose another password; return their address."""
+    return _somebody(must_change_password=True).email
+
+
+def _somebody(**attributes: Any) -> Account:
     return Account.create(f"{uuid4().hex}@x.example", Person().password, "Leia", "Organa", **attributes)

@@ -171,6 +171,72 @@ def unconfirmed_login(page: Page) -> None:
     expect(page.get_by_role("button", name="Send the mail again")).to_be_visible()
 
 
+def log_in_somebody(page: Page, made_at: str) -> None:
+    """Log in to the account that a door makes."""
+    page.goto(made_at)
+    email = page.locator("body").inner_text()
+    page.goto("/login")
+    page.get_by_label("Username or Email").fill(email)
+    page.get_by_label("Password").fill(Person().password)
+    page.get_by_role("button", name="Log In").click()
+
+
+def another_password(page: Page) -> None:
+    log_in_somebody(page, "/unchanged")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Choose a new password")
+
+
+def another_password_refused(page: Page) -> None:
+    another_password(page)
+    page.get_by_label("New password", exact=True).fill("weak")
+    page.get_by_label("New password (again)").fill("weak")
+    page.get_by_role("button", name="Set password and log in").click()
+    expect(page.get_by_role("alert")).to_contain_text("One field needs a change.")
+
+
+def settings(page: Page) -> None:
+    page.goto("/settings")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Account settings")
+
+
+def names_saved(page: Page) -> None:
+    settings(page)
+    page.get_by_role("button", name="Save profile").click()
+    expect(page.get_by_role("status")).to_have_text("Profile saved.")
+
+
+def names_refused(page: Page) -> None:
+    settings(page)
+    page.get_by_label("First Name").fill(" ")
+    page.get_by_label("Last Name").fill("A name that is rather long, as some people's names are")
+    page.get_by_role("button", name="Save profile").click()
+    expect(page.get_by_role("alert")).to_contain_text("One field needs a change.")
+
+
+def settings_password_refused(page: Page) -> None:
+    register(page, Person())
+    settings(page)
+    for label in ("New password", "New password (again)"):
+        page.get_by_label(label, exact=True).fill("weak")
+    page.get_by_label("Current password").fill(Person().password)
+    page.get_by_role("button", name="Change password").click()
+    expect(page.get_by_role("alert")).to_contain_text("One field needs a change.")
+
+
+def one_device_of_two(page: Page) -> None:
+    person = Person()
+    register(page, person)
+    page.get_by_role("heading", name="Hello Leia").wait_for()
+    page.context.clear_cookies()
+    page.goto("/login")
+    page.get_by_label("Username or Email").fill(person.email)
+    page.get_by_label("Password").fill(person.password)
+    page.get_by_role("button", name="Log In").click()
+    page.get_by_role("heading", name="Hello Leia").wait_for()
+    settings(page)
+    expect(page.get_by_role("button", name="Log out the other device")).to_be_visible()
+
+
 def home_of_a_member(page: Page) -> None:
     page.goto("/")
     expect(page.get_by_role("heading", level=1)).to_have_text("Hello Leia")
@@ -232,7 +298,16 @@ def logout_question(page: Page) -> None:
     expect(page.get_by_role("heading", level=1)).to_have_text("Log Out of My Application?")
 
 
-FOR_MEMBERS = (home_of_a_member, secret, other_account, form_for_another_account, logout_question)
+FOR_MEMBERS = (
+    settings,
+    names_saved,
+    names_refused,
+    home_of_a_member,
+    secret,
+    other_account,
+    form_for_another_account,
+    logout_question,
+)
 PAGES: dict[str, Callable[[Page], object]] = {
     "home": lambda page: page.goto("/"),
     "login": lambda page: page.goto("/login"),
@@ -265,6 +340,10 @@ PAGES: dict[str, Callable[[Page], object]] = {
             confirmed_address,
             confirmation_sent,
             unconfirmed_login,
+            another_password,
+            another_password_refused,
+            settings_password_refused,
+            one_device_of_two,
             *FOR_MEMBERS,
         )
     },
