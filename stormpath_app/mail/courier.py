@@ -8,6 +8,7 @@ from typing import Any
 from flask import Flask
 
 from .. import clock
+from ..database import is_in_memory, url
 from .delivery import deliver_due, next_due
 
 #: How long the thread sleeps at most, in seconds: other processes write mails too.
@@ -71,6 +72,10 @@ class _Thread(threading.Thread):
     def _send(self) -> float:
         """Send what is due; return how long there is nothing to do, in seconds."""
         try:
+            if is_in_memory(url(self._app)):  # it has one connection, and each commit here would be one of a request's
+                self._app.logger.info("The database is in memory: no thread sends mails from it.")
+                self._is_ending = True
+                return 0
             with self._app.app_context():
                 for _outcome in deliver_due():
                     if self._is_ending:

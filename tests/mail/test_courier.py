@@ -1,14 +1,17 @@
 """The thread that sends mails by itself."""
 
+import logging
 import os
 import threading
 import time
 
 import pytest
 
+from stormpath_app.database import database
 from stormpath_app.mail import courier as module, delivery, transport
 from stormpath_app.mail.courier import Courier
 
+from ..conftest import make_app
 from .test_delivery import HAN, ask, people, row, tell  # noqa: F401 - fixtures and what they are asked with
 
 
@@ -140,3 +143,15 @@ def test_the_mail_that_is_being_sent_is_the_last_when_the_process_ends(people, s
     ending.join()
     assert sent == [HAN]
     assert threads() == []
+
+
+def test_a_database_in_memory_which_has_one_connection_for_all_is_left_to_requests(tmp_path, sent, caplog):
+    app = make_app(tmp_path, TESTING=False, STORMPATH_DATABASE_URI="sqlite://", STORMPATH_BCRYPT_COST=10)
+    with caplog.at_level(logging.INFO, app.logger.name):
+        app.test_client().get("/")
+        wait_for(lambda: "no thread sends mails from it" in caplog.text)
+    wait_for(lambda: threads() == [])
+    app.test_client().get("/")
+    assert threads() == []
+    with app.app_context():
+        assert app not in database._app_engines
