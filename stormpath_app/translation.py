@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import datetime
 from functools import cache
 from gettext import GNUTranslations, NullTranslations
 from io import BytesIO
@@ -69,6 +70,16 @@ def _said(translated: str, message: str, variables: dict[str, Any]) -> Sentence:
     said = Sentence(translated % variables if variables else translated)
     said.english = message % {name: english(value) for name, value in variables.items()} if variables else message
     return said
+
+
+def day(at: datetime) -> str:
+    """Return a day in words, as the reader writes it: "3 August 2026"."""
+    language = spoken()
+    if language == SOURCE:
+        return f"{at.day} {at:%B %Y}"
+    from babel.dates import format_date
+
+    return format_date(at, "long", locale=language.replace("-", "_"))
 
 
 @pass_context

@@ -4,7 +4,7 @@ import re
 import subprocess
 import sys
 import threading
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from flask import Flask, g
@@ -13,7 +13,7 @@ from flask_babel import Babel, force_locale, get_locale
 from docs import translations
 from stormpath_app.errors import AccountAlreadyExists, NotReady, PasswordRefused, StormpathError, TooManyAttempts
 from stormpath_app.models.password_policy import PasswordStrength
-from stormpath_app.translation import english, gettext, in_language, locale, mark, ngettext, spoken
+from stormpath_app.translation import day, english, gettext, in_language, locale, mark, ngettext, spoken
 
 PLACEHOLDER = re.compile(r"%\(\w+\)s|\$\{\w+\}|%")
 CATALOGUES = pytest.mark.parametrize("file", translations.catalogues(), ids=lambda file: file.parent.parent.name)
@@ -91,6 +91,13 @@ def test_counts_have_their_own_sentences():
     one, many = "Too many attempts. Try again in one second.", "Too many attempts. Try again in %(count)s seconds."
     assert ngettext(one, many, 1) == "Zu viele Versuche. Versuchen Sie es in einer Sekunde noch einmal."
     assert ngettext(one, many, 30) == "Zu viele Versuche. Versuchen Sie es in 30 Sekunden noch einmal."
+
+
+def test_a_day_is_written_as_its_reader_writes_it(app):
+    at = datetime(2026, 8, 3, 14, 5, tzinfo=UTC)
+    assert day(at) == "3 August 2026"
+    with app.test_request_context():
+        assert day(at) == "3. August 2026"
 
 
 @pytest.mark.usefixtures("reader")

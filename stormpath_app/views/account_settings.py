@@ -23,9 +23,9 @@ from ..errors import (
 )
 from ..models import Account, AccountSession, Application, AuditEvent, event
 from ..settings import settings as app_settings
-from ..translation import gettext as _, mark
+from ..translation import day, gettext as _, mark
 from .forms import NAMES, ChangePasswordForm, Form, NamesForm, NewAddressForm
-from .pages import day, link, moment, refuse, render, site_url, tell, tell_errors, was_sent
+from .pages import link, moment, refuse, render, site_url, tell, tell_errors, was_sent
 
 #: So many devices are shown, and so many events on each page.
 MOST_DEVICES, MOST_EVENTS = 50, 20

@@ -11,7 +11,7 @@ from flask_wtf import FlaskForm
 from ..authentication import is_secure
 from ..errors import LoginFailed, StormpathError, TooManyAttempts
 from ..settings import settings
-from ..translation import gettext as _, spoken, template_gettext
+from ..translation import day, gettext as _, spoken, template_gettext
 
 #: Longest body of a form, in bytes.
 LONGEST_BODY = 64 * 1024
@@ -103,11 +103,6 @@ def tell_errors(form: FlaskForm) -> int:
     for sentence in sentences:
         flash(sentence, "error")
     return 400 if is_stale else 200
-
-
-def day(at: datetime) -> str:
-    """Return a day in words, in UTC: "3 August 2026"."""
-    return f"{at.day} {at:%B %Y}"
 
 
 def moment(at: datetime) -> str:
