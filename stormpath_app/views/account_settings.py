@@ -320,6 +320,8 @@ def _words(found: AuditEvent) -> str:
         return _("Another password had to be chosen")
     if found.kind == "account.updated":
         changed = set(known.get("changed", ()))
+        if "must_change_password" in changed:
+            return _("Another password was asked for")
         if "email" in changed:
             return _("Email address changed")
         if changed & {"username", "chosen_username"}:
