@@ -1,5 +1,6 @@
 """The database: one private Flask-SQLAlchemy, or the host's, and types and functions that are alike everywhere."""
 
+import contextlib
 import json
 import os
 import sqlite3
@@ -167,8 +168,13 @@ def sqlite_file(app: Flask) -> Path | None:
 
 
 def create_file(file: Path) -> None:
-    """Make the file of an SQLite database, readable by its owner alone, if there is none."""
-    os.close(os.open(file, os.O_CREAT | os.O_WRONLY, 0o600))
+    """Make the file of an SQLite database, readable by its owner alone, if there is none.
+
+    One that is there is not opened: closing it would drop the locks that this process's connections have, and another
+    process would take away the log that they write to.
+    """
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
 def _set_pragmas(connection: Any, _record: object) -> None:

@@ -8,14 +8,16 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
-from stormpath_app import Account, Application, groups_required, hashers, login_user
+from stormpath_app import Account, Application, groups_required, hashers, login_user, origin
 from stormpath_app.database import database, session
 from stormpath_app.errors import (
     AccountAlreadyExists,
     ChangedMeanwhile,
     CustomDataTooLarge,
     LoginFailed,
+    LoginOutdated,
     MailQuotaExceeded,
+    PasswordChangeRequired,
     TokenRefused,
     TooManyAttempts,
     WrongPassword,
@@ -29,6 +31,7 @@ from stormpath_app.models import (
     AuditEvent,
     Base,
     Client,
+    FormerPassword,
     GroupMembership,
     LoginName,
     OneTimeToken,
@@ -540,3 +543,52 @@ def test_an_address_is_confirmed_and_changed(app):
         leia.request_email_change("general@alderaan.example")
         nonce = session.scalars(sa.select(OutboxMessage.nonce).order_by(OutboxMessage.id)).all()[-1]
         assert Account.confirm_email_change(one_time_token.raw(nonce)).email == "general@alderaan.example"
+
+
+def test_of_many_who_change_a_password_at_once_no_two_keep_the_same_one_as_former(app):
+    with app.app_context():
+        leia = Account.get(create())
+        strength = leia.directory.password_policy.strength
+        strength.prevent_reuse = 25
+        strength.save()
+        href = leia.href
+
+    def work(number):
+        account = Account.get(href)
+        account.password = f"Kessel12.Parsecs{number}"
+        account.save()
+        return "saved"
+
+    found = at_once(app, work)
+    assert set(found) <= {"saved", ChangedMeanwhile}
+    with app.app_context():
+        former = session.scalars(sa.select(FormerPassword.password_hash)).all()
+        assert len(former) == len(set(former)) == found.count("saved") > 0
+
+
+def test_of_many_who_use_one_proof_at_once_one_chooses_the_password(app):
+    with app.app_context():
+        create(must_change_password=True)
+        with pytest.raises(PasswordChangeRequired) as caught:
+            Application.current().authenticate_account(EMAIL, PASSWORD)
+
+    def choose(number):
+        return Application.current().choose_password(caught.value.proof, f"Kessel12.Parsecs{number}").email
+
+    found = at_once(app, choose)
+    assert found.count(EMAIL) == 1
+    assert set(found) <= {EMAIL, ChangedMeanwhile, LoginOutdated}
+
+
+def test_the_owner_changes_a_password_and_ends_logins(app, client, register):
+    register(client)
+    with app.app_context():
+        leia = Application.current().find_account(EMAIL)
+        others = [AccountSession.start(leia.id, Application.current().id, remembered=True) for _ in range(2)]
+        session.commit()
+        mine = next(login for login in leia.sessions if not others[0].startswith(login.id))
+        mine.end()
+        with origin.acting(origin.Origin(session=others[0].partition(".")[0])):
+            assert leia.change_password(PASSWORD, "Kessel12.Parsecs") == 1
+        assert [login.is_current for login in leia.sessions] == [False]
+    assert client.get("/secret").status_code == 302

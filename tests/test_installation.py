@@ -5,6 +5,7 @@ import re
 import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -257,6 +258,7 @@ def test_a_set_up_makes_one_of_each_and_again_the_same(make):
 
 SCRIPT = """
 import sys
+from pathlib import Path
 from flask import Flask
 from stormpath_app import StormpathManager, installation
 app = Flask("host", instance_path=sys.argv[1])
@@ -382,3 +384,15 @@ def test_the_way_back_leaves_no_table_of_ours_and_all_of_others(context):
 )
 def test_a_hosts_own_migrations_can_be_told_to_leave_ours_alone(name, kind, is_included):
     assert migrations.include_name(name, kind, {}) is is_included
+
+
+@pytest.mark.sqlite
+def test_to_set_up_again_leaves_a_database_that_is_in_use_its_locks(app, instance):
+    look = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).execute('SELECT id FROM stormpath_accounts').close()"
+    with app.app_context():
+        assert len(Application.current().accounts) == 0  # a connection stays in the pool
+        set_up(app)
+        Account.create("han@falcon.example", PASSWORD)
+        file = database.engine.url.database
+        subprocess.run([sys.executable, "-c", look, file], check=True)  # who is last takes the log away
+        assert Path(f"{file}-wal").exists()

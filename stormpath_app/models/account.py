@@ -324,10 +324,13 @@ class Account(EmailHolder):
 
     def _tell_update(self, what: dict[str, tuple[Any, Any]]) -> None:
         details = self._custom_data_details()
+        told = {"password_hash", "password_modified_at"}
         if "password_hash" in what:
-            self._record("password.changed")
+            told.add("must_change_password")
+            must = {"must_change": self.must_change_password} if "must_change_password" in what else {}
+            self._record("password.changed", **must)
             announce(signals.password_changed, self.payload)
-        if others := sorted((what.keys() | details.keys()) - {"password_hash", "password_modified_at"}):
+        if others := sorted((what.keys() | details.keys()) - told):
             status = {"status": what["status"]} if "status" in what else {}
             self._record("account.updated", changed=others, **status, **details)
         if "status" in what:

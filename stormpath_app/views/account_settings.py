@@ -16,6 +16,7 @@ from ..errors import (
     InvalidFormat,
     LoginFailed,
     LoginOutdated,
+    PasswordChangeRequired,
     PasswordRefused,
     PropertyError,
     StormpathError,
@@ -315,8 +316,12 @@ def _words(found: AuditEvent) -> str:
     known: dict[str, Any] = found.data
     if found.kind == "login.failed" and known.get("code") == WrongPassword.code:
         return _("Login with a wrong password")
+    if found.kind == "login.failed" and known.get("code") == PasswordChangeRequired.code:
+        return _("Another password had to be chosen")
     if found.kind == "account.updated":
         changed = set(known.get("changed", ()))
+        if "must_change_password" in changed:
+            return _("Another password was asked for")
         if "email" in changed:
             return _("Email address changed")
         if changed & {"username", "chosen_username"}:

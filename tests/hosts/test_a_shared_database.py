@@ -10,7 +10,15 @@ from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 from stormpath_app import Account, StormpathManager, login_required, user
-from stormpath_app.errors import AccountAlreadyExists, LoginFailed, PasswordRefused, PointedAt
+from stormpath_app.errors import (
+    AccountAlreadyExists,
+    LoginFailed,
+    PasswordChangeRequired,
+    PasswordRefused,
+    PasswordReused,
+    PointedAt,
+    WrongPassword,
+)
 from stormpath_app.installation import set_up
 from stormpath_app.models import AccountSession, AuditEvent, LoginName
 from stormpath_app.models.custom_data_search import leaves
@@ -522,3 +530,38 @@ def test_the_same_file_opened_twice_is_told_with_the_mend(tmp_path):
     set_up(app)
     with app.app_context():
         assert "StormpathManager(app, db=db)" in " ".join(problem.sentence for problem in manager.check())
+
+
+# --- Passwords and logins ---
+
+
+def test_an_owner_changes_their_password_and_ends_logins_in_the_hosts_session(context):
+    leia = Account.create(**LEIA)
+    strength = leia.directory.password_policy.strength
+    strength.prevent_reuse = 3
+    strength.save()
+    for _ in range(2):
+        AccountSession.start(leia.id, context.manager.application.id, remembered=True)
+    context.db.session.commit()
+    first = leia.sessions[0]
+    for _twice in range(2):
+        first.end()
+    with pytest.raises(WrongPassword):
+        leia.change_password("wrong", "Kessel12.Parsecs")
+    assert leia.change_password(PASSWORD, "Kessel12.Parsecs") == 1
+    with pytest.raises(PasswordReused):
+        leia.change_password("Kessel12.Parsecs", PASSWORD)
+    context.db.session.add(context.Order(what="a cape", account=leia))
+    context.db.session.commit()  # nothing was left to be written with it
+    leia.check_password("Kessel12.Parsecs")
+
+
+def test_who_must_choose_another_password_does_so_in_the_hosts_session(context):
+    leia = Account.create(**LEIA, must_change_password=True)
+    application = context.manager.application
+    with pytest.raises(PasswordChangeRequired) as caught:
+        application.authenticate_account(LEIA["email"], PASSWORD)
+    with pytest.raises(PasswordReused):
+        application.choose_password(caught.value.proof, PASSWORD)
+    assert application.choose_password(caught.value.proof, "Kessel12.Parsecs").must_change_password is False
+    assert application.authenticate_account(LEIA["email"], "Kessel12.Parsecs").account.id == leia.id

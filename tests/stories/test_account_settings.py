@@ -23,7 +23,7 @@ def enter(page: Page, person: Person, password: str | None = None) -> None:
 
 
 def change_password(page: Page, old: str, new: str = NEW) -> None:
-    page.get_by_label("Current password").fill(old)
+    page.locator("#settings-password").get_by_label("Current password").fill(old)
     page.get_by_label("New password", exact=True).fill(new)
     page.get_by_label("New password (again)").fill(new)
     page.get_by_role("button", name="Change password").click()

@@ -572,3 +572,18 @@ def test_logging_out_shows_the_page_to_nobody(does, member):
     does.append(lambda: str(logout_user()))
     member.get("/do")
     assert member.get(PAGE).status_code == 302
+
+
+def test_a_password_that_must_be_changed_is_told_in_a_line_for_each_step(app, client, account, log_in):
+    with app.app_context():
+        flagged = han()
+        flagged.must_change_password = True
+        flagged.save()
+    page = log_in(client).location
+    client.post(page, data={"csrf_token": token(client, page), "password": OTHER, "password_again": OTHER})
+    assert entries(client.get(PAGE)) == [
+        "Password changed",
+        "Another password had to be chosen",
+        "Another password was asked for",
+        "Account created",
+    ]
