@@ -191,7 +191,12 @@ _SUBJECT = "Subject:"
 
 
 def _life(hours: int | None) -> str:
-    return "" if hours is None else ngettext("one hour", "%(count)s hours", hours)
+    if hours is None:
+        return ""
+    days, more = divmod(hours, 24)
+    if days > 2 and not more:
+        return ngettext("one day", "%(count)s days", days)
+    return ngettext("one hour", "%(count)s hours", hours)
 
 
 def _hours(kind: str, directory: Directory | None) -> int | None:

@@ -125,6 +125,14 @@ def test_a_mail_says_how_long_its_link_is_good(han):
     assert "(link expires in 24 hours)" in about("email_change", han).text
 
 
+@pytest.mark.parametrize(("hours", "told"), [(1, "one hour"), (48, "48 hours"), (73, "73 hours"), (168, "7 days")])
+def test_how_long_a_link_is_good_is_told_in_words_that_people_count_in(han, hours, told):
+    policy = han.directory.account_creation_policy
+    policy.verification_token_ttl = hours
+    policy.save()
+    assert f"(link expires in {told})" in about("verification", han).text
+
+
 @pytest.mark.settings(STORMPATH_ENABLE_FORGOT_PASSWORD=False, STORMPATH_ENABLE_LOGIN=False)
 def test_a_mail_names_no_page_that_is_not_there(han):
     for kind in ("account_exists", "reset_success", "welcome", "verification_success"):
