@@ -2,7 +2,9 @@
 
 import atexit
 import os
+import random
 import threading
+import time
 from typing import Any
 
 from flask import Flask
@@ -13,6 +15,8 @@ from .delivery import deliver_due, next_due
 
 #: How long the thread sleeps at most, in seconds: other processes write mails too.
 LONGEST_SLEEP = 60.0
+#: How long it waits when a mail was written, in seconds: anything between these two.
+PAUSE = 0.25, 1.0
 #: How long the end of a process waits for the mail that is being sent, in seconds.
 FAREWELL = 3.0
 
@@ -61,7 +65,10 @@ class _Thread(threading.Thread):
         """Send what is due, and sleep."""
         while not self._is_ending:
             self.woken.clear()
-            self.woken.wait(self._send())
+            if self.woken.wait(self._send()) and not self._is_ending:
+                # The request that wrote the mail is answered first: by the work that a request of a stranger makes,
+                # they could tell whether there is an account.
+                time.sleep(random.uniform(*PAUSE))  # noqa: S311 - no secret
 
     def stop(self) -> None:
         """Let the mail that is being sent be the last."""
