@@ -617,6 +617,15 @@ def test_of_two_parallel_requests_the_link_that_lives_is_of_its_own_address(app)
         assert Account.confirm_email_change(token).email == address
 
 
+@pytest.mark.parametrize("known", ["UNKNOWN", "UNVERIFIED", "VERIFIED"])
+def test_a_new_address_is_verified_whatever_was_known_of_the_one_before(here, han, known):
+    han.email_verification_status = known
+    han.save()
+    han.request_email_change(NEW)
+    assert Account.confirm_email_change(mailed("email_change")).email_verification_status == "VERIFIED"
+    assert session.scalar(sa.select(Account.email_verification_status)) == "VERIFIED"
+
+
 # --- Tokens ---
 
 
