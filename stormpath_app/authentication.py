@@ -159,6 +159,7 @@ def logout_user() -> bool:
             event.record("logout", account_id=account.id, directory_id=account.directory_id)
     g.stormpath_cookies = None, None
     _forget_form_tokens()
+    _forget_opened_links()
     current_app.login_manager._update_request_context_with_user()  # type: ignore[attr-defined]
     _send_signal(user_logged_out, account)
     return True
@@ -176,6 +177,12 @@ def _forget_form_tokens() -> None:
     field = current_app.config.get("WTF_CSRF_FIELD_NAME", "csrf_token")
     browser_session.pop(field, None)
     g.pop(field, None)
+
+
+def _forget_opened_links() -> None:
+    """Forget what our pages keep between two requests, as the mailed link that somebody opened and did not use."""
+    for name in [name for name in browser_session if name.startswith("stormpath_")]:
+        browser_session.pop(name)
 
 
 # --- Devices ---

@@ -7,8 +7,8 @@ one moment, no more than are free get as far as a hash. Each counter is one row,
 import hashlib
 import ipaddress
 import re
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -21,7 +21,7 @@ from sqlalchemy.exc import OperationalError
 
 from . import clock, names, origin
 from .database import UTCDateTime, exact_text, metadata, session
-from .errors import TooManyAttempts
+from .errors import AccountAlreadyExists, TooManyAttempts
 from .settings import THROTTLE, duration, settings
 from .transactions import after_commit, atomic, is_atomic
 from .translation import gettext as _
@@ -143,6 +143,23 @@ def admit() -> Attempt:
         return Attempt()
     _refuse_blocked(attempt, _look(attempt), limits, clock.now())
     return attempt
+
+
+@contextmanager
+def counting_taken_names() -> Iterator[None]:
+    """Let a network ask for names that accounts may have; those that are taken are its failures, which are committed.
+
+    :raises TooManyAttempts: the network had its failures.
+    """
+    attempt = admit()
+    try:
+        yield
+    except AccountAlreadyExists:
+        if attempt.network is not None:
+            session.rollback()  # what waits in a host's session was to be written with the name
+            with atomic():
+                attempt.count()
+        raise
 
 
 def nobody(directory_id: str, login: str) -> str:

@@ -111,6 +111,7 @@ _ADMITS = (
     .where(
         Account.id == bindparam("account_id"),
         Account.password_modified_at.is_not_distinct_from(bindparam("password_modified_at")),
+        Account.must_change_password == bindparam("must_change_password"),
         Account.status == ENABLED,
         Directory.status == ENABLED,
         AccountStoreMapping.admits(Account.id),
@@ -130,6 +131,7 @@ def start(account: Account, application: Application, *, remembered: bool, fresh
     known = {
         "account_id": account.id,
         "password_modified_at": account.password_modified_at,
+        "must_change_password": account.must_change_password,  # a host's own code lets in whom it likes
         "application_id": application.id,
     }
     if session.connection().scalar(_ADMITS, known) is None:

@@ -10,7 +10,6 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship, undefer, validat
 from .. import hashers, names, signals, throttle
 from ..database import TextTuple, session
 from ..errors import (
-    AccountAlreadyExists,
     AccountDisabled,
     AccountNotFound,
     AccountNotVerified,
@@ -157,19 +156,12 @@ class Application(MailWorkflows):
         :raises StormpathError: it cannot be; nothing is written.
         :raises TooManyAttempts: the network asked for too many names that were taken.
         """
-        attempt = throttle.admit()
-        try:
+        with throttle.counting_taken_names():
             return self.default_account_store().create_account(
                 {**(properties or {}), **more},
                 application=self,
                 registration_workflow_enabled=registration_workflow_enabled,
             )
-        except AccountAlreadyExists:
-            if attempt.network is not None:
-                session.rollback()  # what waits in a host's session was to be written with the account
-                with atomic():
-                    attempt.count()
-            raise
 
     @property
     def groups(self) -> Collection[Group]:

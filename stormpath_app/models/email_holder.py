@@ -142,7 +142,16 @@ class EmailHolder(PasswordHolder):
                     nonce=issued.nonce,
                     life=EMAIL_CHANGE_LIFE,
                 )
-            else:
+            else:  # the link before dies, and the quota counts, as with an address that is free
+                one_time_token.end(self.id, EMAIL_CHANGE)
+                message.withhold(
+                    message.EMAIL_CHANGE,
+                    self,
+                    application_id=application_id,
+                    address=address,
+                    life=EMAIL_CHANGE_LIFE,
+                    why="Another account has the address. Its owner was told.",
+                )
                 self.tell_owner(owner, application_id)
             self._record("email_change.requested", application_id=application_id)
 

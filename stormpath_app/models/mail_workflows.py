@@ -197,14 +197,14 @@ class MailWorkflows(AccountStoreHolder):
         store = self.default_account_store()
         if not store.home.account_creation_policy.verifies:
             return self.create_account(properties)
-        throttle.admit()
-        if LoginName.owner(store.home.id, names.email(properties.get("email"))) is None:
-            try:
-                return store.create_account(properties, application=self)
-            except AccountAlreadyExists as error:  # it was taken a moment ago, or its username is
-                if error.property != "email":
-                    raise
-        self._make_and_unmake(store, properties)
+        with throttle.counting_taken_names():  # of usernames: those are told
+            if LoginName.owner(store.home.id, names.email(properties.get("email"))) is None:
+                try:
+                    return store.create_account(properties, application=self)
+                except AccountAlreadyExists as error:  # it was taken a moment ago, or its username is
+                    if error.property != "email":
+                        raise
+            self._make_and_unmake(store, properties)
         return None
 
     def _make_and_unmake(self, store: Directory | Group, properties: Mapping[str, Any]) -> None:

@@ -113,6 +113,23 @@ def queue(
     )
 
 
+def withhold(
+    kind: str, account: "EmailHolder", *, application_id: str | None, address: str, life: timedelta, why: str
+) -> None:
+    """Add a mail that never leaves to the transaction that is open: MAIL_QUOTA counts it like one that does."""
+    _write(
+        kind,
+        address,
+        account_id=account.id,
+        application_id=application_id,
+        address_key=names.key(address),
+        parameters="{}",
+        status=FAILED,
+        last_error=why,
+        expires_at=clock.now() + life,  # what has a link is never tried again
+    )
+
+
 def request(kind: str, login: str, application_id: str) -> None:
     """Add what a stranger asks for to the transaction that is open; of nothing that could be a name, nobody's."""
     who = origin.current()

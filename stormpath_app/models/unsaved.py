@@ -18,10 +18,15 @@ class SavedAlone:
         return not sa.inspect(self).has_identity
 
     def set_again(self, wanted: dict[str, tuple[Any, Any]]) -> None:
-        """Set anew what a rollback took away. `wanted`: as `changed` returned it."""
-        if not self.is_new:
-            for name, (_before, after) in wanted.items():
-                setattr(self, name, after)
+        """Set anew what a rollback took away, and that alone. `wanted`: as `changed` returned it."""
+        if self.is_new:
+            return
+        kept = changed(self).keys() | wanted.keys()
+        for name, (_before, after) in wanted.items():
+            setattr(self, name, after)
+        for name, (before, _after) in changed(self).items():
+            if name not in kept:  # one attribute may set another beside it, as an address does what is known of it
+                setattr(self, name, before)
 
 
 def changed(resource: SavedAlone) -> dict[str, tuple[Any, Any]]:

@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from .. import clock, user_agents
+from .. import clock, throttle, user_agents
 from ..authentication import renew_login
 from ..errors import (
     InvalidFormat,
@@ -78,7 +78,8 @@ def profile(account: Account) -> ResponseReturnValue:
     try:
         for name, value in form.names().items():
             account[name] = value
-        account.save()
+        with throttle.counting_taken_names():
+            account.save()
     except StormpathError as error:
         account.refresh()  # the rest of the page shows what is there
         status, headers = refuse(error)

@@ -5,6 +5,7 @@ import sqlalchemy as sa
 
 from stormpath_app import Account, Application, Directory, errors, hashers, origin, signals, throttle
 from stormpath_app.database import session
+from stormpath_app.mail.delivery import retry
 from stormpath_app.models import AccountSession, Client, OneTimeToken, OutboxMessage, one_time_token
 from stormpath_app.models.message import REQUESTS
 from stormpath_app.models.one_time_token import VERIFICATION
@@ -566,7 +567,23 @@ def test_a_link_confirms_the_address_it_was_mailed_to_and_no_other(here, han):
 def test_the_owner_of_a_taken_address_is_told_and_nobody_else(here, han):
     lando = Account.create("lando@cloud.example", PASSWORD)
     han.request_email_change("LANDO@cloud.example")
-    assert [(one.kind, one.account) for one in messages()] == [("account_exists", lando)]
+    withheld, told = messages()
+    assert (withheld.kind, withheld.account, withheld.status, withheld.nonce) == ("email_change", han, "FAILED", None)
+    assert (told.kind, told.account, told.status) == ("account_exists", lando, "QUEUED")
+    assert retry([withheld.id]) == 0
+
+
+@pytest.mark.parametrize("address", ["nobody@cloud.example", "lando@cloud.example"])
+def test_who_asks_for_an_address_cannot_tell_by_quota_or_older_link_whether_it_is_taken(here, han, address):
+    Account.create("lando@cloud.example", PASSWORD)
+    han.request_email_change(NEW)
+    older = mailed("email_change")
+    for _time in range(2):
+        han.request_email_change(address)
+    with pytest.raises(errors.TokenRefused):
+        Account.confirm_email_change(older)
+    with pytest.raises(errors.MailQuotaExceeded):
+        han.request_email_change(NEW)
 
 
 def test_an_address_that_was_taken_meanwhile_is_told_at_last(here, han):
@@ -615,6 +632,15 @@ def test_of_two_parallel_requests_the_link_that_lives_is_of_its_own_address(app)
         alive = {one.address: one_time_token.raw(one.nonce) for one in messages()}
         ((address, token),) = [(address, token) for address, token in alive.items() if token]
         assert Account.confirm_email_change(token).email == address
+
+
+@pytest.mark.parametrize("known", ["UNKNOWN", "UNVERIFIED", "VERIFIED"])
+def test_a_new_address_is_verified_whatever_was_known_of_the_one_before(here, han, known):
+    han.email_verification_status = known
+    han.save()
+    han.request_email_change(NEW)
+    assert Account.confirm_email_change(mailed("email_change")).email_verification_status == "VERIFIED"
+    assert session.scalar(sa.select(Account.email_verification_status)) == "VERIFIED"
 
 
 # --- Tokens ---

@@ -16,6 +16,7 @@ def set_and_save(resource, **values):
 
 CHANGES = {
     "a new password": lambda han: set_and_save(han, password="Kessel12.Parsecs"),
+    "a password that must be changed": lambda han: set_and_save(han, must_change_password=True),
     "disabled": lambda han: set_and_save(han, status="disabled"),
     "deleted": lambda han: han.delete(),
     "its directory disabled": lambda han: set_and_save(han.directory, status="disabled"),

@@ -194,6 +194,15 @@ def test_a_link_leaves_the_address_at_once_and_is_looked_at_as_often_as_one_like
             assert one_time_token.digest(secret) in kept.values()
 
 
+def test_who_logs_out_leaves_no_link_to_whoever_comes_next(client, mailed, log_in):
+    client.get(mailed())
+    log_in(client)
+    assert client.get("/forgot/change").status_code == 200
+    client.get("/logout")
+    for answer in (client.get("/forgot/change"), change(client)):
+        assert (answer.status_code, EMAIL in answer.text) == (400, False)
+
+
 def test_the_pages_of_a_link_send_nothing_anywhere(client, mailed):
     client.get(mailed())
     for page in (client.get("/forgot/change"), change(client), client.get("/forgot/change?sptoken=x")):

@@ -315,6 +315,36 @@ def test_who_asks_for_too_many_taken_addresses_is_refused_for_a_while(app, regis
     assert register(browser).status_code == 302
 
 
+@pytest.fixture
+def taken(app):
+    """Let addresses be confirmed, and Chewie have a username."""
+    with app.app_context():
+        Account.create("chewie@falcon.example", PASSWORD, username="chewie")
+        policy = Application.current().default_account_store().account_creation_policy
+        policy.verification_email_status = "ENABLED"
+        policy.save()
+
+
+@pytest.mark.settings(STORMPATH_THROTTLE={"network_failures": 3}, STORMPATH_ENABLE_USERNAME=True)
+def test_who_asks_for_too_many_taken_usernames_is_refused_where_addresses_are_confirmed_too(app, taken, register):
+    browser = app.test_client()
+    for email in ("a@x.example", "b@x.example", "chewie@falcon.example"):
+        assert "already exists" in register(browser, email=email, username="Chewie").text
+    assert register(browser, username="leia").status_code == 429
+
+
+@pytest.mark.settings(
+    STORMPATH_THROTTLE={"network_failures": 3}, STORMPATH_ENABLE_USERNAME=True, STORMPATH_ENABLE_SETTINGS=True
+)
+def test_who_asks_for_too_many_taken_usernames_on_the_settings_page_is_refused(client, taken, log_in):
+    log_in(client)
+    names = {"given_name": "Han", "surname": "Solo"}
+    for username, status in (("Chewie", 200), ("chewie", 200), ("chewie ", 200), ("captain", 429)):
+        data = {"csrf_token": token(client, "/settings"), **names, "username": username}
+        assert client.post("/settings/profile", data=data).status_code == status
+    assert "captain" not in client.get("/settings").text
+
+
 @pytest.mark.settings(STORMPATH_THROTTLE={"network_failures": 1})
 def test_a_program_is_told_of_a_refused_registration_in_json(client):
     def send(**fields):
