@@ -46,12 +46,14 @@ autodoc_default_options = {
 }
 #: What our modules need of each other.
 INTERNAL = {
-    *("accepted", "account_ids", "admitted", "adopt", "among", "came_through", "chosen_username", "collection"),
-    *("compare_password", "create_account_in", "current_application", "custom_data_table", "db", "email_key"),
-    *("first_group", "given_name_key", "id_in", "login_manager", "longest_description", "middle_name_key"),
-    *("missing", "name_key", "natural_order", "new_password", "own_names", "password_hash", "payload"),
-    *("replace_hash", "search_text", "searchable", "secret_hash", "site_names", "standard", "surname_key"),
-    *("taken", "thing", "upgrade_hash", "username_key", "version", "violations", "writable"),
+    *("accepted", "account_ids", "admitted", "adopt", "among", "answer", "came_through", "chosen_username"),
+    *("collection", "compare_password", "create_account_in", "current_application", "custom_data_table", "db"),
+    *("email_key", "find_reset_token", "first_group", "given_name_key", "id_in", "lock", "login_manager"),
+    *("longest_description", "middle_name_key", "missing", "name_key", "natural_order", "new_account"),
+    *("new_password", "own_names", "password_hash", "payload", "replace_hash", "save_using", "search_text"),
+    *("searchable", "secret_hash", "set_again", "site_names", "standard", "surname_key", "taken", "tell_owner"),
+    *("default_of", "tells_of_password", "thing", "token_hash", "upgrade_hash", "username_key", "version"),
+    *("violations", "writable"),
 }
 
 # The look is that of the package's own pages.

@@ -15,7 +15,7 @@ from . import adoption, credentials, database, encryption, migrations
 from .database import session
 from .errors import NotReady
 from .models import ENABLED, Application, Tenant
-from .settings import Level, Problem, settings
+from .settings import SETTINGS, Level, Problem, settings
 from .transactions import atomic, begin_write
 
 SECRET_FILE = "stormpath_secret_key"  # noqa: S105 - the name of a file
@@ -246,7 +246,7 @@ def _check_switches(app: Flask) -> Iterator[Problem]:
 
 
 def _check_templates(app: Flask) -> Iterator[Problem]:
-    for name in ("BASE_TEMPLATE", "LOGIN_TEMPLATE", "REGISTRATION_TEMPLATE"):
+    for name in (row.name for row in SETTINGS if row.name.endswith("_TEMPLATE")):
         try:
             app.jinja_env.get_template(getattr(settings, name))
         except TemplateError as error:

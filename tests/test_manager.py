@@ -181,6 +181,7 @@ UNFIT = {
     "a broken base URL": ({"STORMPATH_BASE_URL": "http://["}, "STORMPATH_BASE_URL is 'http://['"),
     "a base template that is none": ({"STORMPATH_BASE_TEMPLATE": None}, "STORMPATH_BASE_TEMPLATE is None"),
     "a base template that is not there": ({"STORMPATH_BASE_TEMPLATE": "no.html"}, "no.html"),
+    "another template that is not there": ({"STORMPATH_VERIFY_EMAIL_SENT_TEMPLATE": "no.html"}, "no.html"),
 }
 
 

@@ -106,8 +106,13 @@ def _address(outcome: Outcome | None) -> str:
 def _line(outcome: Outcome) -> str:
     line = f"{clock.now():%Y-%m-%d %H:%M:%S}  {outcome.status:6}  {outcome.kind:20}  {outcome.address}"
     if outcome.status == QUEUED:
-        return f"{line}  {outcome.error} It is tried again at {outcome.due_at:%H:%M}."
+        return f"{line}  {_sentence(outcome.error)} It is tried again at {outcome.due_at:%H:%M}."
     return f"{line}  {outcome.error}" if outcome.error else line
+
+
+def _sentence(error: object) -> str:
+    """Return what went wrong with an end to it: a server's words have none."""
+    return f"{error}".removesuffix(".") + "."
 
 
 @command(mail, "test")
@@ -118,7 +123,7 @@ def test_mail(address: str) -> None:
     try:
         answer = transport.send(rendering.render(waiting), waiting.id)
     except MailNotSent as error:
-        raise click.ClickException(f"{error} {error.fix}".strip()) from error
+        raise click.ClickException(f"{_sentence(error)} {error.fix}".strip()) from error
     state = transport.joined(current_app._get_current_object())  # type: ignore[attr-defined]
     click.echo(f"A mail to {address} was handed over ({state.server}:{state.port}): {answer}")
 

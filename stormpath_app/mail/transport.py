@@ -99,8 +99,8 @@ class OutgoingMail(Message):
     def __init__(self, mail: RenderedMail, message_id: str) -> None:
         self.to, self.text = mail.to, mail.text
         name, sender = mail.sender
-        self.envelope_from, self.envelope_to = _address(sender), _address(mail.to)
-        reply_to = _address(mail.reply_to) if mail.reply_to else None
+        self.envelope_to, self.envelope_from = _address("recipient's", mail.to), _address("sender's", sender)
+        reply_to = _address("reply-to", mail.reply_to) if mail.reply_to else None
         for what, value in (("subject", mail.subject), ("sender's name", name)):
             if not value.isprintable():
                 raise MailRefused(f"The {what} has a line break or another control character in it.")
@@ -153,21 +153,21 @@ def _encoded(name: str, text: str) -> str:
     return text if text.isascii() else Header(text, "utf-8", header_name=name).encode(linesep="")
 
 
-def _address(text: str) -> str:
+def _address(whose: str, text: str) -> str:
     """Return one address as servers take it.
 
     :raises MailRefused: it is none, or several, or has something else in it.
     """
     found = _ADDRESS.fullmatch(text)
     if not found or not text.isprintable():
-        raise MailRefused("An address of it is none that a mail can be sent to.")
+        raise MailRefused(f"The {whose} address is none that a mail can be sent to.")
     local, domain = found.groups()
     if not local.isascii():
-        raise MailRefused("An address of it has letters before the @ that servers do not take.")
+        raise MailRefused(f"The {whose} address has letters before the @ that servers do not take.")
     try:
         return f"{local}@{domain if domain.isascii() else idna.encode(domain, uts46=True).decode('ascii')}"
     except idna.IDNAError as error:
-        raise MailRefused("An address of it has a domain that cannot be.") from error
+        raise MailRefused(f"The {whose} address has a domain that cannot be.") from error
 
 
 # --- The way to the server ---
@@ -287,6 +287,8 @@ def _explain(error: OSError | UnicodeError, state: Any) -> MailNotSent:
             return MailDelayed(f"TLS with {at} failed: {error.reason or 'the connection ended'}", _TLS)
         case TimeoutError():
             return MailDelayed(f"{at} did not answer in time.", _SILENCE)
+        case socket.gaierror(errno=socket.EAI_SERVICE):
+            return MailDelayed(f"There is no port {state.port!r}.", "Set MAIL_PORT to a number, such as 587.")
         case socket.gaierror() | UnicodeError():
             return MailDelayed(f"There is no server {state.server!r}.", "Set MAIL_SERVER to a name that is known.")
         case smtplib.SMTPNotSupportedError() if not state.use_tls:

@@ -31,7 +31,7 @@ from .one_time_token import RESET, OneTimeToken
 
 @dataclass(frozen=True)
 class PasswordResetToken:
-    """A reset that was asked for. `account`: whose; `token`: what its link has, which is stored nowhere."""
+    """A reset that was asked for. `account`: whose; `application`: of which; `token`: what the link has, no table."""
 
     account: Account
     application: "MailWorkflows" = field(repr=False)

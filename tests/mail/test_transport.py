@@ -318,6 +318,12 @@ def test_a_name_that_is_no_server_is_told_of(name):
     assert told.startswith("There is no server")
 
 
+def test_a_port_that_is_none_is_told_of():
+    kind, told, fix = error_of({"MAIL_SERVER": "localhost", "MAIL_PORT": "no port"})
+    assert (kind, told) == (MailDelayed, "There is no port 'no port'.")
+    assert fix == "Set MAIL_PORT to a number, such as 587."
+
+
 @pytest.mark.parametrize("behaviour", [smtp.hangs, smtp.drips, smtp.says_ever_more], ids=lambda found: found.__name__)
 @pytest.mark.parametrize("use_ssl", [False, True], ids=["plain", "tls"])
 def test_no_server_keeps_a_mail_waiting_for_ever(behaviour, use_ssl, quick):
