@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -18,6 +19,7 @@ from jinja2.bccache import Bucket, BytecodeCache
 from stormpath_app import Account, StormpathManager, clock, login_required, user
 from stormpath_app.database import database, url as database_url
 from stormpath_app.installation import set_up
+from stormpath_app.mail.courier import _Thread as MailThread
 
 from .databases import DatabaseServer, Missing, mariadb, postgresql
 from .refilled import Refilled
@@ -43,6 +45,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(autouse=True)
+def _no_mail_thread_is_left() -> Iterator[None]:
+    """End the threads that send mails, of hosts' apps as they come: each holds a connection to its database."""
+    yield
+    for thread in threading.enumerate():
+        if isinstance(thread, MailThread):
+            thread.stop()
+
+
+@pytest.fixture(autouse=True)
 def _push_request_context() -> None:
     """Replace pytest-flask's fixture: it holds one app context open, and with it the user of the first request."""
 
@@ -64,6 +75,7 @@ def make_app(instance: Path, **settings: Any) -> Flask:
     """Return a host app of a few lines. Its doors are closed, though it is being tested."""
     app = Flask("host", instance_path=str(instance))
     app.config.update(TESTING=True, LOGIN_DISABLED=False, SECRET_KEY=SECRET_KEY, STORMPATH_BCRYPT_COST=4)
+    app.config.update(STORMPATH_MAIL_DELIVERY="command")  # no thread outlives a test that is not about it
     app.config.from_pyfile(str(instance / "config.py"), silent=True)
     app.config.update(settings)
     app.jinja_env.bytecode_cache = CompiledTemplates()

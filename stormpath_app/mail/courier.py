@@ -4,7 +4,6 @@ import atexit
 import os
 import random
 import threading
-import time
 from typing import Any
 
 from flask import Flask
@@ -58,21 +57,21 @@ class _Thread(threading.Thread):
         super().__init__(name="stormpath mail", daemon=True)
         self.woken = threading.Event()
         self._app = app
-        self._is_ending = False
+        self._ending = threading.Event()
         self._complaint: str | None = None
 
     def run(self) -> None:
         """Send what is due, and sleep."""
-        while not self._is_ending:
+        while not self._ending.is_set():
             self.woken.clear()
-            if self.woken.wait(self._send()) and not self._is_ending:
+            if self.woken.wait(self._send()):
                 # The request that wrote the mail is answered first: by the work that a request of a stranger makes,
                 # they could tell whether there is an account.
-                time.sleep(random.uniform(*PAUSE))  # noqa: S311 - no secret
+                self._ending.wait(random.uniform(*PAUSE))  # noqa: S311 - no secret
 
     def stop(self) -> None:
         """Let the mail that is being sent be the last."""
-        self._is_ending = True
+        self._ending.set()
         self.woken.set()
         self.join(FAREWELL)
 
@@ -81,11 +80,11 @@ class _Thread(threading.Thread):
         try:
             if is_in_memory(url(self._app)):  # it has one connection, and each commit here would be one of a request's
                 self._app.logger.info("The database is in memory: no thread sends mails from it.")
-                self._is_ending = True
+                self._ending.set()
                 return 0
             with self._app.app_context():
                 for _outcome in deliver_due():
-                    if self._is_ending:
+                    if self._ending.is_set():
                         return 0
                 due = next_due()
         except Exception as error:  # noqa: BLE001 - a database that is away comes back: the thread must be there then
@@ -95,6 +94,6 @@ class _Thread(threading.Thread):
         return min(max((due - clock.now()).total_seconds(), 1), LONGEST_SLEEP) if due else LONGEST_SLEEP
 
     def _complain(self, complaint: str) -> None:
-        if complaint != self._complaint and not self._is_ending:
+        if complaint != self._complaint and not self._ending.is_set():
             self._app.logger.warning("No mail can be sent now: %s", complaint)
         self._complaint = complaint

@@ -50,6 +50,7 @@ def test_many_mails_at_a_terminal_are_a_bar_and_those_that_failed(people, failin
 
 def test_send_waits_for_mails_until_it_is_interrupted(people, failing, monkeypatch):  # noqa: F811
     monkeypatch.setattr(module, "_GLANCE", 0.05)
+    before = signal.getsignal(signal.SIGINT)  # in the background, shells let it be ignored
 
     def interrupt():
         time.sleep(0.3)
@@ -66,7 +67,7 @@ def test_send_waits_for_mails_until_it_is_interrupted(people, failing, monkeypat
     assert (code, complaint) == (0, "")
     assert said.splitlines()[0] == "Sending mails as they come. Ctrl-C ends."
     assert len(failing.sent) == 1
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_send_outlives_a_database_that_is_away(people, monkeypatch):  # noqa: F811

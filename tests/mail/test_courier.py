@@ -18,7 +18,7 @@ from .test_delivery import HAN, ask, people, row, tell  # noqa: F401 - fixtures 
 @pytest.fixture
 def sent(people, monkeypatch):  # noqa: F811
     """Let mails leave into this list, and the app be one that serves."""
-    people.config.update(TESTING=False, STORMPATH_BASE_URL="https://www.example.com")
+    people.config.update(TESTING=False, STORMPATH_BASE_URL="https://www.example.com", STORMPATH_MAIL_DELIVERY="thread")
     sent = []
     monkeypatch.setattr(transport, "send", lambda mail, _message_id: sent.append(mail.to))
     yield sent
@@ -146,7 +146,8 @@ def test_the_mail_that_is_being_sent_is_the_last_when_the_process_ends(people, s
 
 
 def test_a_database_in_memory_which_has_one_connection_for_all_is_left_to_requests(tmp_path, sent, caplog):
-    app = make_app(tmp_path, TESTING=False, STORMPATH_DATABASE_URI="sqlite://", STORMPATH_BCRYPT_COST=10)
+    settings = {"STORMPATH_DATABASE_URI": "sqlite://", "STORMPATH_BCRYPT_COST": 10, "STORMPATH_MAIL_DELIVERY": "thread"}
+    app = make_app(tmp_path, TESTING=False, **settings)
     with caplog.at_level(logging.INFO, app.logger.name):
         app.test_client().get("/")
         wait_for(lambda: "no thread sends mails from it" in caplog.text)

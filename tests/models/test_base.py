@@ -28,6 +28,7 @@ def test_a_resource_becomes_a_dictionary_of_its_plain_attributes(leia):
         "full_name": "Organa",
         "status": "ENABLED",
         "email_verification_status": "UNVERIFIED",
+        "must_change_password": False,
         "password_modified_at": leia.password_modified_at,
         "created_at": leia.created_at,
         "modified_at": leia.modified_at,
