@@ -4,6 +4,15 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+#: All that there are. Each part of CUSTOM_DATA leads to a key, by dots below that.
+NAMES = frozenset(
+    {
+        *("account.givenName", "account.surname", "account.fullName", "account.username", "account.email"),
+        *("account.directory.name", "application.name", "url", "sptoken", "sptokenNameValuePair"),
+    }
+)
+CUSTOM_DATA = ("account.customData.", "account.directory.customData.", "application.customData.")
+
 #: Most letters that the macros of one text put into it; what would be more is left out.
 LONGEST = 200_000
 
@@ -14,6 +23,8 @@ _MACRO = re.compile(r"\$(!?)\{([^${}\s]{1,255})\}")
 def substitute(text: str, values: Mapping[str, Any], escape: Callable[[str], str] = str) -> str:
     """Return a text with the values of its macros. `${name}` without a value stays, `$!{name}` is left out.
 
+    What is no macro stays as it is, in both spellings.
+
     :param values: by name; a dot in a macro leads into a value that is a mapping itself. What stands there is not
         looked at again.
     :param escape: what is done to each value, such as `markupsafe.escape`.
@@ -23,6 +34,8 @@ def substitute(text: str, values: Mapping[str, Any], escape: Callable[[str], str
     def value(macro: re.Match[str]) -> str:
         nonlocal room
         is_quiet, name = macro.groups()
+        if name not in NAMES and not name.startswith(CUSTOM_DATA):
+            return macro[0]
         found = _find(name, values)
         if found is None:
             return "" if is_quiet else macro[0]

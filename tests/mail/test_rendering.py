@@ -296,10 +296,9 @@ def test_every_documented_macro_has_its_value(here, han, own):
 def test_nothing_an_administrator_writes_is_run(han, own, payload):
     own(text_body=f"{payload} ${{url}}", html_body=f"{payload} ${{url}}", subject=payload)
     found = about("reset", han)
-    literal = "" if payload.startswith("$!") else payload
-    assert found.text.startswith(f"{literal} https://")
-    assert found.html.startswith(f"{literal} https://")
-    assert found.subject == (literal or "Reset your Password")
+    assert found.text.startswith(f"{payload} https://")
+    assert found.html.startswith(f"{payload} https://")
+    assert found.subject == payload
     assert "49" not in found.text.partition("https")[0]
 
 
