@@ -52,7 +52,10 @@ def _check_links() -> Iterator[Problem]:
     for kind, directory in _kinds():
         template = rendering.template_of(directory, kind)
         if kind in {message.RESET, message.VERIFICATION} and not (template and template.link_base_url):
-            yield Problem("STORMPATH_BASE_URL is not set, and the links in mails begin with it.", level)
+            yield Problem(
+                "STORMPATH_BASE_URL is not set, and the links in mails begin with it: set it to the public address.",
+                level,
+            )
             return
 
 

@@ -138,8 +138,8 @@ class EmailTemplate(Resource):
             return None
         try:
             return names.email(value)
-        except InvalidFormat as error:
-            raise InvalidFormat(self.thing, key.removeprefix("own_")) from error
+        except (InvalidFormat, WrongType) as error:
+            raise type(error)(self.thing, key.removeprefix("own_")) from error
 
     @validates("own_text_body", "own_html_body")
     def _check_body(self, key: str, value: object) -> str | None:

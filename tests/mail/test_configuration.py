@@ -56,7 +56,10 @@ def test_a_password_that_would_travel_unencrypted_is_told_of(app, server, count)
 
 def test_links_that_could_begin_with_nothing_are_an_error(app):
     ((level, sentence),) = told(app, STORMPATH_BASE_URL=None)
-    assert (level, sentence) == ("error", "STORMPATH_BASE_URL is not set, and the links in mails begin with it.")
+    assert (level, sentence) == (
+        "error",
+        "STORMPATH_BASE_URL is not set, and the links in mails begin with it: set it to the public address.",
+    )
     with app.app_context():
         for template in Application.current().default_account_store().home.password_policy.reset_email_templates:
             template.link_base_url = "https://www.example.com/reset"
@@ -97,4 +100,7 @@ def test_a_directory_that_sends_links_which_begin_with_nothing_does_not_close_th
         policy.verification_email_status = "ENABLED"
         policy.save()
     ((level, sentence),) = told(app, STORMPATH_BASE_URL=None)
-    assert (level, sentence) == ("warning", "STORMPATH_BASE_URL is not set, and the links in mails begin with it.")
+    assert (level, sentence) == (
+        "warning",
+        "STORMPATH_BASE_URL is not set, and the links in mails begin with it: set it to the public address.",
+    )

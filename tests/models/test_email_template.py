@@ -111,5 +111,5 @@ def test_a_mail_with_a_link_cannot_go_without_it(directory, kind, body):
     ],
 )
 def test_what_cannot_be_is_refused(directory, name, value, error):
-    with pytest.raises(error):
+    with pytest.raises(error, match=r"[Ee]mail template"):
         template(directory, "reset")[name] = value
