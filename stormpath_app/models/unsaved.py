@@ -24,9 +24,9 @@ class SavedAlone:
         kept = changed(self).keys() | wanted.keys()
         for name, (_before, after) in wanted.items():
             setattr(self, name, after)
-        for name, (before, _after) in changed(self).items():
-            if name not in kept:  # one attribute may set another beside it, as an address does what is known of it
-                setattr(self, name, before)
+        # One attribute may set another beside it, as an address does what is known of it.
+        if (beside := changed(self).keys() - kept) and (current := sa.inspect(self).session):
+            current.expire(self, beside)
 
 
 def changed(resource: SavedAlone) -> dict[str, tuple[Any, Any]]:
