@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import request
 from flask_wtf import FlaskForm
-from wtforms import EmailField, PasswordField, StringField
+from wtforms import EmailField, HiddenField, PasswordField, StringField
 from wtforms.validators import DataRequired, EqualTo, InputRequired
 
 from ..settings import settings
@@ -109,6 +109,12 @@ class NewPasswordForm(Form):
             EqualTo("password", mark("Passwords don't match.")),
         ],
     )
+
+
+class ResetForm(NewPasswordForm):
+    """A new password, twice, and the hash of the link that led here: another may have been opened meanwhile."""
+
+    link = HiddenField()
 
 
 class ResendForm(Form):

@@ -9,7 +9,7 @@ from ..models import ENABLED, Account, Application, OneTimeToken
 from ..models.one_time_token import RESET
 from ..settings import settings
 from ..translation import gettext as _
-from .forms import ForgotForm, NewPasswordForm
+from .forms import ForgotForm, ResetForm
 from .mailed_links import SECRET, MailedLink
 from .pages import link, refuse, render, site_url, tell, tell_errors, was_sent
 
@@ -54,9 +54,11 @@ def forgot_change() -> ResponseReturnValue:
 
 
 def _change(mailed: MailedLink, token: OneTimeToken) -> ResponseReturnValue:
-    form, status = NewPasswordForm(), 200
+    form, status = ResetForm({"link": mailed.token_hash}), 200
     account = token.account
     if was_sent():
+        if form.link.data and form.link.data != mailed.token_hash:
+            raise TokenRefused  # of somebody else, who made this browser open it
         if not form.validate():
             status = tell_errors(form)
         else:
@@ -98,5 +100,5 @@ def _log_in(account: Account) -> bool:
         return False
 
 
-def _page(template: str, form: ForgotForm | NewPasswordForm | None = None, **context: object) -> str:
+def _page(template: str, form: ForgotForm | ResetForm | None = None, **context: object) -> str:
     return render(template, form, login_url=link("stormpath.login"), **context)

@@ -452,3 +452,23 @@ def test_a_directory_that_mails_no_link_answers_alike(app, client, account, mail
         policy.save()
     assert "Look for a mail from us" in ask(client).text
     assert mails() == []
+
+
+# --- A link of somebody else ---
+
+
+def test_a_link_that_another_site_opened_meanwhile_gets_no_password(app, client, mailed, mails):
+    client.get(mailed())
+    fields = {
+        field["name"]: field.get("value", "") for field in soup(client.get("/forgot/change")).select("form input")
+    }
+    with app.app_context():
+        Account.create("boba@fett.example", PASSWORD)
+        theirs = Application.current().send_password_reset_email("boba@fett.example").token
+    client.get(f"/forgot/change?sptoken={theirs}")  # an image of another site does it
+    answer = client.post("/forgot/change", data={**fields, "password": NEW, "password_again": NEW})
+    assert answer.status_code == 400
+    assert "This link does not work any more." in answer.text
+    with app.app_context():
+        for email in (EMAIL, "boba@fett.example"):
+            assert Application.current().authenticate_account(email, PASSWORD)
