@@ -460,7 +460,7 @@ def test_a_directory_that_mails_no_link_answers_alike(app, client, account, mail
 def test_a_link_that_another_site_opened_meanwhile_gets_no_password(app, client, mailed, mails):
     client.get(mailed())
     fields = {
-        field["name"]: field.get("value", "") for field in soup(client.get("/forgot/change")).select("form input")
+        field["name"]: field.get("value", "") for field in soup(client.get("/forgot/change")).select("input[name]")
     }
     with app.app_context():
         Account.create("boba@fett.example", PASSWORD)
