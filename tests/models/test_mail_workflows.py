@@ -659,3 +659,37 @@ def test_a_token_is_found_by_its_digest_alone(here, han, verifying):
     with pytest.raises(errors.TokenRefused):
         here.find_reset_token("")
     assert one_time_token.find(VERIFICATION, row.token_hash) is None
+
+
+# --- The hard stop ---
+
+
+def guess(here, login, times, held_clock):
+    """Try a wrong password so often, waiting as long as one must."""
+    for _ in range(times):
+        with pytest.raises(errors.WrongPassword if login == EMAIL else errors.AccountNotFound):
+            here.authenticate_account(login, "Not.the.1.word")
+        held_clock.forward(minutes=16)
+
+
+@pytest.mark.settings(STORMPATH_ENABLE_FORGOT_PASSWORD=True, STORMPATH_THROTTLE={"hard_stop": 8})
+@pytest.mark.parametrize("login", [EMAIL, "nobody@falcon.example"])
+def test_after_so_many_wrong_passwords_in_a_row_none_is_looked_at_whoever_has_the_login(here, han, held_clock, login):
+    guess(here, login, 8, held_clock)
+    for _ in range(3):
+        held_clock.forward(hours=12)
+        with pytest.raises(errors.TooManyAttempts, match="Set a new password by mail"):
+            here.authenticate_account(login, PASSWORD)
+
+
+@pytest.mark.settings(STORMPATH_ENABLE_FORGOT_PASSWORD=True, STORMPATH_THROTTLE={"hard_stop": 8})
+def test_a_new_password_by_mail_ends_the_stop(here, han, held_clock):
+    guess(here, EMAIL, 8, held_clock)
+    assert reset(here) == han
+    assert here.authenticate_account(EMAIL, OTHER).account == han
+
+
+@pytest.mark.settings(STORMPATH_THROTTLE={"hard_stop": 8})
+def test_where_no_mail_resets_a_password_there_is_no_stop(here, han, held_clock):
+    guess(here, EMAIL, 10, held_clock)
+    assert here.authenticate_account(EMAIL, PASSWORD).account == han
