@@ -174,6 +174,12 @@ def retry_mails(message_id: str | None, failed: bool) -> None:
     click.echo(f"Tried again: {again}{left}.")
 
 
+@command(mail, "prune")
+def prune_mails() -> None:
+    """Forget the mails that were sent or given up longer ago than STORMPATH_MESSAGE_RETENTION."""
+    click.echo(f"Forgotten: {delivery.prune()}.")
+
+
 def _why_not(message_id: str) -> str:
     message = session.get(OutboxMessage, message_id)
     if message is None:

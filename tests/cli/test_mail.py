@@ -178,3 +178,12 @@ def test_what_cannot_be_tried_again_says_why(people, failing):  # noqa: F811
 @pytest.mark.parametrize("command", [("list",), ("list", "--json"), ("send", "--once"), ("retry", "--failed")])
 def test_a_site_without_mails_is_no_mistake(people, command):  # noqa: F811
     assert run(people, "mail", *command)[0] == 0
+
+
+def test_old_mails_are_forgotten(people, failing, held_clock):  # noqa: F811
+    tell(people)
+    run(people, "mail", "send", "--once")
+    assert run(people, "mail", "prune") == (0, "Forgotten: 0.\n", "")
+    held_clock.forward(days=31)
+    assert run(people, "mail", "prune") == (0, "Forgotten: 1.\n", "")
+    assert run(people, "mail", "list", "--json")[1] == "[]\n"
