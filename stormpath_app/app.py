@@ -13,8 +13,8 @@ from .authentication import is_secure, user
 from .authorization import login_required
 from .errors import NotReady
 from .manager import StormpathManager
+from .pages import add_headers, link, render
 from .translation import gettext as _
-from .views.pages import add_headers, link, render
 
 
 def create_app(config: dict[str, Any] | None = None, *, instance_path: str | None = None, check: bool = True) -> Flask:

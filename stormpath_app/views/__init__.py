@@ -8,12 +8,12 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import BadRequest, HTTPException, LengthRequired, RequestEntityTooLarge, UnsupportedMediaType
 
 from ..errors import NotReady
+from ..pages import LONGEST_BODY, STRICT, add_headers, answer_json, prefers_json, render
 from ..translation import SOURCE, gettext as _, in_language, mark, template_gettext
 from . import inbox
 from .account_settings import devices, email, password, profile, settings as settings_page
 from .login import login, logout
 from .new_password import new_password
-from .pages import LONGEST_BODY, STRICT, add_headers, answer_json, prefers_json, render
 from .passwords import forgot, forgot_change
 from .registration import register
 from .verification import verify, verify_change

@@ -22,11 +22,12 @@ from ..errors import (
     StormpathError,
     WrongPassword,
 )
+from ..forms import Form
 from ..models import Account, AccountSession, Application, AuditEvent, event
+from ..pages import link, moment, refuse, render, site_url, tell, tell_errors, was_sent
 from ..settings import settings as app_settings
 from ..translation import day, gettext as _, mark
-from .forms import NAMES, ChangePasswordForm, Form, NamesForm, NewAddressForm
-from .pages import link, moment, refuse, render, site_url, tell, tell_errors, was_sent
+from .forms import NAMES, ChangePasswordForm, NamesForm, NewAddressForm
 
 #: So many devices are shown, and so many events on each page.
 MOST_DEVICES, MOST_EVENTS = 50, 20

@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 
 from ..mail import inbox
 from ..mail.inbox import KeptMail
-from .pages import render
+from ..pages import render
 
 #: A mail brings its own styles, runs nothing, loads nothing from elsewhere, and is a frame of ours alone.
 _POLICY = (

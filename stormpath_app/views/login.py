@@ -6,12 +6,13 @@ from flask_login import current_user
 
 from ..authentication import login_fresh, login_user, logout_user
 from ..errors import AccountNotVerified, LoginFailed, PasswordChangeRequired, TooManyAttempts
+from ..forms import Form
 from ..models import Application
+from ..pages import link, next_url, refuse, render, site_url, tell, tell_errors, was_sent
 from ..settings import settings
 from ..translation import gettext as _
-from .forms import Form, LoginForm
+from .forms import LoginForm
 from .new_password import ask_for_new_password
-from .pages import link, next_url, refuse, render, site_url, tell, tell_errors, was_sent
 
 #: The argument of a login page that asks somebody who is logged in for the password again.
 AGAIN = "again"

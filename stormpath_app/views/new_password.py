@@ -7,10 +7,10 @@ from werkzeug.wrappers import Response
 from ..authentication import login_user
 from ..errors import LoginOutdated, PasswordChangeRequired, PasswordRefused, StormpathError
 from ..models import Application
+from ..pages import link, next_url, refuse, render, site_url, tell, tell_errors, was_sent
 from ..settings import settings
 from ..translation import gettext as _
 from .forms import NewPasswordForm
-from .pages import link, next_url, refuse, render, site_url, tell, tell_errors, was_sent
 
 _PROOF = "stormpath_password_proof"  # in the browser's session: that its person gave the old password
 

@@ -14,10 +14,10 @@ from ..errors import (
     TooManyAttempts,
 )
 from ..models import UNVERIFIED, Application
+from ..pages import link, next_url, refuse, render, site_url, tell, tell_errors, was_sent
 from ..settings import settings
 from ..translation import gettext as _
 from .forms import RegistrationForm
-from .pages import link, next_url, refuse, render, site_url, tell, tell_errors, was_sent
 from .verification import sent
 
 

@@ -6,7 +6,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from stormpath_app.mail import inbox, transport
-from stormpath_app.views.pages import STRICT
+from stormpath_app.pages import STRICT
 
 from ..conftest import make_app
 from .test_transport import LINK, a_mail

@@ -8,10 +8,10 @@ from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 from flask import Response, abort, current_app, flash, g, jsonify, render_template, request, url_for
 from flask_wtf import FlaskForm
 
-from ..authentication import is_secure
-from ..errors import LoginFailed, StormpathError, TooManyAttempts
-from ..settings import settings
-from ..translation import day, gettext as _, spoken, template_gettext
+from .authentication import is_secure
+from .errors import LoginFailed, StormpathError, TooManyAttempts
+from .settings import settings
+from .translation import day, gettext as _, spoken, template_gettext
 
 #: Longest body of a form, in bytes.
 LONGEST_BODY = 64 * 1024
@@ -167,4 +167,4 @@ def _is_shipped(template: str) -> bool:
     return found.startswith(_TEMPLATES)
 
 
-_TEMPLATES = __file__.rpartition("views")[0] + "templates"
+_TEMPLATES = __file__.rpartition("pages")[0] + "templates"
