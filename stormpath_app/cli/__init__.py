@@ -4,6 +4,7 @@ from . import (  # noqa: F401 - each adds its commands
     accounts,
     api_keys,
     applications,
+    doctor,
     groups,
     installation,
     listing,

@@ -13,6 +13,8 @@ from .client import Client
 from .collection import Collection
 from .custom_data import CustomData
 from .custom_data_encryption import encrypt_all as encrypt_custom_data
+from .deleted_account import DeletedAccount
+from .diagnosis import Diagnosis, Step
 from .directory import Directory
 from .email_template import EmailTemplate
 from .event import AuditEvent
@@ -48,6 +50,8 @@ __all__ = [
     "Client",
     "Collection",
     "CustomData",
+    "DeletedAccount",
+    "Diagnosis",
     "Directory",
     "EmailTemplate",
     "Field",
@@ -62,6 +66,7 @@ __all__ = [
     "PasswordStrength",
     "Replay",
     "Resource",
+    "Step",
     "Tenant",
     "encrypt_custom_data",
 ]
