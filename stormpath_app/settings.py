@@ -5,6 +5,7 @@ registered, all others when they are used.
 """
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass
@@ -168,6 +169,11 @@ SETTINGS = (
     ),
     Setting("API_KEY_ID", None, "credential or None", "The id of that key, where no file is named."),
     Setting("API_KEY_SECRET", None, "credential or None", "Its secret."),
+    Setting("ADMIN_URL", "/admin", "path or None", "Where the console is; None: there is none."),
+    Setting("ADMIN_NAME", None, "text or None", "Its name, on every page of it; None: that of the application."),
+    Setting(
+        "ADMIN_COLOR", None, "colour or None", "The colour of its buttons and links, such as '#10b981'; None: blue."
+    ),
     Setting("PROXY_COUNT", 0, "count", "How many proxies stand before the runnable site (`create_app`)."),
 )
 
@@ -199,6 +205,7 @@ AT_REGISTRATION = (
     "NEW_PASSWORD_URL",
     "ENABLE_SETTINGS",
     "SETTINGS_URL",
+    "ADMIN_URL",
 )
 
 _DEFAULTS = {row.name: row.default for row in SETTINGS}
@@ -305,6 +312,8 @@ _TOLD = {
     "text": "text",
     "text or None": "text, or None",
     "path": "a path that begins with a slash, such as '/login'",
+    "path or None": "a path that begins with a slash, such as '/admin', or None",
+    "colour or None": "a colour such as '#10b981', or None",
     "URL or None": "an http or https address without a slash at its end, such as 'https://www.example.com', or None",
     "bool": "True or False",
     "bool or None": "True, False or None",
@@ -334,6 +343,8 @@ def _is(kind: str, value: Any, config: Mapping[str, Any]) -> bool:
             return isinstance(value, str) and bool(value)
         case "path":
             return isinstance(value, str) and value.startswith("/") and not value.startswith("//")
+        case "colour":
+            return isinstance(value, str) and bool(re.fullmatch("#(?:[0-9a-fA-F]{3}){1,2}", value))
         case "URL":
             return isinstance(value, str) and _is_base_url(value)
         case "duration":

@@ -2,10 +2,11 @@
 
 import copy
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Generic, TypeVar, overload
+from typing import Any, Generic, NamedTuple, TypeVar, overload
 
 import sqlalchemy as sa
 
+from .. import names
 from ..errors import InvalidQueryValue, ResourceNotFound, UnknownProperty, UnsupportedOrder
 from . import search_text
 from .base import Resource
@@ -18,6 +19,14 @@ _PAGE = 100
 _MOST_CRITERIA = 20
 
 R = TypeVar("R", bound=Resource)
+
+
+class Page(NamedTuple, Generic[R]):
+    """Some of a collection, one after the other, and whether there are others before and after them."""
+
+    items: list[R]
+    has_before: bool
+    has_after: bool
 
 
 class Collection(Generic[R]):
@@ -196,6 +205,24 @@ class Collection(Generic[R]):
             if len(rows) < size:
                 return
             offset, left, after = 0, None if left is None else left - size, rows[-1].place
+
+    def page(self, size: int, *, after: str | None = None, before: str | None = None) -> Page[R]:
+        """Return so many, from the first on, in one statement or two; however far from the first, at the same cost.
+
+        :param after, before: the id of the one that the page follows, or ends before; of one that is not there, the
+            page is the first.
+        """
+        listing, backwards = self._listing, before is not None and after is None
+        beside = before if backwards else after
+        place = listing.place(beside) if beside is not None and names.can_be_stored(beside) else None
+        if place is None:
+            backwards = False
+        rows = listing.rows(size + 1, after=place, backwards=backwards)
+        items = [row.resource for row in rows[:size]]
+        has_more, came_from = len(rows) > size, place is not None
+        if backwards:
+            return Page(items[::-1], has_more, came_from)
+        return Page(items, came_from, has_more)
 
     # --- What is asked for ---
 
