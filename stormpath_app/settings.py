@@ -6,7 +6,7 @@ registered, all others when they are used.
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass
 from datetime import timedelta
@@ -172,7 +172,7 @@ SETTINGS = (
     Setting("ADMIN_URL", "/admin", "path or None", "Where the console is; None: there is none."),
     Setting("ADMIN_NAME", None, "text or None", "Its name, on every page of it; None: that of the application."),
     Setting(
-        "ADMIN_COLOR", None, "colour or None", "The colour of its buttons and links, such as '#10b981'; None: blue."
+        "ADMIN_COLOR", None, "colour or None", "The colour of its buttons and links, such as '#10b981'."
     ),
     Setting("PROXY_COUNT", 0, "count", "How many proxies stand before the runnable site (`create_app`)."),
 )
@@ -338,15 +338,9 @@ def _is(kind: str, value: Any, config: Mapping[str, Any]) -> bool:
         return value is None or _is(kind.removesuffix(" or None"), value, config)
     if kind in _TYPES:
         return isinstance(value, _TYPES[kind])
+    if kind in _TEXTS:
+        return isinstance(value, str) and _TEXTS[kind](value)
     match kind:
-        case "text":
-            return isinstance(value, str) and bool(value)
-        case "path":
-            return isinstance(value, str) and value.startswith("/") and not value.startswith("//")
-        case "colour":
-            return isinstance(value, str) and bool(re.fullmatch("#(?:[0-9a-fA-F]{3}){1,2}", value))
-        case "URL":
-            return isinstance(value, str) and _is_base_url(value)
         case "duration":
             seconds = value.total_seconds() if isinstance(value, timedelta) else value
             return not isinstance(value, bool) and isinstance(seconds, int | float) and 0 < seconds <= _CENTURY
@@ -364,6 +358,14 @@ def _is(kind: str, value: Any, config: Mapping[str, Any]) -> bool:
             raise AssertionError(kind)
 
 
+def _is_path(value: str) -> bool:
+    return value.startswith("/") and not value.startswith("//")
+
+
+def _is_colour(value: str) -> bool:
+    return re.fullmatch("#(?:[0-9a-fA-F]{3}){1,2}", value) is not None
+
+
 def _is_quota(value: Mapping[Any, Any], config: Mapping[str, Any]) -> bool:
     return all(unit in {"hour", "day"} and _is("count", most, config) for unit, most in value.items())
 
@@ -374,3 +376,12 @@ def _is_base_url(value: str) -> bool:
         return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0 and value[-1] != "/"
     except ValueError:  # brackets or a port that are none
         return False
+
+
+#: What a text of a kind must look like.
+_TEXTS: dict[str, Callable[[str], bool]] = {
+    "text": bool,
+    "path": _is_path,
+    "URL": _is_base_url,
+    "colour": _is_colour,
+}

@@ -97,7 +97,7 @@ class AccountsView(ResourceView):
             {"name": "group", "label": _("Group"), "choices": of_groups},
         ]
 
-    def extra(self, rows: list[Account]) -> dict[str, Any]:
+    def beside(self, rows: list[Account]) -> dict[str, Any]:
         """Return the groups and locks of the accounts of a page, and their directories."""
         ids = [row.id for row in rows]
         groups: dict[str, list[str]] = {}

@@ -73,7 +73,7 @@ class ApplicationsView(ResourceView):
         """Return the applications in scope."""
         return scope.applications()
 
-    def extra(self, rows: list[Application]) -> dict[str, Any]:
+    def beside(self, rows: list[Application]) -> dict[str, Any]:
         """Return how many accounts each lets in, and which is the site's own."""
         return {
             "accounts_of": {row.id: count(row.accounts.count(MOST_COUNTED)) for row in rows},
@@ -191,7 +191,7 @@ def _store(store_id: str) -> Directory | Group:
 
 
 def _walk(mappings: list[AccountStoreMapping], login: str) -> Any:
-    """Yield each account store in turn, with what it says to a login name: its account, None, or "closed"; then stop."""
+    """Yield each account store in turn, with the account that it has for a login name, until one has it."""
     is_found = False
     for mapping in mappings:
         store = mapping.account_store

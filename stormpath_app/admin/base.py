@@ -78,8 +78,8 @@ class Quick(NamedTuple):
 class ResourceView(ConsoleView, BaseModelView):  # type: ignore[misc]
     """The list of one kind of resource, and how one is made, changed and deleted.
 
-    Flask-Admin's own words say what is shown: `column_list`, `column_labels`, `column_sortable_list`, and `@action` what
-    is done in bulk, for one resource after the other.
+    Flask-Admin's own words say what is shown, `column_list`, `column_labels`, `column_sortable_list`, and what is done
+    in bulk: `@action`, for one resource after the other.
     """
 
     #: Sentences of the page: what makes a new one, and what the search looks into.
@@ -159,7 +159,7 @@ class ResourceView(ConsoleView, BaseModelView):  # type: ignore[misc]
         """Return the filters to choose, for the page: `name`, `label`, and `choices` of value and text."""
         return []
 
-    def extra(self, rows: list[Any]) -> dict[str, Any]:
+    def beside(self, rows: list[Any]) -> dict[str, Any]:
         """Return what the rows of a page show beside their attributes, asked for all of them at once."""
         return {}
 
@@ -225,7 +225,7 @@ class ResourceView(ConsoleView, BaseModelView):  # type: ignore[misc]
             actions=self.allowed_actions(),
             filters=self.filters(asked),
             url=lambda **changes: self.here(asked, **changes),
-            **self.extra(rows),
+            **self.beside(rows),
         )
 
     def _chips(self, base: Collection[Any], asked: Mapping[str, str]) -> Iterator[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""The gate: one look at each request for the console, before any of its pages. What names no door of its own is shut."""
+"""The gate: one look at each request for the console, before any of its pages. What says nothing is shut."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar

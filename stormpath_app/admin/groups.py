@@ -84,7 +84,7 @@ class GroupsView(ResourceView):
         choices = [("", _("All directories")), *_directories()]
         return [{"name": "directory", "label": _("Directory"), "choices": choices}]
 
-    def extra(self, rows: list[Group]) -> dict[str, Any]:
+    def beside(self, rows: list[Group]) -> dict[str, Any]:
         """Return how many members each has."""
         return {"members_of": {row.id: count(row.accounts.count(MOST_COUNTED)) for row in rows}}
 
