@@ -171,9 +171,7 @@ SETTINGS = (
     Setting("API_KEY_SECRET", None, "credential or None", "Its secret."),
     Setting("ADMIN_URL", "/admin", "path or None", "Where the console is; None: there is none."),
     Setting("ADMIN_NAME", None, "text or None", "Its name, on every page of it; None: that of the application."),
-    Setting(
-        "ADMIN_COLOR", None, "colour or None", "The colour of its buttons and links, such as '#10b981'."
-    ),
+    Setting("ADMIN_COLOR", None, "colour or None", "The colour of its buttons and links, such as '#10b981'."),
     Setting("PROXY_COUNT", 0, "count", "How many proxies stand before the runnable site (`create_app`)."),
 )
 

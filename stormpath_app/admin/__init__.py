@@ -10,17 +10,19 @@ from werkzeug.exceptions import HTTPException
 
 from ..authentication import is_secure
 from ..errors import StormpathError
-from ..models import Account, Application, Group
+from ..models import Account, ApiKey, Application, Group
 from ..models.administration import VIEWER
 from ..pages import add_headers, answer_json, local_path, prefers_json
 from ..settings import settings
 from ..translation import gettext as _, mark
 from .accounts import AccountsView
+from .api_keys import ApiKeysView
 from .applications import ApplicationsView
 from .base import ConsoleView
 from .gate import guard, needs, public
 from .groups import GroupsView
 from .home import HomeView
+from .messages import MessagesView
 from .pages import THEME_COOKIE, THEMES, known, render
 from .search import SearchView
 from .session import finish_response
@@ -36,6 +38,8 @@ def _views() -> list[ConsoleView]:
         AccountsView(Account, mark("Accounts"), "accounts"),
         ApplicationsView(Application, mark("Applications"), "applications"),
         GroupsView(Group, mark("Groups"), "groups"),
+        MessagesView(mark("Messages"), "messages"),
+        ApiKeysView(ApiKey, mark("API keys"), "api_keys"),
         SearchView(mark("Search"), "search"),
     ]
 

@@ -155,6 +155,10 @@ class ResourceView(ConsoleView, BaseModelView):  # type: ignore[misc]
         """Return what is left of a collection by the filters of the address, but the quick one and the search."""
         return found
 
+    def searched(self, found: Collection[Any], text: str) -> Collection[Any]:
+        """Return what a text finds in a collection."""
+        return found.search(text)
+
     def filters(self, asked: Mapping[str, str]) -> list[dict[str, Any]]:
         """Return the filters to choose, for the page: `name`, `label`, and `choices` of value and text."""
         return []
@@ -180,7 +184,7 @@ class ResourceView(ConsoleView, BaseModelView):  # type: ignore[misc]
         """
         found = self.filtered(self.collection(), asked)
         if text := asked.get("q", "").strip():
-            found = found.search(text)
+            found = self.searched(found, text)
         if but_quick:
             return found
         chosen = next((quick for quick in self.quick if quick.key == asked.get("show")), None)

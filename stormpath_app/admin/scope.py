@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from flask import abort, g
 
 from ..database import session
-from ..errors import AccountStoreNotMapped
+from ..errors import AccountStoreNotMapped, ResourceNotFound
 from ..models import Account, AccountStoreMapping, Application, Collection, Directory, Group
 from ..models.administration import APPLICATION_KEY, DIRECTORY_KEY
 from ..models.base import Resource
@@ -18,6 +18,9 @@ from ..settings import settings
 from .session import administrator
 
 R = TypeVar("R", bound=Resource)
+
+#: So many directories are asked for a login name.
+_MOST_ASKED = 100
 
 
 def directory_ids() -> sa.Select[Any]:
@@ -32,7 +35,7 @@ def directories() -> Collection[Directory]:
     return Collection(Directory, Directory.id.in_(directory_ids()), create=Directory.create)
 
 
-def _ids() -> list[str]:
+def ids() -> list[str]:
     """Return these ids, asked for once in a request: an index of a directory's accounts needs to be given them."""
     if "stormpath_admin_directories" not in g:
         g.stormpath_admin_directories = list(session.scalars(directory_ids()))
@@ -42,12 +45,12 @@ def _ids() -> list[str]:
 
 def accounts() -> Collection[Account]:
     """Return the accounts of these directories."""
-    return Collection(Account, Account.directory_id.in_(_ids()))
+    return Collection(Account, Account.directory_id.in_(ids()))
 
 
 def groups() -> Collection[Group]:
     """Return the groups of these directories."""
-    return Collection(Group, Group.directory_id.in_(_ids()))
+    return Collection(Group, Group.directory_id.in_(ids()))
 
 
 def applications() -> Collection[Application]:
@@ -81,3 +84,17 @@ def application_of(account: Account) -> Application:
     if not found:
         raise AccountStoreNotMapped
     return next(iter(found.values()))
+
+
+def account_named(login: str) -> Account:
+    """Return the one account in scope with this email address, username, id or href.
+
+    :raises ResourceNotFound: there is none, or there are several.
+    """
+    wanted = Account.id_in(login) or login
+    by_id = Account.find(wanted) if wanted.isalnum() else None
+    found = [by_id] if by_id is not None and by_id in accounts() else []
+    found = found or [one for directory in directories()[:_MOST_ASKED] if (one := directory.find_account(login))]
+    if len(found) != 1:
+        raise ResourceNotFound(developer_message=f"There is not one account {login!r}.")
+    return found[0]

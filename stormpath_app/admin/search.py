@@ -6,6 +6,7 @@ from flask import redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 
+from ..errors import ResourceNotFound
 from ..models import Account, Application, Directory, Group
 from ..models.administration import VIEWER
 from ..pages import prefers_json
@@ -53,8 +54,10 @@ def _exact(text: str) -> Hit | None:
         wanted = model.id_in(text) or text
         if wanted.isalnum() and (one := model.find(wanted)) is not None and one in collection():
             return hit(one)
-    named = [account for directory in scope.directories()[:100] if (account := directory.find_account(text))]
-    return _account(named[0]) if len(named) == 1 else None
+    try:
+        return _account(scope.account_named(text))
+    except ResourceNotFound:
+        return None
 
 
 def _found(text: str) -> list[tuple[str, list[Hit]]]:
