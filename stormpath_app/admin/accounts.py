@@ -51,7 +51,6 @@ class AccountsView(ResourceView):
     }
     column_sortable_list: ClassVar = [("name", "email"), ("created_at", "created_at")]
     wide_columns = frozenset({"directory", "groups"})
-    natural_sort = "created_at desc"
     quick = (
         Quick("enabled", mark("Enabled"), _with_status(ENABLED)),
         Quick("unverified", mark("Unverified"), _with_status(UNVERIFIED)),

@@ -60,7 +60,6 @@ class ApiKeysView(ResourceView):
     }
     column_sortable_list: ClassVar = [("created_at", "created_at")]
     wide_columns = frozenset({"created_at"})
-    natural_sort = "created_at desc"
     quick = (
         Quick("tenant", mark("The tenant's own"), lambda found: found.among(_OWN)),
         Quick("disabled", mark("Disabled"), lambda found: found.among(_DISABLED)),
@@ -72,9 +71,8 @@ class ApiKeysView(ResourceView):
 
     def collection(self) -> Collection[ApiKey]:
         """Return the keys in scope."""
-        of_accounts = ApiKey.account_id.in_(
-            sa.select(Account.id).where(Account.directory_id.in_(scope.directory_ids()))
-        )
+        mine = (Account.id == ApiKey.account_id, Account.directory_id.in_(scope.ids()))
+        of_accounts = sa.exists().where(*mine)
         if administrator.directory_ids is not None:
             return Collection(ApiKey, of_accounts)
         return Collection(ApiKey, sa.or_(ApiKey.account_id.is_(None), of_accounts))

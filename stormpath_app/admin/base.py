@@ -67,6 +67,10 @@ class ConsoleForm(Form):
     version = HiddenField()
 
 
+#: So many of what a text finds are looked at by a quick filter.
+_POOL = 1000
+
+
 class Quick(NamedTuple):
     """A quick filter: its place in the address, its name, and what it leaves of a collection."""
 
@@ -91,7 +95,7 @@ class ResourceView(ConsoleView, BaseModelView):  # type: ignore[misc]
     creates = changes = MANAGER
     page_size = 25
     page_sizes: ClassVar[tuple[int, ...]] = (25, 50, 100)
-    #: The order of a list that nobody asked for another.
+    #: The order of a list that nobody asked for another; "": as they were made, the newest first.
     natural_sort = ""
     quick: ClassVar[tuple[Quick, ...]] = ()
     #: Attributes of each resource that exports have, after its href.
@@ -177,21 +181,32 @@ class ResourceView(ConsoleView, BaseModelView):  # type: ignore[misc]
 
     filter_names: ClassVar[tuple[str, ...]] = ()
 
-    def found(self, asked: Mapping[str, str], *, but_quick: bool = False) -> Collection[Any]:
-        """Return what the address asks for, sorted.
-
-        :param but_quick: leave the quick filter and the order out: it is to be counted for others.
-        """
-        found = self.filtered(self.collection(), asked)
-        if text := asked.get("q", "").strip():
-            found = self.searched(found, text)
-        if but_quick:
-            return found
+    def found(self, asked: Mapping[str, str]) -> Collection[Any]:
+        """Return what the address asks for, in no order yet."""
+        found = self.to_choose_from(asked)
         chosen = next((quick for quick in self.quick if quick.key == asked.get("show")), None)
-        if chosen:
-            found = chosen.narrow(found)
+        return chosen.narrow(self._bounded(found, asked)) if chosen else found
+
+    def to_choose_from(self, asked: Mapping[str, str]) -> Collection[Any]:
+        """Return what the quick filters are of."""
+        found = self.filtered(self.collection(), asked)
+        text = asked.get("q", "").strip()
+        return self.searched(found, text) if text else found
+
+    def _bounded(self, found: Collection[Any], asked: Mapping[str, str]) -> Collection[Any]:
+        """Return so many as a filter may look at one by one: an index of texts knows nothing of filters."""
+        return found.head(_POOL) if asked.get("q", "").strip() else found
+
+    def sorted(self, found: Collection[Any], total: int, asked: Mapping[str, str]) -> Collection[Any]:
+        """Return what was found in the order that is asked for.
+
+        A few are sorted. Of many, the index of the order has some among the first that it gives.
+        """
         sort = self._sort(asked)
-        return found.order(sort) if sort else found
+        if not sort:
+            return found
+        are_few = total < MOST_COUNTED and "q" not in asked  # what a text found is sorted among few anyway
+        return (found.head(MOST_COUNTED) if are_few else found).order(sort)
 
     def _sort(self, asked: Mapping[str, str]) -> str:
         """Return the order that is asked for, as `order` takes it: of the columns that may be sorted by, or ours."""
@@ -211,17 +226,23 @@ class ResourceView(ConsoleView, BaseModelView):  # type: ignore[misc]
         """Show a page of the list."""
         asked = self.asked()
         size = self._size(asked)
-        page = self.found(asked).page(size, after=request.args.get("after"), before=request.args.get("before"))
+        found = self.found(asked)
+        total = found.count(MOST_COUNTED)
+        page = self.sorted(found, total, asked).page(
+            size,
+            after=request.args.get("after"),
+            before=request.args.get("before"),
+            from_the_end=not self._sort(asked) and "q" not in asked,
+        )
         rows = page.items
-        base = self.found(asked, but_quick=True)
         return self.render(
             self.list_template,
             rows=rows,
             asked=asked,
             columns=self._list_columns,
             sortable=self._sortable_columns,
-            chips=list(self._chips(base, asked)),
-            total=count(self.found(asked).count(MOST_COUNTED)),
+            chips=list(self._chips(asked, total)),
+            total=count(total),
             size=size,
             newer=self.here(asked, before=rows[0].id) if page.has_before else None,
             older=self.here(asked, after=rows[-1].id) if page.has_after else None,
@@ -232,13 +253,17 @@ class ResourceView(ConsoleView, BaseModelView):  # type: ignore[misc]
             **self.beside(rows),
         )
 
-    def _chips(self, base: Collection[Any], asked: Mapping[str, str]) -> Iterator[dict[str, Any]]:
-        for quick in (Quick("", mark("All"), lambda found: found), *self.quick) if self.quick else ():
+    def _chips(self, asked: Mapping[str, str], total: int) -> Iterator[dict[str, Any]]:
+        every, shown = self.to_choose_from(asked), asked.get("show", "")
+        some = self._bounded(every, asked)
+        is_part = some is not every and every.count(_POOL) == _POOL
+        for quick in (Quick("", mark("All"), lambda _some: every), *self.quick) if self.quick else ():
+            number = total if quick.key == shown else quick.narrow(some).count(MOST_COUNTED)
             yield {
                 "label": _(quick.label),
-                "count": count(quick.narrow(base).count(MOST_COUNTED)),
+                "count": count(number, at_least=is_part and bool(quick.key)),
                 "url": self.here(asked, show=quick.key),
-                "is_current": asked.get("show", "") == quick.key,
+                "is_current": quick.key == shown,
             }
 
     def here(self, asked: Mapping[str, str], **changes: str) -> str:
@@ -322,7 +347,10 @@ class ResourceView(ConsoleView, BaseModelView):  # type: ignore[misc]
     @needs(VIEWER)
     def export(self, kind: str) -> ResponseReturnValue:
         """Send all that the address asks for, as it is read."""
-        return export.answer(kind, self.endpoint, self.exported, self.found(self.asked()))
+        asked = self.asked()
+        found = self.found(asked)
+        total = found.count(MOST_COUNTED)
+        return export.answer(kind, self.endpoint, self.exported, self.sorted(found, total, asked))
 
     # --- New, change, delete ---
 

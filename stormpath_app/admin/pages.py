@@ -86,9 +86,9 @@ def initials(account: Account) -> str:
     return ("".join(name[0] for name in names) or account.email[0]).upper()
 
 
-def count(number: int) -> str:
+def count(number: int, *, at_least: bool = False) -> str:
     """Return a count as it is shown: "12,480", and "10,000+" where it was counted no further."""
-    return f"{number:,}+" if number >= MOST_COUNTED else f"{number:,}"
+    return f"{number:,}+" if at_least or number >= MOST_COUNTED else f"{number:,}"
 
 
 def exact(at: datetime) -> str:

@@ -78,6 +78,10 @@ class Listing(Generic[R]):
         rows = session.execute(_window(statement, count, offset))
         return [Row(resource, tuple(place)) for resource, *place in rows]
 
+    def ids(self, at_most: int) -> sa.Select[Any]:
+        """Return a statement for the ids of so many of them, whichever come first."""
+        return _window(self._found(self._rows.id), at_most, 0)
+
     def place(self, resource_id: str) -> tuple[Any, ...] | None:
         """Return the place of the resource with this id, in one statement; None: it is not among them."""
         columns = [key.column for key in self._keys]
