@@ -226,8 +226,8 @@ class ResourceView(ConsoleView, BaseModelView):  # type: ignore[misc]
         """Show a page of the list."""
         asked = self.asked()
         size = self._size(asked)
-        found = self.found(asked)
-        total = found.count(MOST_COUNTED)
+        found, most = self.found(asked), _POOL if "q" in asked else MOST_COUNTED
+        total = found.count(most)
         page = self.sorted(found, total, asked).page(
             size,
             after=request.args.get("after"),
@@ -242,7 +242,7 @@ class ResourceView(ConsoleView, BaseModelView):  # type: ignore[misc]
             columns=self._list_columns,
             sortable=self._sortable_columns,
             chips=list(self._chips(asked, total)),
-            total=count(total),
+            total=count(total, at_least=total == most),
             size=size,
             newer=self.here(asked, before=rows[0].id) if page.has_before else None,
             older=self.here(asked, after=rows[-1].id) if page.has_after else None,
@@ -256,12 +256,13 @@ class ResourceView(ConsoleView, BaseModelView):  # type: ignore[misc]
     def _chips(self, asked: Mapping[str, str], total: int) -> Iterator[dict[str, Any]]:
         every, shown = self.to_choose_from(asked), asked.get("show", "")
         some = self._bounded(every, asked)
-        is_part = some is not every and every.count(_POOL) == _POOL
+        most = MOST_COUNTED if some is every else _POOL
+        is_part = some is not every and every.count(most) == most
         for quick in (Quick("", mark("All"), lambda _some: every), *self.quick) if self.quick else ():
-            number = total if quick.key == shown else quick.narrow(some).count(MOST_COUNTED)
+            number = total if quick.key == shown else quick.narrow(some).count(most)
             yield {
                 "label": _(quick.label),
-                "count": count(number, at_least=is_part and bool(quick.key)),
+                "count": count(number, at_least=is_part),
                 "url": self.here(asked, show=quick.key),
                 "is_current": quick.key == shown,
             }
