@@ -168,6 +168,15 @@ SETTINGS = (
     ),
     Setting("API_KEY_ID", None, "credential or None", "The id of that key, where no file is named."),
     Setting("API_KEY_SECRET", None, "credential or None", "Its secret."),
+    Setting("ADMIN_URL", "/admin", "path or None", "Where the console is; None: there is none."),
+    Setting("ADMIN_IDLE", timedelta(minutes=15), "duration", "How long a login to the console lasts without activity."),
+    Setting("ADMIN_LIFETIME", timedelta(hours=12), "duration", "How long it lasts at most."),
+    Setting(
+        "ADMIN_MAY_SET_PASSWORD",
+        False,
+        "bool",
+        "Whether an administrator may choose another person's password, who must then change it.",
+    ),
     Setting("PROXY_COUNT", 0, "count", "How many proxies stand before the runnable site (`create_app`)."),
 )
 
@@ -199,6 +208,7 @@ AT_REGISTRATION = (
     "NEW_PASSWORD_URL",
     "ENABLE_SETTINGS",
     "SETTINGS_URL",
+    "ADMIN_URL",
 )
 
 _DEFAULTS = {row.name: row.default for row in SETTINGS}
@@ -304,6 +314,7 @@ def _too_late(config: Mapping[str, Any], at_registration: Mapping[str, Any]) -> 
 _TOLD = {
     "text": "text",
     "text or None": "text, or None",
+    "path or None": "a path that begins with a slash, such as '/admin', or None",
     "path": "a path that begins with a slash, such as '/login'",
     "URL or None": "an http or https address without a slash at its end, such as 'https://www.example.com', or None",
     "bool": "True or False",
