@@ -21,6 +21,7 @@ from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.orm import Session
 
 from . import admin, installation, origin, settings, signals
+from .admin import session as admin_session
 from .authentication import device, finish_response, session_id, signed_in_id, user
 from .cli import stormpath_commands
 from .database import database, session
@@ -53,8 +54,9 @@ class State:
     console: Any = None
     #: Where a developer's server listens; None: no request came yet, or the app is not in debug.
     served_at: str | None = None
-    #: Whether mails that no server takes are kept and shown without debug too: on a developer's own machine.
-    shows_mails: bool = False
+    #: Whether the server listens at this machine's own address alone: mails that no server takes are then kept and
+    #: shown, without debug too, and the console's first owner can be made by a link.
+    is_local: bool = False
     is_ready: bool = False
     is_prepared: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -306,11 +308,15 @@ def _state() -> State:
 def _origin_of_request() -> origin.Origin | None:
     if not has_request_context():
         return None
+    actor, session, interface = signed_in_id(), session_id(), "web"
+    if request.blueprint and request.blueprint.partition(".")[0] == "stormpath_admin":
+        signed_in, interface = admin_session.known(), "admin"
+        actor, session = (signed_in.account.id, signed_in.session_id) if signed_in else (None, None)
     return origin.Origin(
-        actor=signed_in_id(),
+        actor=actor,
         address=request.remote_addr,
         user_agent=request.user_agent.string,
         device=device(),
-        interface="web",
-        session=session_id(),
+        interface=interface,
+        session=session,
     )

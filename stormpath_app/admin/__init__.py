@@ -19,6 +19,7 @@ from .accounts import AccountsView
 from .api_keys import ApiKeysView
 from .applications import ApplicationsView
 from .base import ConsoleView
+from .entry import EntryView
 from .gate import guard, needs, public
 from .groups import GroupsView
 from .home import HomeView
@@ -41,6 +42,7 @@ def _views() -> list[ConsoleView]:
         MessagesView(mark("Messages"), "messages"),
         ApiKeysView(ApiKey, mark("API keys"), "api_keys"),
         SearchView(mark("Search"), "search"),
+        EntryView(mark("Log In"), "entry"),
     ]
 
 

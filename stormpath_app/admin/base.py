@@ -39,6 +39,7 @@ class ConsoleView(BaseView):  # type: ignore[misc]
     reads = VIEWER
 
     def __init__(self, name: str, endpoint: str) -> None:
+        self._default_view = self._default_view or ""  # Flask-Admin wants a first page of each
         super().__init__(name, endpoint=endpoint)
 
     def create_blueprint(self, admin: Admin) -> Blueprint:
@@ -171,7 +172,7 @@ class ResourceView(ConsoleView, BaseModelView):  # type: ignore[misc]
         """Return what the rows of a page show beside their attributes, asked for all of them at once."""
         return {}
 
-    def asked(self) -> dict[str, str]:
+    def asked(self) -> dict[str, Any]:
         """Return what the address asks for; what it cannot ask for is left out."""
         return {name: value for name, value in request.args.items() if value and name in self._arguments}
 
@@ -269,7 +270,7 @@ class ResourceView(ConsoleView, BaseModelView):  # type: ignore[misc]
 
     def here(self, asked: Mapping[str, str], **changes: str) -> str:
         """Return the address of the list with what is asked for, and changes of it; "" takes something away."""
-        kept = {name: value for name, value in {**asked, **changes}.items() if value}
+        kept: dict[str, Any] = {name: value for name, value in {**asked, **changes}.items() if value}
         return url_for(f"stormpath_admin.{self.endpoint}.index_view", **kept)
 
     # --- In bulk ---
@@ -281,7 +282,7 @@ class ResourceView(ConsoleView, BaseModelView):  # type: ignore[misc]
     def is_action_allowed(self, name: str) -> bool:
         """Tell whether the administrator's role is enough for something in bulk."""
         handler = self._actions_data[name][0]
-        return administrator.may(needed(handler).role or VIEWER)
+        return bool(administrator.may(needed(handler).role or VIEWER))
 
     def action_form_fields(self, name: str) -> Form | None:
         """Return the form that the confirming page of an action has, if it asks for anything."""
