@@ -228,10 +228,10 @@ def test_a_hosts_flask_admin_asks_our_user_who_may_come_in(bare, log_in, order):
     assert client.get("/admin/reports/").text == "Reports"
 
 
-@pytest.mark.parametrize("order", ["before", "after"])
+@BOTH_ORDERS
 def test_a_hosts_flask_admin_at_the_address_of_our_console_is_named_with_what_moves_ours(bare, order):
     app = bare()
-    wire(app, Admin, StormpathManager, order=order)
+    wire(app, lambda app: Admin(app, name="Shop"), StormpathManager, order=order)
     with app.app_context():
         (told,) = [problem.sentence for problem in app.extensions["stormpath"].check()]
     assert told.startswith("This app has a page of its own at /admin/ (endpoint 'admin.index'), where ours is:")
