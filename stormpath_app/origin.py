@@ -19,7 +19,8 @@ class Origin:
     """Where a change comes from.
 
     `actor`: the id of the account that acts, or None; `session`: that of its login; `address`: the network address;
-    `user_agent`: as the client tells it; `device`: the browser, if it is known; `interface`: "web", "cli" or "python".
+    `user_agent`: as the client tells it; `device`: the browser, if it is known; `interface`: "web", "admin", "cli"
+    or "python".
     """
 
     actor: str | None = None

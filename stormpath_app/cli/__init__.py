@@ -2,6 +2,7 @@
 
 from . import (  # noqa: F401 - each adds its commands
     accounts,
+    administrators,
     api_keys,
     applications,
     doctor,

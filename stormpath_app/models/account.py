@@ -10,7 +10,7 @@ from .. import names, origin, signals
 from ..database import exact_text
 from ..errors import AccountAlreadyExists, InvalidFormat
 from ..transactions import announce, atomic
-from . import custom_data_rows, login_name, one_time_token, search_text, session as sessions
+from . import administration, custom_data_rows, login_name, one_time_token, search_text, session as sessions
 from .api_key import ApiKey, ApiKeys
 from .base import DISABLED, ENABLED, UNKNOWN, UNVERIFIED, VERIFIED, Id, Key, boolean, status, stays
 from .custom_data_search import InCustomData
@@ -335,6 +335,8 @@ class Account(EmailHolder):
             announce(signals.user_created, self.payload)
         else:
             what = changed(self)
+            if "status" in what and self.status != ENABLED:
+                self._keep_an_owner()
             if "password_hash" in what:
                 self._keep_former_password()
             self._tell_update(what)
@@ -368,7 +370,12 @@ class Account(EmailHolder):
         if self.tells_of_password and "password_hash" in what:
             self._tell_of_password()
 
+    def _keep_an_owner(self) -> None:
+        if administration.is_administrators(self.directory):
+            administration.keep_an_owner(self.id)
+
     def _before_delete(self) -> None:
+        self._keep_an_owner()
         self._record("account.deleted")
         last = self.payload()
         announce(signals.user_deleted, lambda: last)

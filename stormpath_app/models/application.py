@@ -23,11 +23,12 @@ from ..errors import (
     NoAccountStores,
     NotReady,
     PasswordChangeRequired,
+    Protected,
     TooManyAttempts,
 )
 from ..settings import settings
 from ..transactions import announce, atomic, is_atomic, release
-from . import custom_data_rows, event, password_proof, session as sessions
+from . import administration, custom_data_rows, event, password_proof, session as sessions
 from .account import LOGIN_COLUMNS, Account
 from .account_store_holder import GivenStore
 from .account_store_mapping import AccountStoreMapping
@@ -132,7 +133,8 @@ class Application(MailWorkflows):
     @classmethod
     def missing(cls) -> str:
         """Return the sentence that says which applications there are, where the one in the settings is not."""
-        there_are = session.scalars(sa.select(cls.name).order_by(cls.name).limit(20)).all()
+        others = sa.select(cls.name).where(cls.name_key != administration.APPLICATION_KEY)
+        there_are = session.scalars(others.order_by(cls.name).limit(20)).all()
         if not there_are:
             return "The database has no application yet. Run `flask stormpath init`."
         listed = ", ".join(map(repr, there_are))
@@ -309,6 +311,7 @@ class Application(MailWorkflows):
         if self.is_new:
             self._record_change("application.created", changed(self))
         else:
+            administration.guard(self, changed(self), administration.APPLICATION_KEY)
             self._tell_update(changed(self))
 
     def _tell_update(self, what: dict[str, tuple[Any, Any]]) -> None:
@@ -322,6 +325,8 @@ class Application(MailWorkflows):
             sessions.end(sessions.AccountSession.application_id == self.id)
 
     def _before_delete(self) -> None:
+        if administration.is_console(self):
+            raise Protected
         event.record("application.deleted", application_id=self.id, name=self.name)
 
 

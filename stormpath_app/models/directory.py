@@ -10,9 +10,9 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from .. import names, signals
 from ..database import session
-from ..errors import DirectoriesDiffer, PropertyRequired, ResourceNotFound
+from ..errors import DirectoriesDiffer, PropertyRequired, Protected, ResourceNotFound
 from ..transactions import announce
-from . import custom_data_rows, event, session as sessions
+from . import administration, custom_data_rows, event, session as sessions
 from .account import Account
 from .account_creation_policy import AccountCreationPolicy
 from .account_schema import AccountSchema
@@ -240,6 +240,7 @@ class Directory(AccountStore):
         if self.is_new:
             self._record_change("directory.created", changed(self))
         else:
+            administration.guard(self, changed(self), administration.DIRECTORY_KEY)
             self._tell_update(changed(self))
 
     def _tell_update(self, what: dict[str, tuple[Any, Any]]) -> None:
@@ -253,6 +254,8 @@ class Directory(AccountStore):
             sessions.end(sessions.AccountSession.account_id.in_(self.account_ids()))
 
     def _before_delete(self) -> None:
+        if administration.is_administrators(self):
+            raise Protected
         # Of the directory alone, and no signal of its accounts is sent: there may be a million of them.
         event.record("directory.deleted", directory_id=self.id, name=self.name)
         last = dict(self)
