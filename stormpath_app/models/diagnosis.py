@@ -132,7 +132,7 @@ def diagnose(application: AccountStoreHolder, login: str, expected: Account | No
     steps = [_application(application), *_stores(application, places)]
     if places:
         steps.append(account_step)
-    failures = _failures(account)
+    failures = failures_of(account)
     if account:
         steps += _of_account(account, failures)
     return Diagnosis(application, login, account, tuple(_until_one_fails(steps)), failures, _mails(account))
@@ -388,7 +388,8 @@ _WHY = {
 }
 
 
-def _failures(account: Account | None) -> tuple[Failure, ...]:
+def failures_of(account: Account | None) -> tuple[Failure, ...]:
+    """Return the last logins of an account that failed, newest first."""
     if account is None:
         return ()
     wanted = sa.select(AuditEvent).where(AuditEvent.account_id == account.id, AuditEvent.kind == "login.failed")
