@@ -1,7 +1,7 @@
 """StormpathManager: all wiring, in one place. It holds no app."""
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,16 +19,17 @@ from flask import (
 from flask_login import AnonymousUserMixin
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.orm import Session
+from werkzeug.local import LocalProxy
 
 from . import installation, origin, settings, signals
-from .authentication import device, finish_response, session_id, signed_in_id, user
+from .authentication import device, finish_response, session_id, signed_in_id, signed_in_name, user
 from .cli import stormpath_commands
 from .database import database, session
 from .errors import NotReady
 from .login_manager import SessionManager, Stranger
 from .mail import configuration, rendering
 from .mail.courier import Courier
-from .models import Account, Application, Client, EmailTemplate
+from .models import Account, Application, Client, EmailTemplate, event
 from .settings import Problem
 from .transactions import atomic, tell
 from .views import ADDRESSES, SWITCHES, VIEWS, answer_not_ready, create_blueprint, doors, is_static
@@ -246,6 +247,17 @@ class StormpathManager:
         """
         return atomic(lock=False)  # a password may be hashed before the first change
 
+    @staticmethod
+    def log_event(account: Account | None, kind: str, data: Mapping[str, Any] | None = None) -> None:
+        """Add an event of the app's own to the log, on the account's timeline, and commit; with the rest in `atomic()`.
+
+        :param account: whom it is about, as `user`; None: nobody.
+        :param kind: such as "invoice.paid". The log has it as "app.invoice.paid".
+        :param data: what JSON knows, 8000 bytes of it at most, and no secret.
+        :raises ValueError, TypeError: it is none that can be kept.
+        """
+        event.log(_unwrapped(account), kind, data)
+
     def check(self) -> list[Problem]:
         """Return every mistake in the current app's settings, schema and application."""
         return _state().check()
@@ -275,6 +287,12 @@ class _FirstRequest:
         return self.wsgi_app(environ, start_response)
 
 
+def _unwrapped(account: Any) -> Account | None:
+    """Return the account itself where `user` was given; None where nobody is signed in."""
+    found = account._get_current_object() if isinstance(account, LocalProxy) else account
+    return None if getattr(found, "is_anonymous", False) else found
+
+
 def _state() -> State:
     state: State = current_app.extensions["stormpath"]
     return state
@@ -285,6 +303,7 @@ def _origin_of_request() -> origin.Origin | None:
         return None
     return origin.Origin(
         actor=signed_in_id(),
+        actor_name=signed_in_name(),
         address=request.remote_addr,
         user_agent=request.user_agent.string,
         device=device(),

@@ -216,8 +216,8 @@ def test_a_deleted_directory_is_gone_with_all_that_was_in_it(han):
     for model in (Account, LoginName, Directory, *asks):
         assert session.scalars(sa.select(model)).all() == []
     assert list(Application.current().account_store_mappings) == []
-    assert [(event.directory_id, event.data) for event in events("directory.deleted")] == [
-        (directory_id, {"name": "My Application Directory"})
+    assert [(event.directory_id, event.target_name) for event in events("directory.deleted")] == [
+        (directory_id, "My Application Directory")
     ]
 
 
