@@ -10,7 +10,7 @@ from .. import names, origin, signals
 from ..database import exact_text
 from ..errors import AccountAlreadyExists, InvalidFormat
 from ..transactions import announce, atomic
-from . import administration, custom_data_rows, login_name, search_text, session as sessions
+from . import administration, custom_data_rows, event, login_name, search_text, session as sessions
 from .api_key import ApiKey, ApiKeys
 from .base import DISABLED, ENABLED, UNKNOWN, UNVERIFIED, VERIFIED, Id, Key, boolean, status, stays
 from .custom_data_search import InCustomData
@@ -157,6 +157,11 @@ class Account(EmailHolder):
         return found
 
     # --- Who it is ---
+
+    @property
+    def title(self) -> str:
+        """The e-mail address."""
+        return self.email
 
     @property
     def username(self) -> str:
@@ -314,7 +319,8 @@ class Account(EmailHolder):
 
     def _before_save(self) -> None:
         if self.is_new:
-            self._record("account.created", application_id=self.came_through and self.came_through.id)
+            told = event.changes(self)
+            self._record("account.created", application_id=self.came_through and self.came_through.id, changed=told)
             announce(signals.user_created, self.payload)
         else:
             what = changed(self)
@@ -332,9 +338,10 @@ class Account(EmailHolder):
             must = {"must_change": self.must_change_password} if "must_change_password" in what else {}
             self._record("password.changed", **must)
             announce(signals.password_changed, self.payload)
-        if others := sorted((what.keys() | details.keys()) - told):
-            status = {"status": what["status"]} if "status" in what else {}
-            self._record("account.updated", changed=others, **status, **details)
+        others = {name: values for name, values in what.items() if name not in told}
+        if others or details:
+            columns = {"changed": event.changes(self, others)} if others else {}
+            self._record("account.updated", **columns, **details)
         if "status" in what:
             before = what["status"][0]
             announce(signals.status_changed, lambda: {**self.payload(), "before": before})

@@ -292,6 +292,7 @@ class Application(MailWorkflows):
     def _record(self, kind: str, account: Account | None, **details: Any) -> None:
         event.record(
             kind,
+            target=account,
             application_id=self.id,
             account_id=account.id if account else None,
             directory_id=account.directory_id if account else None,
@@ -300,16 +301,19 @@ class Application(MailWorkflows):
 
     def _before_save(self) -> None:
         if self.is_new:
-            self._record_change("application.created", changed(self))
+            self._record_change("application.created", changed=event.changes(self))
         else:
             administration.guard(self, changed(self), administration.APPLICATION_KEY)
             self._tell_update(changed(self))
 
     def _tell_update(self, what: dict[str, tuple[Any, Any]]) -> None:
-        self._record_change("application.updated", what, **self._custom_data_details())
+        details = self._custom_data_details()
+        if what or details:
+            columns = {"changed": event.changes(self, what)} if what else {}
+            self._record_change("application.updated", **columns, **details)
 
-    def _record_change(self, kind: str, what: dict[str, tuple[Any, Any]], **details: Any) -> None:
-        event.record(kind, application_id=self.id, changed=sorted(what.keys() & self.writable), **details)
+    def _record_change(self, kind: str, **details: Any) -> None:
+        event.record(kind, target=self, application_id=self.id, **details)
 
     def _after_save(self, what: dict[str, tuple[Any, Any]]) -> None:
         if "status" in what and self.status != ENABLED:
@@ -318,7 +322,7 @@ class Application(MailWorkflows):
     def _before_delete(self) -> None:
         if administration.is_console(self):
             raise Protected
-        event.record("application.deleted", application_id=self.id, name=self.name)
+        self._record_change("application.deleted")
 
 
 def _new_directory(application: Application, name: bool | str) -> Directory:

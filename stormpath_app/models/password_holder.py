@@ -160,4 +160,4 @@ class PasswordHolder(Member):
         set_committed_value(self, "password_hash", new)
 
     def _record(self, kind: str, **details: Any) -> None:
-        event.record(kind, account_id=self.id, directory_id=self.directory_id, **details)
+        event.record(kind, target=self, account_id=self.id, directory_id=self.directory_id, **details)
