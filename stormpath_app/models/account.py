@@ -10,7 +10,15 @@ from .. import names, origin, signals
 from ..database import exact_text
 from ..errors import AccountAlreadyExists, InvalidFormat
 from ..transactions import announce, atomic
-from . import administration, custom_data_rows, event, login_name, search_text, session as sessions
+from . import (
+    administration,
+    custom_data_rows,
+    event,
+    login_name,
+    one_time_token,
+    search_text,
+    session as sessions,
+)
 from .api_key import ApiKey, ApiKeys
 from .base import DISABLED, ENABLED, UNKNOWN, UNVERIFIED, VERIFIED, Id, Key, boolean, status, stays
 from .custom_data_search import InCustomData
@@ -260,6 +268,23 @@ class Account(EmailHolder):
             ended = self._end_logins(origin.current().session if others else None)
             self._record("account.signed_out", sessions=ended)
         return ended
+
+    def lock_down(self) -> tuple[int, int]:
+        """Shut out whoever may have got in: disable it, its API keys, its links, end its logins, and commit.
+
+        Return how many logins ended, and how many API keys are DISABLED now.
+        """
+        with atomic():
+            keys = [key for key in self.api_keys if key.is_enabled]
+            for key in keys:
+                key.status = DISABLED
+                key.save()
+            self.status, self.ended_logins = DISABLED, 0
+            self.save()
+            ended = self.ended_logins + self._end_logins()
+            one_time_token.end(self.id)
+            self._record("account.locked_down", sessions=ended, api_keys=len(keys))
+        return ended, len(keys)
 
     def change_password(self, old: str, new: str) -> int:
         """Let its owner, who gives the old password, replace it, and commit. Return how many other logins it ended.

@@ -36,6 +36,7 @@ from .api_key import ApiKey, ApiKeys
 from .authorized_uris import authorized_uris
 from .base import DISABLED, ENABLED, UNVERIFIED, Id, merge
 from .collection import Collection
+from .diagnosis import Diagnosis, diagnose
 from .directory import Directory
 from .group import Group
 from .login_name import LoginName
@@ -242,6 +243,14 @@ class Application(MailWorkflows):
                 account.replace_hash(new_hash)
             self._record("login.succeeded", account)
         return AuthenticationResult(account)
+
+    def diagnose(self, login: str, account: Account | None = None) -> Diagnosis:
+        """Tell what a login would meet now, step by step, without a password. Nothing is counted or changed.
+
+        :param login: an e-mail address or username, as for `authenticate_account`.
+        :param account: whose login it should be, where another account with that name may be found first.
+        """
+        return diagnose(self, login, account)
 
     def _check(self, found: Any, password: str, *, is_named: bool) -> str | None:
         account: Account | None = found.Account

@@ -118,6 +118,11 @@ class PasswordHolder(Member):
         with atomic():
             attempt.refund()
 
+    @property
+    def locks(self) -> tuple[throttle.Counter, list[throttle.Counter]]:
+        """What its wrong passwords have come to: for everybody, and for each browser it was logged in with before."""
+        return throttle.of_account(self.id)
+
     def unlock(self) -> None:
         """Forget its wrong passwords, and commit: the next login need not wait."""
         with atomic():
