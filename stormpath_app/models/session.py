@@ -190,18 +190,22 @@ def end(*conditions: sa.ColumnElement[bool]) -> int:
     return int(ended.rowcount)
 
 
+def have_not_run_out() -> tuple[sa.ColumnElement[bool], ...]:
+    """Return the conditions for logins that their age has not ended."""
+    now = clock.now()
+    return (
+        AccountSession.expires_at > now,
+        AccountSession.created_at > now - settings.SESSION_LIFETIME,
+        AccountSession.last_seen_at > now - settings.COOKIE_DURATION,
+    )
+
+
 def alive(account_id: str) -> list[AccountSession]:
     """Return an account's logins that have not run out, the one that was active last first."""
-    now = clock.now()
     return list(
         session.scalars(
             sa.select(AccountSession)
-            .where(
-                AccountSession.account_id == account_id,
-                AccountSession.expires_at > now,
-                AccountSession.created_at > now - settings.SESSION_LIFETIME,
-                AccountSession.last_seen_at > now - settings.COOKIE_DURATION,
-            )
+            .where(AccountSession.account_id == account_id, *have_not_run_out())
             .order_by(AccountSession.last_seen_at.desc(), AccountSession.id.desc())
         )
     )
