@@ -20,7 +20,7 @@ from flask_login import AnonymousUserMixin
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.orm import Session
 
-from . import installation, origin, settings, signals
+from . import admin, installation, origin, settings, signals
 from .authentication import device, finish_response, session_id, signed_in_id, user
 from .cli import stormpath_commands
 from .database import database, session
@@ -49,6 +49,8 @@ class State:
     blueprint: Blueprint
     at_registration: dict[str, Any]
     courier: Courier
+    #: Flask-Admin's object of the console, which no other of the host's knows of; None: there is no console.
+    console: Any = None
     #: Where a developer's server listens; None: no request came yet, or the app is not in debug.
     served_at: str | None = None
     #: Whether mails that no server takes are kept and shown without debug too: on a developer's own machine.
@@ -80,12 +82,11 @@ class State:
                 " without `name` and in no other blueprint."
             )
         rules = list(self.app.url_map.iter_rules())
-        for ours in (rule for rule in rules if rule.endpoint in ADDRESSES):
+        for ours in rules:
+            if (mend := _how_to_move(ours.endpoint)) is None:
+                continue
             for other in rules:
-                if other.rule == ours.rule and other.endpoint != ours.endpoint:
-                    mend = f"set STORMPATH_{ADDRESSES[ours.endpoint]} to another path"
-                    if switch := SWITCHES.get(ours.endpoint):
-                        mend += f", or STORMPATH_{switch} to False"
+                if other.rule == ours.rule and not _is_same(other.endpoint, ours.endpoint):
                     yield Problem(
                         f"This app has a page of its own at {other.rule} (endpoint {other.endpoint!r}), where ours is:"
                         f" {mend}."
@@ -116,6 +117,7 @@ class State:
             if csrf := self.app.extensions.get("csrf"):
                 for view in VIEWS.values():  # not the blueprint: a host may put a view of its own at a name of ours
                     csrf.exempt(view)  # our forms check their tokens themselves, and come again
+                admin.exempt_from_csrf(self.app, csrf)
             self.join_login_manager()
             if not self.is_prepared and self.app.debug:
                 installation.set_up_in_debug(self.app)
@@ -138,6 +140,24 @@ class State:
         """Use the secret that was generated for this instance, where the host has set none."""
         if not self.app.secret_key:
             self.app.secret_key = installation.read_secret(self.app)
+
+
+def _how_to_move(endpoint: str) -> str | None:
+    """Return how a page of ours is put elsewhere; None for what is none of ours."""
+    if _is_of_console(endpoint):
+        return "set STORMPATH_ADMIN_URL to another path, or to None"
+    if endpoint not in ADDRESSES:
+        return None
+    mend = f"set STORMPATH_{ADDRESSES[endpoint]} to another path"
+    return f"{mend}, or STORMPATH_{SWITCHES[endpoint]} to False" if endpoint in SWITCHES else mend
+
+
+def _is_of_console(endpoint: str) -> bool:
+    return endpoint.startswith(f"{admin.NAME}.")
+
+
+def _is_same(one: str, other: str) -> bool:
+    return one == other or (_is_of_console(one) and _is_of_console(other))
 
 
 def _errors(problems: Iterable[Problem]) -> list[str]:
@@ -190,6 +210,9 @@ class StormpathManager:
         state.blueprint.before_request(lambda: None if is_static() else state.require_ready())
         if register_blueprint:
             app.register_blueprint(state.blueprint)
+        if (url := at_registration["ADMIN_URL"]) is not None:
+            state.console, console = admin.create_console(url)
+            app.register_blueprint(console)
         app.register_error_handler(NotReady, answer_not_ready)
         # The first of them: a host's own `user` stays the host's.
         app.template_context_processors[None].insert(0, lambda: {"user": user, "current_user": user})

@@ -7,7 +7,7 @@ one moment, no more than are free get as far as a hash. Each counter is one row,
 import hashlib
 import ipaddress
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -38,13 +38,15 @@ attempts = sa.Table(
     sa.Column("key", exact_text(80), primary_key=True),
     sa.Column("failures", sa.Integer, nullable=False),
     #: Until when the next try is refused, if there are more failures than are free; of a network, its window's end.
-    sa.Column("blocked_until", UTCDateTime, nullable=False),
+    sa.Column("blocked_until", UTCDateTime, nullable=False, index=True),
     sa.Column("forget_at", UTCDateTime, nullable=False, index=True),
 )
 
 _REMEMBERED = timedelta(days=30)  # after the last try
 _RACES = 100  # lost to others one after the other: each of them was one more try
 _TOLERANCE = 2  # times as long as a limit makes it may a wait be, as the clocks of servers differ
+_ACCOUNT, _BEHIND_ACCOUNTS = "account:", "account;"  # ";" is what follows ":"
+_NEVER = 2**31 - 1
 _WITH_PORT = re.compile(r"^(?:([\d.]+)|\[([^]]+)\]):\d+$")  # as some proxies tell an address, anew each time
 _SWEPT = 10  # rows that are forgotten with one failure, which makes two at most
 
@@ -174,6 +176,29 @@ def unlock(account_id: str) -> None:
     """Clear an account's counters, those of its devices too, in the transaction that is open."""
     devices = attempts.c.key.between(f"device:{account_id}:", f"device:{account_id};")  # ";" is what follows ":"
     session.connection().execute(sa.delete(attempts).where((attempts.c.key == f"account:{account_id}") | devices))
+
+
+def locked_accounts() -> sa.Select[Any]:
+    """Return a statement for the ids of the accounts that a wait keeps out now, whoever tries them."""
+    limits = Limits.current()
+    free = limits.free_failures if limits else _NEVER
+    return sa.select(sa.func.substr(attempts.c.key, len(_ACCOUNT) + 1)).where(
+        attempts.c.blocked_until > clock.now(),
+        attempts.c.failures >= free,
+        attempts.c.key.between(_ACCOUNT, _BEHIND_ACCOUNTS),
+    )
+
+
+def locked_until(account_ids: Iterable[str]) -> dict[str, datetime]:
+    """Return until when each of these accounts is kept out by a wait; those that are not kept out are left out."""
+    keys = [_ACCOUNT + account_id for account_id in account_ids]
+    limits, now = Limits.current(), clock.now()
+    if not keys or limits is None:
+        return {}
+    waiting = sa.select(attempts.c.key, attempts.c.blocked_until).where(
+        attempts.c.key.in_(keys), attempts.c.failures >= limits.free_failures, attempts.c.blocked_until > now
+    )
+    return {key.removeprefix(_ACCOUNT): until for key, until in session.execute(waiting)}
 
 
 def _attempt(whose: str, who: origin.Origin) -> Attempt:
