@@ -35,6 +35,7 @@ class ConsoleView(BaseView):  # type: ignore[misc]
     path = ""
     icon: str | None = None
     section = 0
+    _default_view: str | None
     #: What opens it, for the menu. The gate asks each view function.
     reads = VIEWER
 

@@ -10,7 +10,15 @@ from .. import names, origin, signals
 from ..database import exact_text
 from ..errors import AccountAlreadyExists, InvalidFormat
 from ..transactions import announce, atomic
-from . import administration, custom_data_rows, login_name, one_time_token, search_text, session as sessions
+from . import (
+    administration,
+    custom_data_rows,
+    event,
+    login_name,
+    one_time_token,
+    search_text,
+    session as sessions,
+)
 from .api_key import ApiKey, ApiKeys
 from .base import DISABLED, ENABLED, UNKNOWN, UNVERIFIED, VERIFIED, Id, Key, boolean, status, stays
 from .custom_data_search import InCustomData
@@ -58,6 +66,7 @@ class Account(EmailHolder):
             sa.Index(None, "directory_id", column, "id")
             for column in ("email_key", "username_key", "given_name_key", "surname_key", "status", "created_at")
         ),
+        sa.Index(None, "directory_id", "password_modified_at"),  # how many a change of the policy is about
     )
     __allow_unmapped__ = True  # for the attributes below that are no columns
     thing, collection = "Account", "accounts"
@@ -157,6 +166,11 @@ class Account(EmailHolder):
         return found
 
     # --- Who it is ---
+
+    @property
+    def title(self) -> str:
+        """The e-mail address."""
+        return self.email
 
     @property
     def username(self) -> str:
@@ -331,7 +345,8 @@ class Account(EmailHolder):
 
     def _before_save(self) -> None:
         if self.is_new:
-            self._record("account.created", application_id=self.came_through and self.came_through.id)
+            told = event.changes(self)
+            self._record("account.created", application_id=self.came_through and self.came_through.id, changed=told)
             announce(signals.user_created, self.payload)
         else:
             what = changed(self)
@@ -349,9 +364,10 @@ class Account(EmailHolder):
             must = {"must_change": self.must_change_password} if "must_change_password" in what else {}
             self._record("password.changed", **must)
             announce(signals.password_changed, self.payload)
-        if others := sorted((what.keys() | details.keys()) - told):
-            status = {"status": what["status"]} if "status" in what else {}
-            self._record("account.updated", changed=others, **status, **details)
+        others = {name: values for name, values in what.items() if name not in told}
+        if others or details:
+            columns = {"changed": event.changes(self, others)} if others else {}
+            self._record("account.updated", **columns, **details)
         if "status" in what:
             before = what["status"][0]
             announce(signals.status_changed, lambda: {**self.payload(), "before": before})

@@ -41,6 +41,7 @@ from .directory import Directory
 from .group import Group
 from .login_name import LoginName
 from .mail_workflows import MailWorkflows
+from .password_policy import PasswordStrength
 from .tenant import Tenant
 from .unsaved import changed
 
@@ -231,6 +232,8 @@ class Application(MailWorkflows):
             with atomic():
                 if isinstance(failure, AccountDisabled | AccountNotVerified | PasswordChangeRequired):
                     attempt.refund()
+                    if account and isinstance(failure, PasswordChangeRequired):
+                        account.expire_password()
                 else:
                     attempt.count()
                 self._record("login.failed", account, code=failure.code)
@@ -263,7 +266,8 @@ class Application(MailWorkflows):
             raise AccountDisabled
         if account.status == UNVERIFIED:
             raise AccountNotVerified
-        if account.must_change_password:
+        moments = found.checks_before, found.replaces_before
+        if account.must_change_password or account.is_outdated(password, *moments):
             raise PasswordChangeRequired(proof=password_proof.make(account.id, found.password_hash))
         return account.upgrade_hash(password)
 
@@ -301,6 +305,7 @@ class Application(MailWorkflows):
     def _record(self, kind: str, account: Account | None, **details: Any) -> None:
         event.record(
             kind,
+            target=account,
             application_id=self.id,
             account_id=account.id if account else None,
             directory_id=account.directory_id if account else None,
@@ -309,16 +314,19 @@ class Application(MailWorkflows):
 
     def _before_save(self) -> None:
         if self.is_new:
-            self._record_change("application.created", changed(self))
+            self._record_change("application.created", changed=event.changes(self))
         else:
             administration.guard(self, changed(self), administration.APPLICATION_KEY)
             self._tell_update(changed(self))
 
     def _tell_update(self, what: dict[str, tuple[Any, Any]]) -> None:
-        self._record_change("application.updated", what, **self._custom_data_details())
+        details = self._custom_data_details()
+        if what or details:
+            columns = {"changed": event.changes(self, what)} if what else {}
+            self._record_change("application.updated", **columns, **details)
 
-    def _record_change(self, kind: str, what: dict[str, tuple[Any, Any]], **details: Any) -> None:
-        event.record(kind, application_id=self.id, changed=sorted(what.keys() & self.writable), **details)
+    def _record_change(self, kind: str, **details: Any) -> None:
+        event.record(kind, target=self, application_id=self.id, **details)
 
     def _after_save(self, what: dict[str, tuple[Any, Any]]) -> None:
         if "status" in what and self.status != ENABLED:
@@ -327,7 +335,7 @@ class Application(MailWorkflows):
     def _before_delete(self) -> None:
         if administration.is_console(self):
             raise Protected
-        event.record("application.deleted", application_id=self.id, name=self.name)
+        self._record_change("application.deleted")
 
 
 def _new_directory(application: Application, name: bool | str) -> Directory:
@@ -359,10 +367,12 @@ _KNOWN_AS = (
         AccountStoreMapping.directory_id,
         Directory.id.is_not(None).label("is_directory_open"),
         sa.select(Group.status).where(Group.id == AccountStoreMapping.group_id).scalar_subquery().label("group_status"),
+        *(PasswordStrength.checks_before, PasswordStrength.replaces_before),
         *LOGIN_COLUMNS,
     )
     .select_from(AccountStoreMapping)
     .outerjoin(Directory, (Directory.id == AccountStoreMapping.directory_id) & (Directory.status == ENABLED))
+    .outerjoin(PasswordStrength, PasswordStrength.id == Directory.id)
     .outerjoin(LoginName, (LoginName.directory_id == Directory.id) & (LoginName.name_key == sa.bindparam("name_key")))
     .outerjoin(Account, (Account.id == LoginName.account_id) & AccountStoreMapping.admits(LoginName.account_id))
     .where(

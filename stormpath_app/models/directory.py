@@ -8,10 +8,10 @@ from typing import Any, Self, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from .. import names, signals
+from .. import clock, names, signals
 from ..database import session
-from ..errors import DirectoriesDiffer, PropertyRequired, Protected, ResourceNotFound
-from ..transactions import announce
+from ..errors import DirectoriesDiffer, PropertyRequired, Protected, ResourceNotFound, UnsupportedValue
+from ..transactions import announce, atomic
 from . import administration, custom_data_rows, event, session as sessions
 from .account import Account
 from .account_creation_policy import AccountCreationPolicy
@@ -28,6 +28,10 @@ from .tenant import Tenant
 from .unsaved import changed
 
 R = TypeVar("R", Account, Group)
+
+#: What becomes of the passwords there are when the rules change.
+KEEP, CHECK, REPLACE, STOP = "keep", "check", "replace", "stop"
+OLD_PASSWORDS = (KEEP, CHECK, REPLACE, STOP)
 
 # Built once, as a login should cost little beside its hash.
 _KNOWN_AS = (
@@ -62,7 +66,9 @@ class Directory(AccountStore):
     tenant_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("stormpath_tenants.id"))
     tenant: Mapped[Tenant] = relationship()
 
-    password_policy: Mapped[PasswordPolicy] = relationship(cascade="all", passive_deletes=True)
+    password_policy: Mapped[PasswordPolicy] = relationship(
+        back_populates="directory", cascade="all", passive_deletes=True
+    )
     account_creation_policy: Mapped[AccountCreationPolicy] = relationship(
         back_populates="directory", cascade="all", passive_deletes=True
     )
@@ -154,6 +160,33 @@ class Directory(AccountStore):
         account.came_through = application
         return account
 
+    # --- Its password policy ---
+
+    def save_password_policy(self, old: str = KEEP) -> int:
+        """Write what was set on its password policy, and commit. Return how many logins it ended.
+
+        :param old: what becomes of the passwords there are. KEEP: rules are for new ones, as long as nothing else was
+            said before. CHECK: each is looked at when its owner next logs in, and who has one that breaks the rules
+            must choose another. REPLACE: everybody must, and all logins end. STOP: neither any more.
+        :raises StormpathError: it cannot be so; nothing is written.
+        """
+        if old not in OLD_PASSWORDS:
+            raise UnsupportedValue("Password policy", "old", allowed=", ".join(OLD_PASSWORDS))
+        policy, ended = self.password_policy, 0
+        strength = policy.strength
+        if old == CHECK:
+            strength.checks_before = clock.now()
+        elif old == REPLACE:
+            strength.replaces_before = clock.now()
+        elif old == STOP:
+            strength.checks_before = strength.replaces_before = None
+        with atomic():
+            policy.save()
+            if old == REPLACE:
+                ended = sessions.end(sessions.AccountSession.account_id.in_(self.account_ids()))
+                event.record("directory.passwords_expired", directory_id=self.id, sessions=ended)
+        return ended
+
     # --- Groups ---
 
     @property
@@ -238,16 +271,19 @@ class Directory(AccountStore):
 
     def _before_save(self) -> None:
         if self.is_new:
-            self._record_change("directory.created", changed(self))
+            self._record("directory.created", changed=event.changes(self))
         else:
             administration.guard(self, changed(self), administration.DIRECTORY_KEY)
             self._tell_update(changed(self))
 
     def _tell_update(self, what: dict[str, tuple[Any, Any]]) -> None:
-        self._record_change("directory.updated", what, **self._custom_data_details())
+        details = self._custom_data_details()
+        if what or details:
+            columns = {"changed": event.changes(self, what)} if what else {}
+            self._record("directory.updated", **columns, **details)
 
-    def _record_change(self, kind: str, what: dict[str, tuple[Any, Any]], **details: Any) -> None:
-        event.record(kind, directory_id=self.id, changed=sorted(what.keys() & self.writable), **details)
+    def _record(self, kind: str, **details: Any) -> None:
+        event.record(kind, target=self, directory_id=self.id, **details)
 
     def _after_save(self, what: dict[str, tuple[Any, Any]]) -> None:
         if "status" in what and self.status != ENABLED:
@@ -257,7 +293,7 @@ class Directory(AccountStore):
         if administration.is_administrators(self):
             raise Protected
         # Of the directory alone, and no signal of its accounts is sent: there may be a million of them.
-        event.record("directory.deleted", directory_id=self.id, name=self.name)
+        self._record("directory.deleted")
         last = dict(self)
         announce(signals.directory_deleted, lambda: {"directory": last})
 

@@ -257,4 +257,6 @@ class MailWorkflows(AccountStoreHolder):
         return found
 
     def _record_mail(self, kind: str, account: Account) -> None:
-        event.record(kind, application_id=self.id, account_id=account.id, directory_id=account.directory_id)
+        event.record(
+            kind, target=account, application_id=self.id, account_id=account.id, directory_id=account.directory_id
+        )

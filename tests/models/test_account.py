@@ -30,7 +30,7 @@ from ..payloads import EMAIL_REJECT, EMAIL_WRONG_TYPE
 from .test_event import events
 
 OTHER = "Kessel12.Parsecs"
-SET_UP = {"application.created", "directory.created", "account_store.mapped"}
+SET_UP = {"tenant.created", "application.created", "directory.created", "account_store.mapped"}
 
 
 @pytest.fixture
@@ -158,7 +158,10 @@ def test_another_address_is_not_verified_because_the_one_before_was(han, status)
     han.save()
     han.refresh()
     assert han.email_verification_status == "UNVERIFIED"
-    assert events("account.updated")[-1].data["changed"] == ["email", "email_verification_status"]
+    assert events("account.updated")[-1].data["changed"] == {
+        "email": ["han@falcon.example", "ben@falcon.example"],
+        "email_verification_status": [status, "UNVERIFIED"],
+    }
 
 
 @pytest.mark.parametrize("first", ["email", "email_verification_status"])
@@ -341,9 +344,14 @@ def test_signals_tell_of_what_was_done_and_of_nothing_else(context, heard):
 @pytest.mark.parametrize(
     ("attribute", "value", "kind", "details"),
     [
-        ("given_name", "Ben", "account.updated", {"changed": ["given_name"]}),
-        ("email", "ben@falcon.example", "account.updated", {"changed": ["email"]}),
-        ("status", "disabled", "account.updated", {"changed": ["status"], "status": ["ENABLED", "DISABLED"]}),
+        ("given_name", "Ben", "account.updated", {"changed": {"given_name": ["Han", "Ben"]}}),
+        (
+            "email",
+            "ben@falcon.example",
+            "account.updated",
+            {"changed": {"email": ["han@falcon.example", "ben@falcon.example"]}},
+        ),
+        ("status", "disabled", "account.updated", {"changed": {"status": ["ENABLED", "DISABLED"]}}),
         ("password", OTHER, "password.changed", {}),
     ],
 )
