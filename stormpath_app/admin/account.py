@@ -14,7 +14,7 @@ from flask_admin import expose
 from wtforms import BooleanField, PasswordField, SelectField, StringField
 from wtforms.validators import InputRequired
 
-from .. import clock, hashers
+from .. import clock, hashers, user_agents
 from ..database import session
 from ..errors import AccountStoreNotMapped
 from ..models import (
@@ -138,7 +138,7 @@ class AccountTabs(ResourceView):
         account = self.get_one(id)
         applications = scope.applications().order("name")[:_MOST_CHOICES]
         application = self._application(account)
-        found = application and application.diagnose(account.email, account)
+        found = application.diagnose(account.email, account) if application else None
         return self.tab(
             account,
             "",
@@ -216,14 +216,11 @@ class AccountTabs(ResourceView):
     @needs(MANAGER)
     def edit(self, id: str) -> ResponseReturnValue:  # noqa: A002 - Flask-Admin's name
         """Show the form of its names and status, or save it. Another address needs the password once more."""
-        if (
-            was_sent()
-            and request.form.get("email", "").strip() != self.get_one(id).email
-            and not administrator.is_fresh
-        ):
-            if (answer := ask_password()) is not None:
-                return answer
-        return super().edit_view(id)
+        is_other = was_sent() and request.form.get("email", "").strip() != self.get_one(id).email
+        if is_other and not administrator.is_fresh and (asked := ask_password()) is not None:
+            return asked
+        answer: ResponseReturnValue = super().edit_view(id)
+        return answer
 
     def edit_form(self, obj: Account) -> AccountForm:
         """Return the form of an account."""
@@ -259,13 +256,9 @@ class AccountTabs(ResourceView):
         chosen = form.password.data if "password" in form else None
         if form.is_verified.data:
             given["email_verification_status"] = "VERIFIED"
-        account = directory.new_account(
-            {
-                **given,
-                "password": chosen or _unknown_password(directory.password_policy.strength),
-                "must_change_password": bool(chosen),
-            }
-        )
+        given["password"] = chosen or _unknown_password(directory.password_policy.strength)
+        given["must_change_password"] = bool(chosen)
+        account = directory.new_account(given)
         account.save()
         return account
 
@@ -295,7 +288,7 @@ class AccountTabs(ResourceView):
     def sessions(self, id: str) -> ResponseReturnValue:  # noqa: A002 - Flask-Admin's name
         """Show on which devices it is logged in."""
         account = self.get_one(id)
-        return self.tab(account, "sessions", sessions=account.sessions[:_MOST_CHOICES])
+        return self.tab(account, "sessions", sessions=account.sessions[:_MOST_CHOICES], is_phone=user_agents.is_phone)
 
     # --- Groups, API keys ---
 
@@ -334,9 +327,8 @@ class AccountTabs(ResourceView):
         """Show the mails to it: their state, and why."""
         account, before = self.get_one(id), _place("before")
         found = message.of_account(account.id, before=before, limit=_PAGE + 1)
-        return self.tab(
-            account, "messages", mails=found[:_PAGE], older=_older(found), before=before, kind_name=kind_name
-        )
+        mails, older = found[:_PAGE], _older(found)
+        return self.tab(account, "messages", mails=mails, older=older, before=before, kind_name=kind_name)
 
     @expose("/<id>/timeline")
     @needs(VIEWER)
@@ -364,8 +356,8 @@ class AccountTabs(ResourceView):
 #: What mends an account: the text of the button, its endpoint, and the role that it needs.
 _REMEDIES = {
     diagnosis.UNLOCK: (mark("Unlock now"), "unlock", SUPPORT),
-    diagnosis.RESET: (mark("Send reset mail"), "send_reset", SUPPORT),
-    diagnosis.ENABLE: (mark("Enable"), "enable", MANAGER),
+    diagnosis.RESET: (mark("Send reset mail"), "mail_reset", SUPPORT),
+    diagnosis.ENABLE: (mark("Enable"), "let_in", MANAGER),
     diagnosis.VERIFY: (mark("Take as verified"), "verify", MANAGER),
     diagnosis.RESEND: (mark("Send the mail again"), "resend", SUPPORT),
     diagnosis.KEEP_PASSWORD: (mark("Let them keep it"), "keep_password", MANAGER),

@@ -79,7 +79,7 @@ class AccountActions(AccountTabs):
     # --- A password ---
 
     @action("send-reset", SUPPORT)
-    def send_reset(self, account: Account) -> str:
+    def mail_reset(self, account: Account) -> str:
         """Mail a link that leads to a new password."""
         scope.application_of(account).mail_password_reset(account)
         return _("A mail with a link to a new password is on its way to %(address)s.", address=account.email)
@@ -143,7 +143,7 @@ class AccountActions(AccountTabs):
         return _("%(name)s is unlocked.", name=account.email)
 
     @action("enable", MANAGER)
-    def enable(self, account: Account) -> str:
+    def let_in(self, account: Account) -> str:
         """Let it log in."""
         account.status = ENABLED
         account.save()
@@ -151,7 +151,7 @@ class AccountActions(AccountTabs):
 
     @expose("/<id>/disable", methods=("GET", "POST"))
     @needs(MANAGER)
-    def disable(self, id: str) -> ResponseReturnValue:  # noqa: A002 - as in the addresses of all pages
+    def shut_out(self, id: str) -> ResponseReturnValue:  # noqa: A002 - as in the addresses of all pages
         """Ask why, then let it in no more."""
         account, form = self.get_one(id), ReasonForm()
         if was_sent():
@@ -215,7 +215,7 @@ class AccountActions(AccountTabs):
     # --- Its logins ---
 
     @action("sign-out", SUPPORT)
-    def sign_out(self, account: Account) -> str:
+    def end_logins(self, account: Account) -> str:
         """End all its logins."""
         ended = account.sign_out()
         return ngettext(
@@ -241,15 +241,14 @@ class AccountActions(AccountTabs):
     def change_groups(self, account: Account) -> str:
         """Put it into a group, or take it out."""
         group = scope.one_of(account.directory.groups, Group, request.form.get("group", ""))
-        match request.form.get("do"):
-            case "add":
-                account.add_group(group)
-                return _("%(name)s is in %(group)s now.", name=account.email, group=group.name)
-            case "remove":
-                account.remove_group(group)
-                return _("%(name)s is not in %(group)s any more.", name=account.email, group=group.name)
-            case _unknown:
-                abort(400)
+        what = request.form.get("do")
+        if what == "add":
+            account.add_group(group)
+            return _("%(name)s is in %(group)s now.", name=account.email, group=group.name)
+        if what != "remove":
+            abort(400)
+        account.remove_group(group)
+        return _("%(name)s is not in %(group)s any more.", name=account.email, group=group.name)
 
     @action("api-keys/disable", MANAGER)
     def disable_api_key(self, account: Account) -> str:

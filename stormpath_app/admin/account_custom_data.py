@@ -85,7 +85,7 @@ class AccountCustomData(AccountTabs):
             sizes=dict(list(sizes.items())[:_MOST_KEYS]),
             total=sum(sizes.values()),
             most_of_one=_MOST_OF_ONE,
-            key=key,
+            only=key,
             is_shown=is_shown,
             tree={name: account.custom_data[name] for name in shown if name in account.custom_data},
         )
