@@ -96,7 +96,8 @@ def ask_password() -> ResponseReturnValue | None:
 
 def _sent() -> list[tuple[str, str]]:
     """Return what the form had, for it to be sent again: no password, and no token."""
-    return [(name, value) for name, value in request.form.items(multi=True) if name not in {PASSWORD, "csrf_token"}]
+    never = {PASSWORD, "password", "csrf_token"}
+    return [(name, value) for name, value in request.form.items(multi=True) if name not in never]
 
 
 def _check_token() -> None:
