@@ -9,6 +9,7 @@ from . import (  # noqa: F401 - each adds its commands
     listing,
     mail,
     mail_preview,
+    prune,
     workflows,
 )
 from .command import stormpath_commands
