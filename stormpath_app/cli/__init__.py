@@ -2,13 +2,16 @@
 
 from . import (  # noqa: F401 - each adds its commands
     accounts,
+    administrators,
     api_keys,
     applications,
+    doctor,
     groups,
     installation,
     listing,
     mail,
     mail_preview,
+    policies,
     prune,
     workflows,
 )

@@ -2,6 +2,7 @@
 
 import getpass
 import json
+import sys
 from collections.abc import Callable
 from datetime import datetime
 from functools import wraps
@@ -60,6 +61,10 @@ in_directory = click.option(
     "--directory", "directory_name", help="The directory that the account is in, be it one of the application's or not."
 )
 
+password_from_stdin = click.option(
+    "--password-stdin", is_flag=True, help="Read the password from standard input instead of asking."
+)
+
 
 def tell_json(value: Any) -> None:
     """Print one JSON value."""
@@ -92,3 +97,11 @@ def find_account(login: str, directory_name: str | None = None) -> Account:
     if account is None:
         raise click.ClickException(f"No account of {place.name!r} has the e-mail address or username {login!r}.")
     return account
+
+
+def ask_password(from_stdin: bool, in_json: bool = False) -> str:
+    """Return a password from standard input (its first line) or a prompt. Never an argument: others could see it."""
+    if from_stdin:
+        return sys.stdin.readline().rstrip("\r\n")
+    asked: str = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=in_json)
+    return asked

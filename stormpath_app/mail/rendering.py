@@ -55,7 +55,10 @@ def has_link(kind: str) -> bool:
 
 @dataclass(frozen=True)
 class Occasion:
-    """What a mail is about. `token`: what its link has; None where it has none. `language`: None is the site's own."""
+    """What a mail is about. `token`: what its link has; None where it has none. `language`: None is the site's own.
+
+    `template`: followed in the place of the directory's, as one is that is not saved.
+    """
 
     kind: str
     address: str
@@ -64,6 +67,7 @@ class Occasion:
     token: str | None = field(default=None, repr=False)
     data: Mapping[str, Any] = field(default_factory=dict)
     language: str | None = None
+    template: EmailTemplate | None = None
 
     @classmethod
     def of(cls, waiting: OutboxMessage) -> Self:
@@ -102,7 +106,7 @@ def render_occasion(occasion: Occasion) -> RenderedMail:
 
 
 def _render(occasion: Occasion) -> RenderedMail:
-    template = _template(occasion)
+    template = occasion.template or _template(occasion)
     application = occasion.application or Application.named(settings.APPLICATION)
     url = occasion.token and macros.link(_base(occasion.kind, template), occasion.token)
     name, sender = _sender(application)
@@ -299,6 +303,19 @@ def _base(kind: str, template: EmailTemplate | None) -> str:
     if site is None:
         raise NotReady(["STORMPATH_BASE_URL is not set: the links in mails begin with it."])
     return page_address(endpoint) or f"{site}{getattr(settings, setting).rstrip('/')}{below}"
+
+
+def create_reset_link(application: Application, account: Account) -> str:
+    """Make a link that leads to a new password, for whoever asks to hand over, and commit. Nothing is mailed.
+
+    :raises NotReady: no page would take it, or it has nothing to begin with.
+    :raises NoSuchAccount, AccountDisabled: it could not be used.
+    """
+    template = template_of(account.directory, message.RESET)
+    if not settings.ENABLE_FORGOT_PASSWORD and not (template and template.link_base_url):
+        raise NotReady(["STORMPATH_ENABLE_FORGOT_PASSWORD is off: the site has no page that such a link could open."])
+    base = _base(message.RESET, template)
+    return macros.link(base, application.create_password_reset_token(account).token)
 
 
 def page_address(endpoint: str) -> str | None:

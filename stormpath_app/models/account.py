@@ -10,7 +10,15 @@ from .. import names, origin, signals
 from ..database import exact_text
 from ..errors import AccountAlreadyExists, InvalidFormat
 from ..transactions import announce, atomic
-from . import custom_data_rows, event, login_name, search_text, session as sessions
+from . import (
+    administration,
+    custom_data_rows,
+    event,
+    login_name,
+    one_time_token,
+    search_text,
+    session as sessions,
+)
 from .api_key import ApiKey, ApiKeys
 from .base import DISABLED, ENABLED, UNKNOWN, UNVERIFIED, VERIFIED, Id, Key, boolean, status, stays
 from .custom_data_search import InCustomData
@@ -58,6 +66,7 @@ class Account(EmailHolder):
             sa.Index(None, "directory_id", column, "id")
             for column in ("email_key", "username_key", "given_name_key", "surname_key", "status", "created_at")
         ),
+        sa.Index(None, "directory_id", "password_modified_at"),  # how many a change of the policy is about
     )
     __allow_unmapped__ = True  # for the attributes below that are no columns
     thing, collection = "Account", "accounts"
@@ -261,6 +270,23 @@ class Account(EmailHolder):
             self._record("account.signed_out", sessions=ended)
         return ended
 
+    def lock_down(self) -> tuple[int, int]:
+        """Shut out whoever may have got in: disable it, its API keys, its links, end its logins, and commit.
+
+        Return how many logins ended, and how many API keys are DISABLED now.
+        """
+        with atomic():
+            keys = [key for key in self.api_keys if key.is_enabled]
+            for key in keys:
+                key.status = DISABLED
+                key.save()
+            self.status, self.ended_logins = DISABLED, 0
+            self.save()
+            ended = self.ended_logins + self._end_logins()
+            one_time_token.end(self.id)
+            self._record("account.locked_down", sessions=ended, api_keys=len(keys))
+        return ended, len(keys)
+
     def change_password(self, old: str, new: str) -> int:
         """Let its owner, who gives the old password, replace it, and commit. Return how many other logins it ended.
 
@@ -324,6 +350,8 @@ class Account(EmailHolder):
             announce(signals.user_created, self.payload)
         else:
             what = changed(self)
+            if "status" in what and self.status != ENABLED:
+                self._keep_an_owner()
             if "password_hash" in what:
                 self._keep_former_password()
             self._tell_update(what)
@@ -358,7 +386,12 @@ class Account(EmailHolder):
         if self.tells_of_password and "password_hash" in what:
             self._tell_of_password()
 
+    def _keep_an_owner(self) -> None:
+        if administration.is_administrators(self.directory):
+            administration.keep_an_owner(self.id)
+
     def _before_delete(self) -> None:
+        self._keep_an_owner()
         self._record("account.deleted")
         last = self.payload()
         announce(signals.user_deleted, lambda: last)

@@ -16,12 +16,13 @@ from ..errors import (
     BelowMinimum,
     ChangedMeanwhile,
     GroupAsDefaultGroupStore,
+    Protected,
     ReadOnly,
     StormpathError,
     WrongType,
 )
 from ..transactions import atomic, is_atomic
-from . import event
+from . import administration, event
 from .base import ENABLED, Id, Resource, boolean, stays
 from .group_membership import GroupMembership
 from .query import Order
@@ -175,6 +176,7 @@ class AccountStoreMapping(Resource):
             raise GroupAsDefaultGroupStore
 
     def _before_save(self) -> None:
+        self._guard()
         if self.is_new or "list_index" in changed(self):
             self._take_place()
         what = changed(self)
@@ -200,7 +202,19 @@ class AccountStoreMapping(Resource):
             session.execute(sa.update(cls).where(cls.id == other).values({default: False}))
 
     def _before_delete(self) -> None:
+        self._guard()
         self._record("account_store.unmapped", {})
+
+    def _guard(self) -> None:
+        """Let nobody in to the console but the administrators, and no registration make one.
+
+        :raises Protected: the change would.
+        """
+        is_first = self.is_new and administration.is_administrators(self.directory) and not self.group
+        if administration.is_console(self.application) and not is_first:
+            raise Protected
+        if self.is_new and self.group and self.group.is_role:
+            raise Protected
 
     def _record(self, kind: str, what: dict[str, Any]) -> None:
         what = {name: values for name, values in what.items() if name in self.readable}

@@ -23,11 +23,12 @@ from ..errors import (
     NoAccountStores,
     NotReady,
     PasswordChangeRequired,
+    Protected,
     TooManyAttempts,
 )
 from ..settings import settings
 from ..transactions import announce, atomic, is_atomic, release
-from . import custom_data_rows, event, password_proof, session as sessions
+from . import administration, custom_data_rows, event, password_proof, session as sessions
 from .account import LOGIN_COLUMNS, Account
 from .account_store_holder import GivenStore
 from .account_store_mapping import AccountStoreMapping
@@ -35,10 +36,12 @@ from .api_key import ApiKey, ApiKeys
 from .authorized_uris import authorized_uris
 from .base import DISABLED, ENABLED, UNVERIFIED, Id, merge
 from .collection import Collection
+from .diagnosis import Diagnosis, diagnose
 from .directory import Directory
 from .group import Group
 from .login_name import LoginName
 from .mail_workflows import MailWorkflows
+from .password_policy import PasswordStrength
 from .tenant import Tenant
 from .unsaved import changed
 
@@ -131,7 +134,8 @@ class Application(MailWorkflows):
     @classmethod
     def missing(cls) -> str:
         """Return the sentence that says which applications there are, where the one in the settings is not."""
-        there_are = session.scalars(sa.select(cls.name).order_by(cls.name).limit(20)).all()
+        others = sa.select(cls.name).where(cls.name_key != administration.APPLICATION_KEY)
+        there_are = session.scalars(others.order_by(cls.name).limit(20)).all()
         if not there_are:
             return "The database has no application yet. Run `flask stormpath init`."
         listed = ", ".join(map(repr, there_are))
@@ -228,6 +232,8 @@ class Application(MailWorkflows):
             with atomic():
                 if isinstance(failure, AccountDisabled | AccountNotVerified | PasswordChangeRequired):
                     attempt.refund()
+                    if account and isinstance(failure, PasswordChangeRequired):
+                        account.expire_password()
                 else:
                     attempt.count()
                 self._record("login.failed", account, code=failure.code)
@@ -241,6 +247,14 @@ class Application(MailWorkflows):
             self._record("login.succeeded", account)
         return AuthenticationResult(account)
 
+    def diagnose(self, login: str, account: Account | None = None) -> Diagnosis:
+        """Tell what a login would meet now, step by step, without a password. Nothing is counted or changed.
+
+        :param login: an e-mail address or username, as for `authenticate_account`.
+        :param account: whose login it should be, where another account with that name may be found first.
+        """
+        return diagnose(self, login, account)
+
     def _check(self, found: Any, password: str, *, is_named: bool) -> str | None:
         account: Account | None = found.Account
         if account is None:
@@ -252,7 +266,8 @@ class Application(MailWorkflows):
             raise AccountDisabled
         if account.status == UNVERIFIED:
             raise AccountNotVerified
-        if account.must_change_password:
+        moments = found.checks_before, found.replaces_before
+        if account.must_change_password or account.is_outdated(password, *moments):
             raise PasswordChangeRequired(proof=password_proof.make(account.id, found.password_hash))
         return account.upgrade_hash(password)
 
@@ -301,6 +316,7 @@ class Application(MailWorkflows):
         if self.is_new:
             self._record_change("application.created", changed=event.changes(self))
         else:
+            administration.guard(self, changed(self), administration.APPLICATION_KEY)
             self._tell_update(changed(self))
 
     def _tell_update(self, what: dict[str, tuple[Any, Any]]) -> None:
@@ -317,6 +333,8 @@ class Application(MailWorkflows):
             sessions.end(sessions.AccountSession.application_id == self.id)
 
     def _before_delete(self) -> None:
+        if administration.is_console(self):
+            raise Protected
         self._record_change("application.deleted")
 
 
@@ -349,10 +367,12 @@ _KNOWN_AS = (
         AccountStoreMapping.directory_id,
         Directory.id.is_not(None).label("is_directory_open"),
         sa.select(Group.status).where(Group.id == AccountStoreMapping.group_id).scalar_subquery().label("group_status"),
+        *(PasswordStrength.checks_before, PasswordStrength.replaces_before),
         *LOGIN_COLUMNS,
     )
     .select_from(AccountStoreMapping)
     .outerjoin(Directory, (Directory.id == AccountStoreMapping.directory_id) & (Directory.status == ENABLED))
+    .outerjoin(PasswordStrength, PasswordStrength.id == Directory.id)
     .outerjoin(LoginName, (LoginName.directory_id == Directory.id) & (LoginName.name_key == sa.bindparam("name_key")))
     .outerjoin(Account, (Account.id == LoginName.account_id) & AccountStoreMapping.admits(LoginName.account_id))
     .where(

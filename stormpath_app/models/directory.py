@@ -8,11 +8,11 @@ from typing import Any, Self, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from .. import names, signals
+from .. import clock, names, signals
 from ..database import session
-from ..errors import DirectoriesDiffer, PropertyRequired, ResourceNotFound
-from ..transactions import announce
-from . import custom_data_rows, event, session as sessions
+from ..errors import DirectoriesDiffer, PropertyRequired, Protected, ResourceNotFound, UnsupportedValue
+from ..transactions import announce, atomic
+from . import administration, custom_data_rows, event, session as sessions
 from .account import Account
 from .account_creation_policy import AccountCreationPolicy
 from .account_schema import AccountSchema
@@ -28,6 +28,10 @@ from .tenant import Tenant
 from .unsaved import changed
 
 R = TypeVar("R", Account, Group)
+
+#: What becomes of the passwords there are when the rules change.
+KEEP, CHECK, REPLACE, STOP = "keep", "check", "replace", "stop"
+OLD_PASSWORDS = (KEEP, CHECK, REPLACE, STOP)
 
 # Built once, as a login should cost little beside its hash.
 _KNOWN_AS = (
@@ -156,6 +160,33 @@ class Directory(AccountStore):
         account.came_through = application
         return account
 
+    # --- Its password policy ---
+
+    def save_password_policy(self, old: str = KEEP) -> int:
+        """Write what was set on its password policy, and commit. Return how many logins it ended.
+
+        :param old: what becomes of the passwords there are. KEEP: rules are for new ones, as long as nothing else was
+            said before. CHECK: each is looked at when its owner next logs in, and who has one that breaks the rules
+            must choose another. REPLACE: everybody must, and all logins end. STOP: neither any more.
+        :raises StormpathError: it cannot be so; nothing is written.
+        """
+        if old not in OLD_PASSWORDS:
+            raise UnsupportedValue("Password policy", "old", allowed=", ".join(OLD_PASSWORDS))
+        policy, ended = self.password_policy, 0
+        strength = policy.strength
+        if old == CHECK:
+            strength.checks_before = clock.now()
+        elif old == REPLACE:
+            strength.replaces_before = clock.now()
+        elif old == STOP:
+            strength.checks_before = strength.replaces_before = None
+        with atomic():
+            policy.save()
+            if old == REPLACE:
+                ended = sessions.end(sessions.AccountSession.account_id.in_(self.account_ids()))
+                self._record("directory.passwords_expired", sessions=ended)
+        return ended
+
     # --- Groups ---
 
     @property
@@ -242,6 +273,7 @@ class Directory(AccountStore):
         if self.is_new:
             self._record("directory.created", changed=event.changes(self))
         else:
+            administration.guard(self, changed(self), administration.DIRECTORY_KEY)
             self._tell_update(changed(self))
 
     def _tell_update(self, what: dict[str, tuple[Any, Any]]) -> None:
@@ -258,6 +290,8 @@ class Directory(AccountStore):
             sessions.end(sessions.AccountSession.account_id.in_(self.account_ids()))
 
     def _before_delete(self) -> None:
+        if administration.is_administrators(self):
+            raise Protected
         # Of the directory alone, and no signal of its accounts is sent: there may be a million of them.
         self._record("directory.deleted")
         last = dict(self)

@@ -31,6 +31,7 @@ CHANGES = (
     "*.unmapped",
     "*.group_added",
     "*.group_removed",
+    *("*.restored", "*.locked_down", "*.expired", "*.passwords_expired", "*.limited", "*.exported"),
     "account.unlocked",
     "account.signed_out",
     "session.ended",

@@ -26,6 +26,8 @@ VERIFICATION, VERIFICATION_SUCCESS, WELCOME = "verification", "verification_succ
 RESET, RESET_SUCCESS = "reset", "reset_success"
 EMAIL_CHANGE, EMAIL_CHANGED, ACCOUNT_EXISTS, TEST = "email_change", "email_changed", "account_exists", "test"
 PASSWORD_CHANGED = "password_changed"  # noqa: S105 - by its owner, who knew the one before
+#: What a mail of another kind would say, for whoever writes its template; its link opens nothing.
+PREVIEW = "preview"
 
 #: No mail yet: what a stranger asked for, in the row's address. Whoever sends mails looks whether there is somebody to
 #: mail to (`Application.answer`), so that the stranger cannot tell by the time it takes.
@@ -140,6 +142,17 @@ def request(kind: str, login: str, application_id: str) -> None:
     }
     asked = login if names.can_be_stored(login) else ""
     _write(kind, asked, application_id=application_id, address_key="", parameters=json.dumps(asked_from))
+
+
+def of_account(account_id: str, *, before: str | None = None, limit: int) -> list[OutboxMessage]:
+    """Return the last mails to an account, newest first.
+
+    :param before: the id of the mail whose forerunners are asked for.
+    """
+    wanted = sa.select(OutboxMessage).where(OutboxMessage.account_id == account_id)
+    if before is not None:
+        wanted = wanted.where(OutboxMessage.id < before)
+    return list(session.scalars(wanted.order_by(OutboxMessage.id.desc()).limit(limit)))
 
 
 def take(asked: OutboxMessage) -> bool:

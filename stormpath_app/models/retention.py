@@ -11,7 +11,9 @@ from .. import clock, throttle
 from ..database import session
 from ..settings import settings
 from ..transactions import atomic
+from . import deleted_account
 from .base import first_id
+from .deleted_account import DeletedAccount
 from .event import AuditEvent
 from .message import QUEUED, OutboxMessage
 from .one_time_token import OneTimeToken
@@ -75,6 +77,10 @@ def _forgotten_counters() -> sa.ColumnElement[bool]:
     return throttle.attempts.c.forget_at <= clock.now()
 
 
+def _old_copies() -> sa.ColumnElement[bool]:
+    return DeletedAccount.deleted_at <= clock.now() - deleted_account.KEPT
+
+
 def _column(model: Any) -> Any:
     return model.__table__.c.id
 
@@ -85,6 +91,7 @@ KEPT = (
     Kept("mails", _column(OutboxMessage), _old_mails),
     Kept("dead links", _column(OneTimeToken), _dead_tokens),
     Kept("ended logins", _column(AccountSession), _ended_logins),
+    Kept("copies of deleted accounts", _column(DeletedAccount), _old_copies),
     Kept("counters of wrong passwords", throttle.attempts.c.key, _forgotten_counters),
 )
 MAILS = KEPT[1]

@@ -107,8 +107,8 @@ def test_an_application_that_cannot_be_leaves_nothing_behind(context, given, err
     logged = len(events())
     with pytest.raises(error):
         Client().applications.create(**given)
-    assert [one.name for one in Client().applications] == ["My Application"]
-    assert len(Client().directories) == 1
+    assert [one.name for one in Client().applications] == ["My Application", "Stormpath"]
+    assert len(Client().directories) == 2
     assert len(events()) == logged
 
 

@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects import mysql
 
 revision = "0015"
-down_revision = "0012"
+down_revision = "0014"
 
 
 def exact(length: int) -> sa.types.TypeEngine[str]:
