@@ -19,6 +19,7 @@ from .accounts import AccountsView
 from .api_keys import ApiKeysView
 from .applications import ApplicationsView
 from .base import ConsoleView
+from .directories import DirectoriesView
 from .gate import guard, needs, public
 from .groups import GroupsView
 from .home import HomeView
@@ -36,6 +37,7 @@ def _views() -> list[ConsoleView]:
     """Return the screens, in the order of the menu."""
     return [
         AccountsView(Account, mark("Accounts"), "accounts"),
+        DirectoriesView(Directory, mark("Directories"), "directories"),
         ApplicationsView(Application, mark("Applications"), "applications"),
         GroupsView(Group, mark("Groups"), "groups"),
         MessagesView(mark("Messages"), "messages"),
