@@ -7,13 +7,15 @@ import sys
 from pathlib import Path
 
 import click
+from flask import Flask
 from flask.cli import FlaskGroup, pass_script_info, shell_command
 from werkzeug.serving import run_simple
 
-from stormpath_app import database, installation
+from stormpath_app import database, entry_links, installation
 from stormpath_app.app import create_app, protect_session_cookie
 from stormpath_app.cli import stormpath_commands
 from stormpath_app.mail import inbox
+from stormpath_app.models import administrator
 
 INSTANCE = str(Path(__file__).resolve().parent / "instance")
 
@@ -52,7 +54,7 @@ def run(info, host: str, port: int, debug: bool) -> None:
         app.config.update(STORMPATH_BASE_URL=f"http://{shown}:{port}", SESSION_COOKIE_SECURE=None)
         protect_session_cookie(app)
     # Whoever can reach the page that shows mails can follow the links in them.
-    app.extensions["stormpath"].shows_mails = host in {"127.0.0.1", "localhost", "::1"}
+    app.extensions["stormpath"].is_local = host in {"127.0.0.1", "localhost", "::1"}
     is_new = not installation.is_set_up(app)
     with app.app_context():
         if not app.secret_key:
@@ -66,8 +68,23 @@ def run(info, host: str, port: int, debug: bool) -> None:
     click.echo(f"Open:  http://{shown}:{port}/" + ("  and create an account." if is_new else ""))
     if inbox.is_open(app):
         click.echo(f"Mails: http://{shown}:{port}/stormpath/inbox, until MAIL_SERVER is set.")
+    with app.app_context():
+        if line := _first_administrator(app, f"http://{shown}:{port}"):
+            click.echo(f"Admin: {line}")
     click.echo("Stop:  Ctrl-C. Nothing is lost; run it again.")
     run_simple(host, port, app, threaded=True, use_reloader=debug, use_debugger=debug)
+
+
+def _first_administrator(app: Flask, site: str) -> str | None:
+    """Return what to do for the console's first administrator; None: there is no console."""
+    if app.config["STORMPATH_ADMIN_URL"] is None or administrator.missing():
+        return None
+    if administrator.exist():
+        return f"{site}{app.config['STORMPATH_ADMIN_URL']}"
+    if not app.extensions["stormpath"].is_local:
+        return "the console has no owner yet: python manage.py create-admin EMAIL"
+    link = entry_links.address(entry_links.make(is_first=True), site)
+    return f"{link}\n       makes the console's first owner, on this machine, in the next 15 minutes."
 
 
 def _refuse_a_taken_port(host: str, port: int) -> None:

@@ -378,6 +378,23 @@ class DirectoryNameTaken(StormpathError):
     message = "Sorry, that Directory name is not available. Please choose another."
 
 
+# --- The console ---
+
+
+class Protected(StormpathError):
+    """The console needs this application, directory, group or account store as it is."""
+
+    status = code = 403
+    message = "This belongs to the console, which needs it as it is."
+
+
+class LastOwner(StormpathError):
+    """The console would be left without an owner who can log in."""
+
+    status = code = 409
+    message = "This is the only owner of the console. Make somebody else an owner first."
+
+
 # --- Groups ---
 
 
@@ -540,6 +557,12 @@ class LoginOutdated(LoginFailed):
 
     code = 7100
     cause = "Login attempt failed because the Account may not log in to the Application, or was changed meanwhile."
+
+
+class NoRole(LoginFailed):
+    """The password is right, and the account is no administrator's, or not any more. Only its owner can learn this."""
+
+    message = "This account has no role in the console. Ask one of its owners for one."
 
 
 class ApiKeyRefused(StormpathError):

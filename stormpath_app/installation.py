@@ -11,10 +11,10 @@ from jinja2 import TemplateError, TemplateNotFound
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from . import adoption, credentials, database, encryption, migrations
+from . import adoption, credentials, database, encryption, migrations, names
 from .database import session
 from .errors import NotReady
-from .models import ENABLED, Application, Tenant
+from .models import ENABLED, Application, Tenant, administration, administrator
 from .settings import SETTINGS, Level, Problem, settings
 from .transactions import atomic, begin_write
 
@@ -60,8 +60,15 @@ a0zr98j/3yx r~xhh!jmn]lwx/,?rt""".splitlines(),
 
 
 def set_up(app: Flask) -> None:
-    """Make or upgrade the tables, the tenant and the first application. Again, or by two at once, is the same."""
+    """Make or upgrade the tables, the tenant, the first application and what the console needs.
+
+    Again, or by two at once, is the same.
+
+    :raises NotReady: the application is to have the console's name.
+    """
     with app.app_context():
+        if problem := _reserved_name():
+            raise NotReady([problem])
         upgrade_schema()
         with atomic():
             _create_first_resources()
@@ -141,12 +148,14 @@ def _create_first_resources() -> None:
     if Tenant.first() is None:
         Tenant(name="My Tenant", key="my-tenant").save()
     # A name that is not there may be a typing error: a second application is made by hand.
-    if session.scalar(select(Application.id).limit(1)) is None:
+    ours = Application.name_key != administration.APPLICATION_KEY
+    if session.scalar(select(Application.id).where(ours).limit(1)) is None:
         created = Application.create(name=settings.APPLICATION, create_directory=True)
         if settings.VERIFY_EMAIL:
             policy = created.default_account_store().home.account_creation_policy
             policy.verification_email_status = ENABLED
             policy.save()
+    administrator.install()
 
 
 # --- The instance folder and the secret in it ---
@@ -226,6 +235,8 @@ def _judge_key(name: str, key: str | bytes, level: Level) -> Iterator[Problem]:
 
 
 def _check_switches(app: Flask) -> Iterator[Problem]:
+    if problem := _reserved_name():
+        yield Problem(problem)
     if app.debug:
         yield Problem("Debug is on: an error page would run code for anybody.", "deploy")
     else:
@@ -289,6 +300,7 @@ def _check_database(app: Flask) -> Iterator[Problem]:
         )
     else:
         yield from _check_application()
+        yield from _check_console()
         yield from adoption.check()
 
 
@@ -318,6 +330,18 @@ def _check_twins(app: Flask) -> Iterator[Problem]:
 
 def _no_database(app: Flask) -> str:
     return f"There is no database at {database.sqlite_file(app)} yet. Run `flask stormpath init`."
+
+
+def _reserved_name() -> str | None:
+    """Return the sentence for an application that has the console's name."""
+    if names.key(settings.APPLICATION) != administration.APPLICATION_KEY:
+        return None
+    return "STORMPATH_APPLICATION is the name of the console's own application: give yours another one."
+
+
+def _check_console() -> Iterator[Problem]:
+    if settings.ADMIN_URL is not None and (sentence := administrator.missing()):
+        yield Problem(sentence, "warning")
 
 
 def _check_application() -> Iterator[Problem]:

@@ -1,7 +1,7 @@
 """StormpathManager: all wiring, in one place. It holds no app."""
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,16 +19,18 @@ from flask import (
 from flask_login import AnonymousUserMixin
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.orm import Session
+from werkzeug.local import LocalProxy
 
 from . import admin, installation, origin, settings, signals
-from .authentication import device, finish_response, session_id, signed_in_id, user
+from .admin import session as admin_session
+from .authentication import device, finish_response, session_id, signed_in_id, signed_in_name, user
 from .cli import stormpath_commands
 from .database import database, session
 from .errors import NotReady
 from .login_manager import SessionManager, Stranger
 from .mail import configuration, rendering
 from .mail.courier import Courier
-from .models import Account, Application, Client, EmailTemplate
+from .models import Account, Application, Client, EmailTemplate, event
 from .settings import Problem
 from .transactions import atomic, tell
 from .views import ADDRESSES, SWITCHES, VIEWS, answer_not_ready, create_blueprint, doors, is_static
@@ -53,8 +55,9 @@ class State:
     console: Any = None
     #: Where a developer's server listens; None: no request came yet, or the app is not in debug.
     served_at: str | None = None
-    #: Whether mails that no server takes are kept and shown without debug too: on a developer's own machine.
-    shows_mails: bool = False
+    #: Whether the server listens at this machine's own address alone: mails that no server takes are then kept and
+    #: shown, without debug too, and the console's first owner can be made by a link.
+    is_local: bool = False
     is_ready: bool = False
     is_prepared: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -269,6 +272,17 @@ class StormpathManager:
         """
         return atomic(lock=False)  # a password may be hashed before the first change
 
+    @staticmethod
+    def log_event(account: Account | None, kind: str, data: Mapping[str, Any] | None = None) -> None:
+        """Add an event of the app's own to the log, on the account's timeline, and commit; with the rest in `atomic()`.
+
+        :param account: whom it is about, as `user`; None: nobody.
+        :param kind: such as "invoice.paid". The log has it as "app.invoice.paid".
+        :param data: what JSON knows, 8000 bytes of it at most, and no secret.
+        :raises ValueError, TypeError: it is none that can be kept.
+        """
+        event.log(_unwrapped(account), kind, data)
+
     def check(self) -> list[Problem]:
         """Return every mistake in the current app's settings, schema and application."""
         return _state().check()
@@ -298,6 +312,12 @@ class _FirstRequest:
         return self.wsgi_app(environ, start_response)
 
 
+def _unwrapped(account: Any) -> Account | None:
+    """Return the account itself where `user` was given; None where nobody is signed in."""
+    found = account._get_current_object() if isinstance(account, LocalProxy) else account
+    return None if getattr(found, "is_anonymous", False) else found
+
+
 def _state() -> State:
     state: State = current_app.extensions["stormpath"]
     return state
@@ -306,11 +326,18 @@ def _state() -> State:
 def _origin_of_request() -> origin.Origin | None:
     if not has_request_context():
         return None
+    actor, name, session, interface = signed_in_id(), signed_in_name(), session_id(), "web"
+    if request.blueprint and request.blueprint.partition(".")[0] == "stormpath_admin":
+        signed_in, interface = admin_session.known(), "admin"
+        actor = name = session = None
+        if signed_in:
+            actor, name, session = signed_in.account.id, signed_in.account.email, signed_in.session_id
     return origin.Origin(
-        actor=signed_in_id(),
+        actor=actor,
+        actor_name=name,
         address=request.remote_addr,
         user_agent=request.user_agent.string,
         device=device(),
-        interface="web",
-        session=session_id(),
+        interface=interface,
+        session=session,
     )

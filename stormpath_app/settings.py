@@ -172,6 +172,14 @@ SETTINGS = (
     Setting("ADMIN_URL", "/admin", "path or None", "Where the console is; None: there is none."),
     Setting("ADMIN_NAME", None, "text or None", "Its name, on every page of it; None: that of the application."),
     Setting("ADMIN_COLOR", None, "colour or None", "The colour of its buttons and links, such as '#10b981'."),
+    Setting("ADMIN_IDLE", timedelta(minutes=15), "duration", "How long a login to the console lasts without activity."),
+    Setting("ADMIN_LIFETIME", timedelta(hours=12), "duration", "How long it lasts at most."),
+    Setting(
+        "ADMIN_MAY_SET_PASSWORD",
+        False,
+        "bool",
+        "Whether an administrator may choose another person's password, who must then change it.",
+    ),
     Setting("PROXY_COUNT", 0, "count", "How many proxies stand before the runnable site (`create_app`)."),
 )
 

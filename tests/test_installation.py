@@ -196,7 +196,7 @@ def test_an_application_that_is_not_there_is_told_with_those_there_are_and_not_m
     with app.app_context():
         Client().applications.create(name="Shop")
         set_up(app)
-        assert len(Client().applications) == 2
+        assert len(Client().applications) == 3
     told = "There is no application 'My Aplication'; the database has: 'My Application', 'Shop'."
     assert [told in sentence for level, sentence in problems(app) if level == "error"] == [True]
 
@@ -247,8 +247,9 @@ def test_a_set_up_makes_one_of_each_and_again_the_same(make):
     with app.app_context():
         for _ in range(2):
             set_up(app)
-        assert [one.name for one in Client().applications] == ["Shop"]
-        assert [one.name for one in Client().directories] == ["Shop Directory"]
+        assert [one.name for one in Client().applications] == ["Shop", "Stormpath"]
+        assert [one.name for one in Client().directories] == ["Shop Directory", "Stormpath Administrators"]
+        assert [one.name for one in Client().groups] == ["viewer", "support", "manager", "owner"]
         assert len(session.scalars(sa.select(Tenant)).all()) == 1
         assert Account.create("han@falcon.example", PASSWORD)
         set_up(app)
@@ -287,7 +288,7 @@ def test_two_processes_may_set_up_at_once(make, tmp_path):
     assert [sentence for level, sentence in problems(app) if level == "error"] == []
     assert len(app.secret_key) >= 43
     with app.app_context():
-        assert (len(Client().applications), len(Client().directories)) == (1, 1)
+        assert (len(Client().applications), len(Client().directories)) == (2, 2)
     assert sorted(file.name for file in (tmp_path / "new").iterdir() if "-" not in file.name) == [
         *(".gitignore", "stormpath.db", SECRET_FILE),
     ]

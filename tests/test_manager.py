@@ -133,7 +133,7 @@ def test_the_manager_gives_what_the_manual_says(app, account):
         assert manager.load_user(han.href).email == "han@falcon.example"
         assert manager.load_user("/v1/accounts/nobody") is None
         assert manager.client.tenant.name == "My Tenant"
-        assert [found.name for found in manager.client.applications] == ["My Application"]
+        assert [found.name for found in manager.client.applications] == ["My Application", "Stormpath"]
     assert manager.login_view == "stormpath.login"
 
 
@@ -369,7 +369,7 @@ def test_processes_that_set_up_at_the_same_moment_do_not_trip_over_each_other(tm
     assert said.pop().startswith("302 ")
     app = make_app(tmp_path / "instance")
     with app.app_context():
-        assert len(app.extensions["stormpath"].manager.client.applications) == 1
+        assert len(app.extensions["stormpath"].manager.client.applications) == 2
         database.engine.dispose()
 
 

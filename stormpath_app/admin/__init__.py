@@ -20,6 +20,7 @@ from .api_keys import ApiKeysView
 from .applications import ApplicationsView
 from .base import ConsoleView
 from .directories import DirectoriesView
+from .entry import EntryView
 from .gate import guard, needs, public
 from .groups import GroupsView
 from .home import HomeView
@@ -43,6 +44,7 @@ def _views() -> list[ConsoleView]:
         MessagesView(mark("Messages"), "messages"),
         ApiKeysView(ApiKey, mark("API keys"), "api_keys"),
         SearchView(mark("Search"), "search"),
+        EntryView(mark("Log In"), "entry"),
     ]
 
 

@@ -21,6 +21,9 @@ from .base import ConsoleForm, Quick, ResourceView, tell_refused
 from .gate import needs
 from .session import administrator
 
+_OWN: sa.Select[Any] = sa.select(ApiKey.id).where(ApiKey.account_id.is_(None))
+_DISABLED: sa.Select[Any] = sa.select(ApiKey.id).where(ApiKey.status == DISABLED)
+
 
 class ApiKeyForm(ConsoleForm):
     """What a key is called and is for."""
@@ -151,7 +154,3 @@ class ApiKeysView(ResourceView):
         """Let it be used no more."""
         key.status = DISABLED
         key.save()
-
-
-_OWN = sa.select(ApiKey.id).where(ApiKey.account_id.is_(None))
-_DISABLED = sa.select(ApiKey.id).where(ApiKey.status == DISABLED)

@@ -129,7 +129,7 @@ class ApplicationsView(ResourceView):
         directories, groups = scope.directories(), scope.groups()
         if wanted:
             directories, groups = directories.search(wanted), groups.search(wanted)
-        some = [*directories.order("name")[:_MOST_CHOICES], *groups.order("name")[:_MOST_CHOICES]]
+        some: list[Any] = [*directories.order("name")[:_MOST_CHOICES], *groups.order("name")[:_MOST_CHOICES]]
         return [store for store in some if store.id not in mapped]
 
     def goes_with(self, resource: Application) -> list[str]:

@@ -35,10 +35,12 @@ class ConsoleView(BaseView):  # type: ignore[misc]
     path = ""
     icon: str | None = None
     section = 0
+    _default_view: str | None
     #: What opens it, for the menu. The gate asks each view function.
     reads = VIEWER
 
     def __init__(self, name: str, endpoint: str) -> None:
+        self._default_view = self._default_view or ""  # Flask-Admin wants a first page of each
         super().__init__(name, endpoint=endpoint)
 
     def create_blueprint(self, admin: Admin) -> Blueprint:
@@ -48,6 +50,10 @@ class ConsoleView(BaseView):  # type: ignore[misc]
         for url, name, methods in self._urls:
             self.blueprint.add_url_rule(url, name, getattr(self, name), methods=methods)
         return self.blueprint
+
+    def _run_view(self, fn: Callable[..., ResponseReturnValue], *args: Any, **kwargs: Any) -> ResponseReturnValue:
+        """Call a view function once; Flask-Admin's calls it a second time where its own code raised a TypeError."""
+        return fn(self, *args, **kwargs)
 
     def render(self, template: str, **context: Any) -> str:
         """Render a page; `view` is this one."""
@@ -171,7 +177,7 @@ class ResourceView(ConsoleView, BaseModelView):  # type: ignore[misc]
         """Return what the rows of a page show beside their attributes, asked for all of them at once."""
         return {}
 
-    def asked(self) -> dict[str, str]:
+    def asked(self) -> dict[str, Any]:
         """Return what the address asks for; what it cannot ask for is left out."""
         return {name: value for name, value in request.args.items() if value and name in self._arguments}
 
@@ -269,7 +275,7 @@ class ResourceView(ConsoleView, BaseModelView):  # type: ignore[misc]
 
     def here(self, asked: Mapping[str, str], **changes: str) -> str:
         """Return the address of the list with what is asked for, and changes of it; "" takes something away."""
-        kept = {name: value for name, value in {**asked, **changes}.items() if value}
+        kept: dict[str, Any] = {name: value for name, value in {**asked, **changes}.items() if value}
         return url_for(f"stormpath_admin.{self.endpoint}.index_view", **kept)
 
     # --- In bulk ---
@@ -281,7 +287,7 @@ class ResourceView(ConsoleView, BaseModelView):  # type: ignore[misc]
     def is_action_allowed(self, name: str) -> bool:
         """Tell whether the administrator's role is enough for something in bulk."""
         handler = self._actions_data[name][0]
-        return administrator.may(needed(handler).role or VIEWER)
+        return bool(administrator.may(needed(handler).role or VIEWER))
 
     def action_form_fields(self, name: str) -> Form | None:
         """Return the form that the confirming page of an action has, if it asks for anything."""

@@ -10,6 +10,7 @@ from flask import Response, stream_with_context
 
 from .. import clock
 from ..models import event
+from ..transactions import atomic
 
 
 class _Line:
@@ -25,7 +26,8 @@ _BEGINS_FORMULA = tuple("=+-@\t\r\n＝＋－＠")  # noqa: RUF001 - they are mea
 
 def answer(kind: str, name: str, attributes: Sequence[str], resources: Iterable[Any]) -> Response:
     """Return resources as a file, `kind` "csv" or "json": their hrefs, these attributes and their two times."""
-    event.record(f"{name}.exported", format=kind)
+    with atomic():
+        event.record(f"{name}.exported", format=kind)
     lines = _csv(attributes, resources) if kind == "csv" else _json(attributes, resources)
     mimetype = "text/csv" if kind == "csv" else "application/json"
     answer = Response(stream_with_context(lines), mimetype=mimetype)

@@ -66,7 +66,7 @@ class MessagesView(ConsoleView):
             }
             for key, label in (("", mark("All")), *((key, label) for key, (_status, label) in STATES.items()))
         ]
-        known = {"show": show or None, "q": text or None}
+        known: dict[str, Any] = {"show": show or None, "q": text or None}
         return self.render(
             "stormpath_admin/messages.html",
             page=page,

@@ -53,7 +53,8 @@ def _exact(text: str) -> Hit | None:
     for model, collection, hit in _KINDS:
         wanted = model.id_in(text) or text
         if wanted.isalnum() and (one := model.find(wanted)) is not None and one in collection():
-            return hit(one)
+            found: Hit = hit(one)
+            return found
     try:
         return _account(scope.account_named(text))
     except ResourceNotFound:

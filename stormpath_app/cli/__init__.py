@@ -2,8 +2,10 @@
 
 from . import (  # noqa: F401 - each adds its commands
     accounts,
+    administrators,
     api_keys,
     applications,
+    doctor,
     groups,
     installation,
     listing,

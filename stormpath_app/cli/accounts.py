@@ -1,17 +1,23 @@
 """Accounts, one at a time."""
 
-import sys
-
 import click
 
+from ..mail.rendering import create_reset_link
 from ..models import DISABLED, ENABLED, Application
-from .command import as_json, command, find_account, find_directory, in_directory, stormpath_commands, tell_json
+from .command import (
+    as_json,
+    ask_password,
+    command,
+    find_account,
+    find_directory,
+    in_directory,
+    password_from_stdin,
+    stormpath_commands,
+    tell_json,
+)
 
 _must_change = click.option(
     "--must-change", is_flag=True, help="Let the owner in once they have chosen a password of their own."
-)
-_password_stdin = click.option(
-    "--password-stdin", is_flag=True, help="Read the password from standard input instead of asking."
 )
 
 
@@ -23,7 +29,7 @@ _password_stdin = click.option(
 @click.option("--surname", help="Last name.")
 @click.option("--directory", "directory_name", help="Where; the default account store of the application if not given.")
 @_must_change
-@_password_stdin
+@password_from_stdin
 @as_json
 def create_account(
     email: str,
@@ -36,7 +42,7 @@ def create_account(
     """Create an account with EMAIL in the application's default account store."""
     place = find_directory(directory_name) if directory_name else Application.current()
     given = {name: value for name, value in names.items() if value is not None}
-    password = _ask_password(password_stdin, in_json)
+    password = ask_password(password_stdin, in_json)
     account = place.accounts.create(given, email=email, password=password, must_change_password=must_change)
     if in_json:
         tell_json(dict(account))
@@ -48,11 +54,11 @@ def create_account(
 @click.argument("login")
 @in_directory
 @_must_change
-@_password_stdin
+@password_from_stdin
 def set_password(login: str, directory_name: str | None, must_change: bool, password_stdin: bool) -> None:
     """Set the password of the account with LOGIN, its e-mail address or username. It is logged out everywhere."""
     account = find_account(login, directory_name)
-    account.password, account.must_change_password = _ask_password(password_stdin), must_change
+    account.password, account.must_change_password = ask_password(password_stdin), must_change
     account.save()
     then = " Its owner must choose another to log in." if must_change else ""
     click.echo(f"The password of {account.email} is changed, and it is logged out everywhere.{then}")
@@ -66,6 +72,27 @@ def unlock(login: str, directory_name: str | None) -> None:
     account = find_account(login, directory_name)
     account.unlock()
     click.echo(f"{account.email} is unlocked.")
+
+
+@command(stormpath_commands, "verify-account")
+@click.argument("login")
+@in_directory
+def verify_account(login: str, directory_name: str | None) -> None:
+    """Take the e-mail address of the account with LOGIN for confirmed, as you know that it is theirs."""
+    account = find_account(login, directory_name)
+    account.verify()
+    click.echo(f"The address {account.email} is confirmed; the account is {account.status}.")
+
+
+@command(stormpath_commands, "reset-link")
+@click.argument("login")
+def reset_link(login: str) -> None:
+    """Print a link by which the owner of the account with LOGIN chooses a new password, for you to hand over.
+
+    It works once. Nothing is mailed, and what was mailed before works no more.
+    """
+    account = find_account(login)
+    click.echo(create_reset_link(Application.current(), account))
 
 
 @command(stormpath_commands, "enable-account")
@@ -116,11 +143,3 @@ def delete_account(login: str, directory_name: str | None, yes: bool) -> None:
         click.confirm(f"Delete {who} in {account.directory.name}, with all that belongs to it, for good?", abort=True)
     account.delete()
     click.echo(f"Deleted {who}.")
-
-
-def _ask_password(from_stdin: bool, in_json: bool = False) -> str:
-    """Return a password from standard input (its first line) or a prompt. Never an argument: others could see it."""
-    if from_stdin:
-        return sys.stdin.readline().rstrip("\r\n")
-    asked: str = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=in_json)
-    return asked

@@ -1,6 +1,8 @@
 """What every command does alike: who acts, how it fails, and which resource is meant."""
 
+import getpass
 import json
+import sys
 from collections.abc import Callable
 from datetime import datetime
 from functools import wraps
@@ -26,7 +28,7 @@ def command(group: click.Group, name: str, **options: Any) -> Callable[[Callable
     def add(body: Callable[..., Any]) -> click.Command:
         @wraps(body)
         def run(*args: Any, **kwargs: Any) -> None:
-            with origin.acting(origin.Origin(interface="cli")):
+            with origin.acting(origin.Origin(interface="cli", actor_name=_operator())):
                 try:
                     body(*args, **kwargs)
                 except PasswordRefused as error:
@@ -46,9 +48,21 @@ def command(group: click.Group, name: str, **options: Any) -> Callable[[Callable
     return add
 
 
+def _operator() -> str | None:
+    """Return the name that the operating system knows the operator by; None: it knows none, as in some containers."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # KeyError: before Python 3.13
+        return None
+
+
 as_json = click.option("--json", "in_json", is_flag=True, help="Answer in JSON, for a script.")
 in_directory = click.option(
     "--directory", "directory_name", help="The directory that the account is in, be it one of the application's or not."
+)
+
+password_from_stdin = click.option(
+    "--password-stdin", is_flag=True, help="Read the password from standard input instead of asking."
 )
 
 
@@ -83,3 +97,11 @@ def find_account(login: str, directory_name: str | None = None) -> Account:
     if account is None:
         raise click.ClickException(f"No account of {place.name!r} has the e-mail address or username {login!r}.")
     return account
+
+
+def ask_password(from_stdin: bool, in_json: bool = False) -> str:
+    """Return a password from standard input (its first line) or a prompt. Never an argument: others could see it."""
+    if from_stdin:
+        return sys.stdin.readline().rstrip("\r\n")
+    asked: str = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=in_json)
+    return asked

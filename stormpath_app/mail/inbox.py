@@ -43,7 +43,7 @@ def is_open(app: Flask) -> bool:
     """Tell whether mails go here: for a developer, where no MAIL_SERVER is set, and not in tests."""
     if app.testing or app.config.get("MAIL_SERVER"):
         return False
-    return app.debug or bool(app.extensions["stormpath"].shows_mails)
+    return app.debug or bool(app.extensions["stormpath"].is_local)
 
 
 def keep(app: Flask, address: str, mail: bytes) -> str:

@@ -6,13 +6,17 @@ from .account_schema import AccountSchema, Field
 from .account_store import AccountStore
 from .account_store_mapping import AccountStoreMapping
 from .active_session import ActiveSession, Replay
+from .administrator import Administrator
 from .api_key import ApiKey, ApiKeys
 from .application import Application, AuthenticationResult
 from .base import DISABLED, ENABLED, UNVERIFIED, Base, Resource
 from .client import Client
 from .collection import Collection
+from .console_session import ConsoleSession
 from .custom_data import CustomData
 from .custom_data_encryption import encrypt_all as encrypt_custom_data
+from .deleted_account import DeletedAccount
+from .diagnosis import Diagnosis, Step
 from .directory import Directory
 from .email_template import EmailTemplate
 from .event import AuditEvent
@@ -38,6 +42,7 @@ __all__ = [
     "AccountStore",
     "AccountStoreMapping",
     "ActiveSession",
+    "Administrator",
     "ApiKey",
     "ApiKeys",
     "Application",
@@ -47,7 +52,10 @@ __all__ = [
     "Claim",
     "Client",
     "Collection",
+    "ConsoleSession",
     "CustomData",
+    "DeletedAccount",
+    "Diagnosis",
     "Directory",
     "EmailTemplate",
     "Field",
@@ -62,6 +70,7 @@ __all__ = [
     "PasswordStrength",
     "Replay",
     "Resource",
+    "Step",
     "Tenant",
     "encrypt_custom_data",
 ]

@@ -16,12 +16,13 @@ from ..errors import (
     BelowMinimum,
     ChangedMeanwhile,
     GroupAsDefaultGroupStore,
+    Protected,
     ReadOnly,
     StormpathError,
     WrongType,
 )
 from ..transactions import atomic, is_atomic
-from . import event
+from . import administration, event
 from .base import ENABLED, Id, Resource, boolean, stays
 from .group_membership import GroupMembership
 from .query import Order
@@ -76,6 +77,11 @@ class AccountStoreMapping(Resource):
     application: Mapped["Application"] = relationship()
     directory: Mapped["Directory"] = relationship(lazy="joined", innerjoin=True)
     group: Mapped["Group | None"] = relationship(lazy="joined")
+
+    @property
+    def title(self) -> str:
+        """The name of the account store."""
+        return self.account_store.name
 
     @property
     def account_store(self) -> "Directory | Group":
@@ -170,6 +176,7 @@ class AccountStoreMapping(Resource):
             raise GroupAsDefaultGroupStore
 
     def _before_save(self) -> None:
+        self._guard()
         if self.is_new or "list_index" in changed(self):
             self._take_place()
         what = changed(self)
@@ -195,13 +202,27 @@ class AccountStoreMapping(Resource):
             session.execute(sa.update(cls).where(cls.id == other).values({default: False}))
 
     def _before_delete(self) -> None:
+        self._guard()
         self._record("account_store.unmapped", {})
 
+    def _guard(self) -> None:
+        """Let nobody in to the console but the administrators, and no registration make one.
+
+        :raises Protected: the change would.
+        """
+        is_first = self.is_new and administration.is_administrators(self.directory) and not self.group
+        if administration.is_console(self.application) and not is_first:
+            raise Protected
+        if self.is_new and self.group and self.group.is_role:
+            raise Protected
+
     def _record(self, kind: str, what: dict[str, Any]) -> None:
+        what = {name: values for name, values in what.items() if name in self.readable}
         places = {"application_id": self.application_id, "directory_id": self.directory_id}
-        if self.group_id:
-            places["group_id"] = self.group_id
-        event.record(kind, **places, changed={name: what[name] for name in sorted(what.keys() & self.writable)})
+        store: dict[str, Any] = {"group_id": self.group_id} if self.group_id else {}
+        if what:
+            store["changed"] = event.changes(self, what)
+        event.record(kind, target=self, **places, **store)
 
 
 # --- One at a time ---

@@ -65,7 +65,8 @@ class Replay(NamedTuple):
 _MAPPER = sa.inspect(Account)
 _LOGIN = AccountSession.__table__.c
 #: The attributes of the account that every page gets: its columns but the deferred ones.
-_LOADED = [attribute.key for attribute in _MAPPER.column_attrs if not attribute.deferred]
+LOADED = [attribute.key for attribute in _MAPPER.column_attrs if not attribute.deferred]
+LOADED_COLUMNS = [_MAPPER.attrs[key].columns[0] for key in LOADED]
 
 # Built once, and of plain columns: what a statement costs to build and to compile, and its row to be made an object in
 # the ORM's general way, is most of what a page would pay for it.
@@ -80,7 +81,7 @@ _FIND = (
         _LOGIN.rotations,
         _LOGIN.rotated_at,
         enabled_groups(Account.id).scalar_subquery(),
-        *(_MAPPER.attrs[key].columns[0] for key in _LOADED),
+        *LOADED_COLUMNS,
     )
     .join_from(AccountSession, Account, Account.id == AccountSession.account_id)
     .join(Directory, Directory.id == Account.directory_id)
@@ -89,6 +90,7 @@ _FIND = (
     .join(Application, Application.id == AccountStoreMapping.application_id)
     .where(
         AccountSession.id == bindparam("session_id"),
+        ~AccountSession.is_console,
         Account.status == ENABLED,
         Directory.status == ENABLED,
         AccountStoreMapping.admits(Account.id),
@@ -122,10 +124,13 @@ _ADMITS = (
 )
 
 
-def start(account: Account, application: Application, *, remembered: bool, fresh: bool = True) -> str:
+def start(
+    account: Account, application: Application, *, remembered: bool, fresh: bool = True, is_console: bool = False
+) -> str:
     """Add a login of the account to the transaction that is open, and return its token, which is told this once.
 
     :param fresh: whether the password was given just now.
+    :param is_console: whether it opens the console, and nothing else.
     :raises LoginOutdated: the account was changed or closed since it was read, or is not one of the application's.
     """
     known = {
@@ -136,7 +141,8 @@ def start(account: Account, application: Application, *, remembered: bool, fresh
     }
     if session.connection().scalar(_ADMITS, known) is None:
         raise LoginOutdated
-    return AccountSession.start(account.id, application.id, remembered=remembered, fresh=fresh)
+    how = {"remembered": remembered, "fresh": fresh, "is_console": is_console}
+    return AccountSession.start(account.id, application.id, **how)
 
 
 def find(token: str) -> ActiveSession | Replay | None:
@@ -149,7 +155,7 @@ def find(token: str) -> ActiveSession | Replay | None:
     parts = sessions.split(token)
     if parts is None:
         return None
-    row = _first({"session_id": parts[0], "application": names.key(settings.APPLICATION)})
+    row = first(_FIND, {"session_id": parts[0], "application": names.key(settings.APPLICATION)})
     return None if row is None else _judge(*parts, row)
 
 
@@ -163,33 +169,33 @@ def _judge(session_id: str, secret: str, row: Any) -> ActiveSession | Replay | N
     if newest is None:
         return None  # who learns an id can guess, and ends nothing by it
     times, in_force = newest
-    values = dict(zip(_LOADED, columns, strict=True))
+    values = dict(zip(LOADED, columns, strict=True))
     if times > 1 or (times and now - rotated_at >= GRACE and last_seen_at > rotated_at):
         return Replay(session_id, values["id"], values["directory_id"])
     known_groups()[values["id"]] = groups
     token = f"{session_id}.{in_force}"
     known = (token, remembered, last_seen_at, expires_at, authenticated_at, rotations, rotated_at)
-    return ActiveSession(_account(values), session_id, *known)
+    return ActiveSession(loaded_account(values), session_id, *known)
 
 
 def end(replay: Replay) -> None:
     """End the login that somebody has a copy of, and record it: now, in a transaction of its own."""
     with contextlib.suppress(SQLAlchemyError), beside() as connection:
         if connection.execute(sa.delete(AccountSession).where(AccountSession.id == replay.id)).rowcount:
-            who = {"account_id": replay.account_id, "directory_id": replay.directory_id}
+            who: dict[str, Any] = {"account_id": replay.account_id, "directory_id": replay.directory_id}
             event.record("login.replayed", connection, **who)
 
 
-def _first(wanted: dict[str, str]) -> Any:
+def first(statement: sa.Select[Any], wanted: dict[str, str]) -> Any:
     """Ask by the transaction that is open; where none is, by a connection alone, which spares the page one."""
     current = session()
     if current.in_transaction():
-        return current.connection().execute(_FIND, wanted).first()
+        return current.connection().execute(statement, wanted).first()
     with reading() as connection:
-        return connection.execute(_FIND, wanted).first()
+        return connection.execute(statement, wanted).first()
 
 
-def _account(values: dict[str, Any]) -> Account:
+def loaded_account(values: dict[str, Any]) -> Account:
     """Return the account as the session would have loaded it from these values; one that it has already stays."""
     current = session()
     known: Account | None = current.identity_map.get(identity_key(Account, values["id"]))

@@ -23,11 +23,12 @@ from ..errors import (
     NoAccountStores,
     NotReady,
     PasswordChangeRequired,
+    Protected,
     TooManyAttempts,
 )
 from ..settings import settings
 from ..transactions import announce, atomic, is_atomic, release
-from . import custom_data_rows, event, password_proof, session as sessions
+from . import administration, custom_data_rows, event, password_proof, session as sessions
 from .account import LOGIN_COLUMNS, Account
 from .account_store_holder import GivenStore
 from .account_store_mapping import AccountStoreMapping
@@ -35,6 +36,7 @@ from .api_key import ApiKey, ApiKeys
 from .authorized_uris import authorized_uris
 from .base import DISABLED, ENABLED, UNVERIFIED, Id, merge
 from .collection import Collection
+from .diagnosis import Diagnosis, diagnose
 from .directory import Directory
 from .group import Group
 from .login_name import LoginName
@@ -132,7 +134,8 @@ class Application(MailWorkflows):
     @classmethod
     def missing(cls) -> str:
         """Return the sentence that says which applications there are, where the one in the settings is not."""
-        there_are = session.scalars(sa.select(cls.name).order_by(cls.name).limit(20)).all()
+        others = sa.select(cls.name).where(cls.name_key != administration.APPLICATION_KEY)
+        there_are = session.scalars(others.order_by(cls.name).limit(20)).all()
         if not there_are:
             return "The database has no application yet. Run `flask stormpath init`."
         listed = ", ".join(map(repr, there_are))
@@ -244,6 +247,14 @@ class Application(MailWorkflows):
             self._record("login.succeeded", account)
         return AuthenticationResult(account)
 
+    def diagnose(self, login: str, account: Account | None = None) -> Diagnosis:
+        """Tell what a login would meet now, step by step, without a password. Nothing is counted or changed.
+
+        :param login: an e-mail address or username, as for `authenticate_account`.
+        :param account: whose login it should be, where another account with that name may be found first.
+        """
+        return diagnose(self, login, account)
+
     def _check(self, found: Any, password: str, *, is_named: bool) -> str | None:
         account: Account | None = found.Account
         if account is None:
@@ -294,6 +305,7 @@ class Application(MailWorkflows):
     def _record(self, kind: str, account: Account | None, **details: Any) -> None:
         event.record(
             kind,
+            target=account,
             application_id=self.id,
             account_id=account.id if account else None,
             directory_id=account.directory_id if account else None,
@@ -302,22 +314,28 @@ class Application(MailWorkflows):
 
     def _before_save(self) -> None:
         if self.is_new:
-            self._record_change("application.created", changed(self))
+            self._record_change("application.created", changed=event.changes(self))
         else:
+            administration.guard(self, changed(self), administration.APPLICATION_KEY)
             self._tell_update(changed(self))
 
     def _tell_update(self, what: dict[str, tuple[Any, Any]]) -> None:
-        self._record_change("application.updated", what, **self._custom_data_details())
+        details = self._custom_data_details()
+        if what or details:
+            columns = {"changed": event.changes(self, what)} if what else {}
+            self._record_change("application.updated", **columns, **details)
 
-    def _record_change(self, kind: str, what: dict[str, tuple[Any, Any]], **details: Any) -> None:
-        event.record(kind, application_id=self.id, changed=sorted(what.keys() & self.writable), **details)
+    def _record_change(self, kind: str, **details: Any) -> None:
+        event.record(kind, target=self, application_id=self.id, **details)
 
     def _after_save(self, what: dict[str, tuple[Any, Any]]) -> None:
         if "status" in what and self.status != ENABLED:
             sessions.end(sessions.AccountSession.application_id == self.id)
 
     def _before_delete(self) -> None:
-        event.record("application.deleted", application_id=self.id, name=self.name)
+        if administration.is_console(self):
+            raise Protected
+        self._record_change("application.deleted")
 
 
 def _new_directory(application: Application, name: bool | str) -> Directory:

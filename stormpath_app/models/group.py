@@ -10,9 +10,9 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from .. import names, signals
 from ..database import session
-from ..errors import DirectoriesDiffer, ResourceNotFound
+from ..errors import DirectoriesDiffer, Protected, ResourceNotFound
 from ..transactions import announce
-from . import custom_data_rows, event
+from . import administration, custom_data_rows, event
 from .account_store import AccountStore
 from .account_store_mapping import AccountStoreMapping
 from .base import ENABLED, Id, Resource, stays
@@ -58,11 +58,20 @@ class Group(AccountStore):
 
     @classmethod
     def named(cls, name: str) -> Self | None:
-        """Return the one group with this name, whatever its case, of all directories; None: none has it, or several."""
+        """Return the one group with this name, whatever its case, of all directories; None: none has it, or several.
+
+        Administrators' roles are not meant.
+        """
         if not names.can_be_stored(name):
             return None
-        found = session.scalars(sa.select(cls).where(cls.name_key == names.key(name)).limit(2)).all()
-        return found[0] if len(found) == 1 else None
+        found = session.scalars(sa.select(cls).where(cls.name_key == names.key(name)).limit(3)).all()
+        meant = [group for group in found if not group.is_role]
+        return meant[0] if len(meant) == 1 else None
+
+    @property
+    def is_role(self) -> bool:
+        """Whether it is a role of the console's administrators."""
+        return self.name_key in administration.ROLES and administration.is_administrators(self.directory)
 
     @property
     def tenant(self) -> "Tenant":
@@ -165,15 +174,18 @@ class Group(AccountStore):
 
     def _before_save(self) -> None:
         if self.is_new:
-            self._record("group.created", application_id=self.came_through and self.came_through.id)
+            told = event.changes(self)
+            self._record("group.created", application_id=self.came_through and self.came_through.id, changed=told)
         else:
+            if administration.is_administrators(self.directory):
+                administration.guard(self, changed(self), *administration.ROLES)
             self._tell_update(changed(self))
 
     def _tell_update(self, what: dict[str, tuple[Any, Any]]) -> None:
         details = self._custom_data_details()
         if what or details:
-            columns = {name: what[name] for name in sorted(what.keys() & self.writable)}
-            self._record("group.updated", changed=columns, **details)
+            columns = {"changed": event.changes(self, what)} if what else {}
+            self._record("group.updated", **columns, **details)
 
     def _after_save(self, what: dict[str, tuple[Any, Any]]) -> None:
         known_groups().clear()
@@ -181,6 +193,8 @@ class Group(AccountStore):
             self.end_logins_of(self.account_ids())
 
     def _before_delete(self) -> None:
+        if self.is_role:
+            raise Protected
         self._record("group.deleted")
         last = dict(self)
         announce(signals.group_deleted, lambda: {"group": last})
@@ -189,7 +203,7 @@ class Group(AccountStore):
         known_groups().clear()
 
     def _record(self, kind: str, **details: Any) -> None:
-        event.record(kind, directory_id=self.directory_id, group_id=self.id, name=self.name, **details)
+        event.record(kind, target=self, directory_id=self.directory_id, **details)
 
     def _neighbours(self) -> tuple[sa.ColumnElement[bool], ...]:
         return (Group.directory_id == self.directory_id,)

@@ -11,7 +11,7 @@ from .. import signals
 from ..database import session
 from ..errors import ChangedMeanwhile, Conflict, DirectoriesDiffer, PropertyRequired, ResourceNotFound, WrongType
 from ..transactions import announce, atomic
-from . import event
+from . import administration, event
 from .base import Id, Resource, merge, stays
 
 if TYPE_CHECKING:
@@ -125,6 +125,8 @@ class GroupMembership(Resource):
     def _before_delete(self) -> None:
         if not self.group:
             raise ChangedMeanwhile  # it was deleted, and its memberships with it
+        if self.group.is_role and self.group.name_key == administration.OWNER:
+            administration.keep_an_owner(self.account_id)
         self._tell("account.group_removed", signals.group_left, self.group)
 
     def _after_delete(self) -> None:
@@ -133,7 +135,7 @@ class GroupMembership(Resource):
     def _tell(self, kind: str, signal: Signal, group: "Group") -> None:
         account = self.account
         places = {"account_id": self.account_id, "directory_id": group.directory_id}
-        event.record(kind, **places, group_id=group.id, name=group.name)
+        event.record(kind, target=group, **places, account=account.email)
         announce(signal, lambda: {**account.payload(), "group": group})
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
@@ -18,6 +18,9 @@ from .email_template import EmailTemplate, templates, workflow
 from .message import RESET, RESET_SUCCESS
 from .password_rules import PRESETS, Verdict
 from .unsaved import changed, write
+
+if TYPE_CHECKING:
+    from .directory import Directory
 
 
 class PasswordStrength(Resource):
@@ -49,6 +52,13 @@ class PasswordStrength(Resource):
     checks_before: Mapped[datetime | None] = mapped_column(UTCDateTime, active_history=True)
     #: Passwords from before this moment must be replaced at the next login, whatever they are.
     replaces_before: Mapped[datetime | None] = mapped_column(UTCDateTime, active_history=True)
+
+    policy: Mapped["PasswordPolicy"] = relationship(back_populates="strength")
+
+    @property
+    def title(self) -> str:
+        """The name of the directory."""
+        return self.policy.title
 
     @property
     def href(self) -> str:
@@ -103,8 +113,8 @@ class PasswordStrength(Resource):
     def _before_save(self) -> None:
         if self.min_length > self.max_length:
             raise OutOfRange(self.thing, "max_length", low=self.min_length, high=255)
-        told = {name: tuple(map(_plain, values)) for name, values in changed(self).items()}
-        event.record("password_policy.updated", directory_id=self.id, changed=told)
+        if told := event.changes(self):
+            event.record("password_policy.updated", target=self, directory_id=self.id, changed=told)
 
 
 class PasswordPolicy(Resource):
@@ -125,8 +135,14 @@ class PasswordPolicy(Resource):
     reset_email_status: Mapped[str] = workflow(ENABLED)
     reset_success_email_status: Mapped[str] = workflow(ENABLED)
     strength: Mapped[PasswordStrength] = relationship(
-        lazy="joined", innerjoin=True, cascade="all", passive_deletes=True
+        back_populates="policy", lazy="joined", innerjoin=True, cascade="all", passive_deletes=True
     )
+    directory: Mapped["Directory"] = relationship(back_populates="password_policy")
+
+    @property
+    def title(self) -> str:
+        """The name of the directory."""
+        return self.directory.name
 
     @validates("refuses_common")
     def _check_refuses_common(self, key: str, value: object) -> bool:
@@ -201,13 +217,8 @@ class PasswordPolicy(Resource):
             yield from password_rules.on_ease(composed, own_names)
 
     def _before_save(self) -> None:
-        if what := changed(self):
-            event.record("password_policy.updated", directory_id=self.id, changed=what)
+        if told := event.changes(self):
+            event.record("password_policy.updated", target=self, directory_id=self.id, changed=told)
         if changed(self.strength):
             self.strength._before_save()
             write(self.strength)
-
-
-def _plain(value: Any) -> Any:
-    """Return a value as JSON has it."""
-    return value.isoformat() if isinstance(value, datetime) else value

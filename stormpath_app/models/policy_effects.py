@@ -161,7 +161,7 @@ def count_passwords(directory: Directory) -> Count:
 
 def count_logins(directory: Directory) -> Count | None:
     """Return how many logins there are of a directory's accounts; None: there are too many to look."""
-    return _count_theirs(directory, sessions.AccountSession, *sessions.have_not_run_out())
+    return _count_theirs(directory, sessions.AccountSession, sessions.have_not_run_out())
 
 
 def count_links(directory: Directory, purpose: str) -> Count | None:

@@ -47,6 +47,8 @@ class AccountSession(Base):
     expires_at: Mapped[datetime] = mapped_column(UTCDateTime)
     #: Whether the browser keeps the login when it closes.
     remembered: Mapped[bool]
+    #: Whether it opens the console, and nothing else; other logins never do.
+    is_console: Mapped[bool] = mapped_column(server_default=sa.false())
     #: How often the secret was replaced, and when last.
     rotations: Mapped[int] = mapped_column(server_default="0")
     rotated_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
@@ -76,7 +78,9 @@ class AccountSession(Base):
                 event.record("session.ended", **row)
 
     @classmethod
-    def start(cls, account_id: str, application_id: str, *, remembered: bool, fresh: bool = True) -> str:
+    def start(
+        cls, account_id: str, application_id: str, *, remembered: bool, fresh: bool = True, is_console: bool = False
+    ) -> str:
         """Add a session to the transaction that is open; return its token, which is told this once."""
         now, who, secret = clock.now(), origin.current(), secrets.token_urlsafe(32)
         connection, session_id = session.connection(), new_id()
@@ -89,8 +93,9 @@ class AccountSession(Base):
             "token_hash": _digest(secret),
             "created_at": now,
             "last_seen_at": now,
-            "expires_at": now + settings.SESSION_LIFETIME,
+            "expires_at": now + (settings.ADMIN_LIFETIME if is_console else settings.SESSION_LIFETIME),
             "remembered": remembered,
+            "is_console": is_console,
             "rotations": 0,
             "authenticated_at": now if fresh else None,
             "address": event.printable(who.address, 45),
@@ -149,13 +154,13 @@ def newest(secret: str, token_hash: str, rotations: int) -> tuple[int, str] | No
 
     :param rotations: how far back to look. (Beyond a change of SECRET_KEY only the last predecessor is recognised.)
     """
-    if _is_digest(token_hash, secret):
+    if is_digest(token_hash, secret):
         return 0, secret
     for key in tokens.keys(_SUCCESSOR):
         found = secret
         for times in range(1, rotations + 1):
             found = _computed(found, key)
-            if _is_digest(token_hash, found):
+            if is_digest(token_hash, found):
                 return times, found
     return None
 
@@ -190,14 +195,20 @@ def end(*conditions: sa.ColumnElement[bool]) -> int:
     return int(ended.rowcount)
 
 
-def have_not_run_out() -> tuple[sa.ColumnElement[bool], ...]:
-    """Return the conditions for logins that their age has not ended."""
-    now = clock.now()
-    return (
-        AccountSession.expires_at > now,
-        AccountSession.created_at > now - settings.SESSION_LIFETIME,
-        AccountSession.last_seen_at > now - settings.COOKIE_DURATION,
+def have_not_run_out() -> sa.ColumnElement[bool]:
+    """Return the condition for logins that their age has not ended."""
+    now, known = clock.now(), AccountSession
+    of_sites = sa.and_(
+        ~known.is_console,
+        known.created_at > now - settings.SESSION_LIFETIME,
+        known.last_seen_at > now - settings.COOKIE_DURATION,
     )
+    of_console = sa.and_(
+        known.is_console,
+        known.created_at > now - settings.ADMIN_LIFETIME,
+        known.last_seen_at > now - settings.ADMIN_IDLE,
+    )
+    return sa.and_(known.expires_at > now, sa.or_(of_sites, of_console))
 
 
 def alive(account_id: str) -> list[AccountSession]:
@@ -205,7 +216,7 @@ def alive(account_id: str) -> list[AccountSession]:
     return list(
         session.scalars(
             sa.select(AccountSession)
-            .where(AccountSession.account_id == account_id, *have_not_run_out())
+            .where(AccountSession.account_id == account_id, have_not_run_out())
             .order_by(AccountSession.last_seen_at.desc(), AccountSession.id.desc())
         )
     )
@@ -262,7 +273,8 @@ def _computed(value: str, key: bytes) -> str:
     return base64.urlsafe_b64encode(hmac.digest(key, value.encode("ascii"), "sha256")).rstrip(b"=").decode("ascii")
 
 
-def _is_digest(token_hash: str, secret: str) -> bool:
+def is_digest(token_hash: str, secret: str) -> bool:
+    """Tell, in the same time for all, whether this is the secret that the database has the hash of."""
     return hmac.compare_digest(token_hash, _digest(secret))
 
 

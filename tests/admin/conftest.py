@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from flask import Flask, Response
 from flask.testing import FlaskClient
-from stormpath_app.admin.session import finish_response, log_in
-from stormpath_app.models.administrator import Administrator
 from werkzeug.test import TestResponse
 
+from stormpath_app.admin.session import finish_response, log_in
 from stormpath_app.models import Account, Application, Directory
+from stormpath_app.models.administrator import Administrator
 
 from ..conftest import PASSWORD
 

@@ -60,7 +60,7 @@ def test_what_cannot_be_is_refused_in_one_line_and_nothing_is_left_of_it(app, ar
     code, said, complained = run(app, *arguments)
     assert (code, said, told in complained, complained.count("\n")) == (1, "", True, 1)
     with app.app_context():
-        assert (len(Client().applications), len(Client().directories)) == (1, 1)
+        assert (len(Client().applications), len(Client().directories)) == (2, 2)
 
 
 def test_a_directory_and_none_is_a_mistake_of_the_command_line(app):

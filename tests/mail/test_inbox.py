@@ -123,7 +123,7 @@ def test_a_site_on_a_developers_own_machine_has_it_without_debug(instance):
     app = make_app(instance, TESTING=False, STORMPATH_MAIL_DELIVERY="command", STORMPATH_BCRYPT_COST=10)
     app.config["STORMPATH_BASE_URL"] = "http://127.0.0.1:5077"
     assert app.test_client().get(PLACE).status_code == 404
-    app.extensions["stormpath"].shows_mails = True
+    app.extensions["stormpath"].is_local = True
     keep(app)
     assert page(app).select_one(".sp-rows li")
     app.config["MAIL_SERVER"] = "localhost"

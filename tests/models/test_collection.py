@@ -129,8 +129,9 @@ def test_accounts_are_created_in_an_application_or_directory(context):
 def test_the_client_has_everything_from_the_top(context, stranger):
     client = Client()
     assert client.tenant.key == "my-tenant"
-    assert [one.name for one in client.applications] == ["My Application"]
-    assert sorted(one.name for one in client.directories) == ["Empire", "My Application Directory"]
+    assert [one.name for one in client.applications] == ["My Application", "Stormpath"]
+    names = ["Empire", "My Application Directory", "Stormpath Administrators"]
+    assert sorted(one.name for one in client.directories) == names
     assert [one.email for one in client.accounts] == ["darth@vader.example"]
 
 
@@ -271,18 +272,23 @@ def test_applications_directories_and_groups_are_searched_by_name_and_descriptio
     client.applications.create(name="Émpire", description="left: 100")
     assert [one.name for one in client.directories.search("empire")] == ["Rebels"]
     assert [one.name for one in client.directories.search("left the emp")] == ["Rebels"]
-    for wanted in ("those*", "*100%", "*LEFT*", "*"):
+    assert [one.name for one in client.directories.search({"description": "*"})] == [
+        *("Stormpath Administrators", "Rebels"),
+    ]
+    for wanted in ("those*", "*100%", "*LEFT*"):
         assert [one.name for one in client.directories.search({"description": wanted})] == ["Rebels"]
     for wanted in ("left", "*rebels*", "*rebels", "100%"):
         assert not client.directories.search({"description": wanted})
     assert [one.name for one in client.groups.search({"description": "LEFT", "name": "pilot*"})] == ["Pilots"]
-    assert [one.name for one in client.directories.order("description desc")] == ["Rebels", "My Application Directory"]
+    assert [one.name for one in client.directories.order("description desc")] == [
+        *("Stormpath Administrators", "Rebels", "My Application Directory"),
+    ]
     assert [one.name for one in client.applications.search({"status": "enabled", "name": "émp*"})] == ["Émpire"]
     assert not client.applications.search({"name": "emp*"})
 
 
 def test_a_changed_name_is_found_and_the_one_before_is_not(context):
-    (directory,) = Client().directories
+    directory = next(iter(Client().directories))
     directory.name, directory.description = "Cantina", "Where pilots meet"
     directory.save()
     assert [one.name for one in Client().directories.search("pilots")] == ["Cantina"]

@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects import mysql
 
 revision = "0016"
-down_revision = "0012"
+down_revision = "0015"
 
 STRENGTHS, MOMENTS = "stormpath_password_strengths", ("checks_before", "replaces_before")
 ACCOUNTS, INDEX = "stormpath_accounts", "ix_stormpath_accounts_directory_id_password_modified_at"
