@@ -10,7 +10,7 @@ from werkzeug.exceptions import HTTPException
 
 from ..authentication import is_secure
 from ..errors import StormpathError
-from ..models import Account, ApiKey, Application, Group
+from ..models import Account, ApiKey, Application, Directory, Group
 from ..models.administration import VIEWER
 from ..pages import add_headers, answer_json, local_path, prefers_json
 from ..settings import settings

@@ -2,7 +2,6 @@
 
 from typing import Any, ClassVar
 
-from flask import abort, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from wtforms import SelectField, StringField, TextAreaField
@@ -14,11 +13,10 @@ from ..transactions import atomic
 from ..translation import gettext as _, mark
 from . import scope
 from .base import ConsoleForm, Quick, ResourceView
+from .directory_pages import accounts, mails
 from .gate import needs
 from .pages import MOST_COUNTED, count
-from .directory_pages import accounts, mails
 from .policies import PolicyPages
-from .session import administrator
 from .workflows import WorkflowPages
 
 #: So many applications are shown to choose from.
@@ -30,13 +28,11 @@ class DirectoryForm(ConsoleForm):
 
     name = StringField(mark("Name"), [InputRequired(mark("Give it a name."))])
     description = TextAreaField(mark("Description"))
-    status = SelectField(
-        mark("Status"), choices=[(ENABLED, mark("Enabled")), (DISABLED, mark("Disabled"))], default=ENABLED
-    )
+    status = SelectField(mark("Status"), default=ENABLED)
 
     def __init__(self, known: Any = None) -> None:
         super().__init__(known)
-        self.status.choices = [(value, _(text)) for value, text in self.status.choices]
+        self.status.choices = [(ENABLED, _("Enabled")), (DISABLED, _("Disabled"))]
 
 
 class NewDirectoryForm(DirectoryForm):
@@ -83,8 +79,6 @@ class DirectoriesView(PolicyPages, WorkflowPages, ResourceView):
 
     def create_form(self, obj: Any = None) -> NewDirectoryForm:
         """Return the form of a new directory."""
-        if administrator.directory_ids is not None:
-            abort(403, _("You are limited to some directories, and cannot make another."))
         form = NewDirectoryForm()
         found = scope.applications().order("name")[:_MOST_CHOICES]
         form.application.choices = [("", _("None yet")), *((each.id, each.name) for each in found)]

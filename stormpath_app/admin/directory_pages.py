@@ -44,13 +44,13 @@ def accounts(directory: Directory) -> str:
 
 
 def _tabs(directory: Directory) -> list[tuple[str, str, str, None]]:
-    here, beside = "stormpath_admin.directories", {"directory": directory.id}
+    here = "stormpath_admin.directories"
     places = (
         ("overview", mark("Overview"), url_for(f"{here}.edit_view", id=directory.id)),
-        ("accounts", mark("Accounts"), url_for("stormpath_admin.accounts.index_view", **beside)),
+        ("accounts", mark("Accounts"), url_for("stormpath_admin.accounts.index_view", directory=directory.id)),
         ("policy", mark("Policy"), url_for(f"{here}.passwords", id=directory.id)),
         ("workflows", mark("Workflows"), url_for(f"{here}.workflows", id=directory.id)),
-        ("groups", mark("Groups"), url_for("stormpath_admin.groups.index_view", **beside)),
+        ("groups", mark("Groups"), url_for("stormpath_admin.groups.index_view", directory=directory.id)),
         ("provider", mark("Provider"), url_for(f"{here}.provider", id=directory.id)),
     )
     return [(key, _(text), url, None) for key, text, url in places]

@@ -1,4 +1,4 @@
-"""What a directory asks: the editor of its password policy, and that of addresses and names. Nothing is saved unseen."""
+"""What a directory asks: the editors of its password policy, and of addresses and names. Nothing is saved unseen."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from ..errors import StormpathError
 from ..models import Directory
 from ..models.administration import OWNER, VIEWER
 from ..models.directory import CHECK, KEEP, REPLACE, STOP
-from ..models.password_rules import PRESETS
+from ..models.password_rules import PRESETS, Verdict
 from ..models.policy_effects import of_account_creation, of_passwords, of_schema
 from ..models.unsaved import changed
 from ..pages import was_sent
@@ -46,11 +46,11 @@ class PasswordsForm(ConsoleForm):
     min_numeric = StringField(mark("Numbers"))
     min_symbol = StringField(mark("Symbols"))
     min_diacritic = StringField(mark("Accented letters"))
-    refuses_common = BooleanField(mark("Refuse the 10,000 most common passwords, and names of the account and the site"))
+    refuses_common = BooleanField(mark("Refuse the 10,000 most common passwords, and the account's own names"))
     old = RadioField(mark("Passwords there are"), default=KEEP)
 
 
-class LinesField(TextAreaField):
+class LinesField(TextAreaField):  # type: ignore[misc]
     """A list of texts, each on a line of its own."""
 
     def _value(self) -> str:
@@ -86,7 +86,8 @@ class PolicyPages(DirectoryPages):
         form = PasswordsForm(saved)
         is_asked = bool(strength.checks_before or strength.replaces_before)
         form.old.choices = [(value, _(text)) for value, (text, _hint) in _OLD.items() if value != STOP or is_asked]
-        verdicts, tried = [], request.form.get(TRIED, "")
+        verdicts: list[Verdict] = []
+        tried = request.form.get(TRIED, "")
         if was_sent():
             self._check_may_change()
             do = request.form.get("do", "")

@@ -61,15 +61,13 @@ class MailForm(ConsoleForm):
     subject = StringField(mark("Subject"))
     link_base_url = StringField(mark("Link opens"))
     token_life = StringField(mark("Link works for"))
-    mime_type = SelectField(
-        mark("Format"), choices=[(BOTH, mark("Text and HTML")), (TEXT, mark("Text")), (HTML, mark("HTML"))]
-    )
+    mime_type = SelectField(mark("Format"))
     text_body = TextAreaField(mark("Text"))
     html_body = TextAreaField(mark("HTML"))
 
     def __init__(self, template: EmailTemplate, known: Mapping[str, Any]) -> None:
         super().__init__(known)
-        self.mime_type.choices = [(value, _(text)) for value, text in self.mime_type.choices]
+        self.mime_type.choices = [(BOTH, _("Text and HTML")), (TEXT, _("Text")), (HTML, _("HTML"))]
         if template.kind not in TOKEN_LIVES:
             del self.link_base_url, self.token_life
 
@@ -104,7 +102,7 @@ class WorkflowPages(DirectoryPages):
         return self.render(
             "stormpath_admin/workflow.html",
             form=form,
-            template=template,
+            kind=template.kind,
             mails=mails(directory),
             current=slug(template.kind),
             title=_(MAILS[template.kind]),
