@@ -82,6 +82,12 @@ def signed_in_id() -> str | None:
     return login.found.account.id if login else None
 
 
+def signed_in_name() -> str | None:
+    """Return the e-mail address of that account, as it was read; None where it would have to be read again."""
+    login: _Login | None = g.get("stormpath_session")
+    return login.found.account.__dict__.get("email") if login else None
+
+
 def session_id() -> str | None:
     """Return the id of the login that this request is known to come from; it does not look for one."""
     login: _Login | None = g.get("stormpath_session")
@@ -155,8 +161,8 @@ def logout_user() -> bool:
     account = current_user._get_current_object()
     if account.is_authenticated:
         with atomic():
+            event.record("logout", target=account, account_id=account.id, directory_id=account.directory_id)
             _end_logins()
-            event.record("logout", account_id=account.id, directory_id=account.directory_id)
     g.stormpath_cookies = None, None
     _forget_form_tokens()
     _forget_opened_links()

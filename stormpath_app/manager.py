@@ -1,7 +1,7 @@
 """StormpathManager: all wiring, in one place. It holds no app."""
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,17 +19,18 @@ from flask import (
 from flask_login import AnonymousUserMixin
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.orm import Session
+from werkzeug.local import LocalProxy
 
-from . import installation, origin, settings, signals
+from . import admin, installation, origin, settings, signals
 from .admin import session as admin_session
-from .authentication import device, finish_response, session_id, signed_in_id, user
+from .authentication import device, finish_response, session_id, signed_in_id, signed_in_name, user
 from .cli import stormpath_commands
 from .database import database, session
 from .errors import NotReady
 from .login_manager import SessionManager, Stranger
 from .mail import configuration, rendering
 from .mail.courier import Courier
-from .models import Account, Application, Client, EmailTemplate
+from .models import Account, Application, Client, EmailTemplate, event
 from .settings import Problem
 from .transactions import atomic, tell
 from .views import ADDRESSES, SWITCHES, VIEWS, answer_not_ready, create_blueprint, doors, is_static
@@ -50,6 +51,8 @@ class State:
     blueprint: Blueprint
     at_registration: dict[str, Any]
     courier: Courier
+    #: Flask-Admin's object of the console, which no other of the host's knows of; None: there is no console.
+    console: Any = None
     #: Where a developer's server listens; None: no request came yet, or the app is not in debug.
     served_at: str | None = None
     #: Whether the server listens at this machine's own address alone: mails that no server takes are then kept and
@@ -82,12 +85,11 @@ class State:
                 " without `name` and in no other blueprint."
             )
         rules = list(self.app.url_map.iter_rules())
-        for ours in (rule for rule in rules if rule.endpoint in ADDRESSES):
+        for ours in rules:
+            if (mend := _how_to_move(ours.endpoint)) is None:
+                continue
             for other in rules:
-                if other.rule == ours.rule and other.endpoint != ours.endpoint:
-                    mend = f"set STORMPATH_{ADDRESSES[ours.endpoint]} to another path"
-                    if switch := SWITCHES.get(ours.endpoint):
-                        mend += f", or STORMPATH_{switch} to False"
+                if other.rule == ours.rule and not _is_same(other.endpoint, ours.endpoint):
                     yield Problem(
                         f"This app has a page of its own at {other.rule} (endpoint {other.endpoint!r}), where ours is:"
                         f" {mend}."
@@ -118,6 +120,7 @@ class State:
             if csrf := self.app.extensions.get("csrf"):
                 for view in VIEWS.values():  # not the blueprint: a host may put a view of its own at a name of ours
                     csrf.exempt(view)  # our forms check their tokens themselves, and come again
+                admin.exempt_from_csrf(self.app, csrf)
             self.join_login_manager()
             if not self.is_prepared and self.app.debug:
                 installation.set_up_in_debug(self.app)
@@ -140,6 +143,24 @@ class State:
         """Use the secret that was generated for this instance, where the host has set none."""
         if not self.app.secret_key:
             self.app.secret_key = installation.read_secret(self.app)
+
+
+def _how_to_move(endpoint: str) -> str | None:
+    """Return how a page of ours is put elsewhere; None for what is none of ours."""
+    if _is_of_console(endpoint):
+        return "set STORMPATH_ADMIN_URL to another path, or to None"
+    if endpoint not in ADDRESSES:
+        return None
+    mend = f"set STORMPATH_{ADDRESSES[endpoint]} to another path"
+    return f"{mend}, or STORMPATH_{SWITCHES[endpoint]} to False" if endpoint in SWITCHES else mend
+
+
+def _is_of_console(endpoint: str) -> bool:
+    return endpoint.startswith(f"{admin.NAME}.")
+
+
+def _is_same(one: str, other: str) -> bool:
+    return one == other or (_is_of_console(one) and _is_of_console(other))
 
 
 def _errors(problems: Iterable[Problem]) -> list[str]:
@@ -192,6 +213,9 @@ class StormpathManager:
         state.blueprint.before_request(lambda: None if is_static() else state.require_ready())
         if register_blueprint:
             app.register_blueprint(state.blueprint)
+        if (url := at_registration["ADMIN_URL"]) is not None:
+            state.console, console = admin.create_console(url)
+            app.register_blueprint(console)
         app.register_error_handler(NotReady, answer_not_ready)
         # The first of them: a host's own `user` stays the host's.
         app.template_context_processors[None].insert(0, lambda: {"user": user, "current_user": user})
@@ -248,6 +272,17 @@ class StormpathManager:
         """
         return atomic(lock=False)  # a password may be hashed before the first change
 
+    @staticmethod
+    def log_event(account: Account | None, kind: str, data: Mapping[str, Any] | None = None) -> None:
+        """Add an event of the app's own to the log, on the account's timeline, and commit; with the rest in `atomic()`.
+
+        :param account: whom it is about, as `user`; None: nobody.
+        :param kind: such as "invoice.paid". The log has it as "app.invoice.paid".
+        :param data: what JSON knows, 8000 bytes of it at most, and no secret.
+        :raises ValueError, TypeError: it is none that can be kept.
+        """
+        event.log(_unwrapped(account), kind, data)
+
     def check(self) -> list[Problem]:
         """Return every mistake in the current app's settings, schema and application."""
         return _state().check()
@@ -277,6 +312,12 @@ class _FirstRequest:
         return self.wsgi_app(environ, start_response)
 
 
+def _unwrapped(account: Any) -> Account | None:
+    """Return the account itself where `user` was given; None where nobody is signed in."""
+    found = account._get_current_object() if isinstance(account, LocalProxy) else account
+    return None if getattr(found, "is_anonymous", False) else found
+
+
 def _state() -> State:
     state: State = current_app.extensions["stormpath"]
     return state
@@ -285,12 +326,15 @@ def _state() -> State:
 def _origin_of_request() -> origin.Origin | None:
     if not has_request_context():
         return None
-    actor, session, interface = signed_in_id(), session_id(), "web"
+    actor, name, session, interface = signed_in_id(), signed_in_name(), session_id(), "web"
     if request.blueprint and request.blueprint.partition(".")[0] == "stormpath_admin":
         signed_in, interface = admin_session.known(), "admin"
-        actor, session = (signed_in.account.id, signed_in.session_id) if signed_in else (None, None)
+        actor = name = session = None
+        if signed_in:
+            actor, name, session = signed_in.account.id, signed_in.account.email, signed_in.session_id
     return origin.Origin(
         actor=actor,
+        actor_name=name,
         address=request.remote_addr,
         user_agent=request.user_agent.string,
         device=device(),

@@ -1,9 +1,9 @@
 """Who acts, from where and through which interface: what verbs read for throttle and audit instead of a request."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -18,9 +18,9 @@ class Device:
 class Origin:
     """Where a change comes from.
 
-    `actor`: the id of the account that acts, or None; `session`: that of its login; `address`: the network address;
-    `user_agent`: as the client tells it; `device`: the browser, if it is known; `interface`: "web", "admin", "cli"
-    or "python".
+    `actor`: the id of the account that acts, or None, and `actor_name`: its e-mail address, for when it is gone;
+    `session`: the id of its login; `address`: the network address; `user_agent`: as the client tells it; `device`: the
+    browser, if it is known; `interface`: "web", "admin", "cli" or "python"; `reason`: why, in the words of who acts.
     """
 
     actor: str | None = None
@@ -29,6 +29,8 @@ class Origin:
     device: Device | None = None
     interface: str = "python"
     session: str | None = None
+    actor_name: str | None = None
+    reason: str | None = None
 
 
 _entered: ContextVar[Origin | None] = ContextVar("stormpath_origin", default=None)
@@ -60,3 +62,8 @@ def acting(origin: Origin) -> Iterator[Origin]:
         yield origin
     finally:
         _entered.reset(token)
+
+
+def because(reason: str | None) -> AbstractContextManager[Origin]:
+    """Act as before inside the block, and for this reason: the log tells it with each change."""
+    return acting(replace(current(), reason=reason))

@@ -5,7 +5,8 @@ registered, all others when they are used.
 """
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass
 from datetime import timedelta
@@ -169,6 +170,8 @@ SETTINGS = (
     Setting("API_KEY_ID", None, "credential or None", "The id of that key, where no file is named."),
     Setting("API_KEY_SECRET", None, "credential or None", "Its secret."),
     Setting("ADMIN_URL", "/admin", "path or None", "Where the console is; None: there is none."),
+    Setting("ADMIN_NAME", None, "text or None", "Its name, on every page of it; None: that of the application."),
+    Setting("ADMIN_COLOR", None, "colour or None", "The colour of its buttons and links, such as '#10b981'."),
     Setting("ADMIN_IDLE", timedelta(minutes=15), "duration", "How long a login to the console lasts without activity."),
     Setting("ADMIN_LIFETIME", timedelta(hours=12), "duration", "How long it lasts at most."),
     Setting(
@@ -314,8 +317,9 @@ def _too_late(config: Mapping[str, Any], at_registration: Mapping[str, Any]) -> 
 _TOLD = {
     "text": "text",
     "text or None": "text, or None",
-    "path or None": "a path that begins with a slash, such as '/admin', or None",
     "path": "a path that begins with a slash, such as '/login'",
+    "path or None": "a path that begins with a slash, such as '/admin', or None",
+    "colour or None": "a colour such as '#10b981', or None",
     "URL or None": "an http or https address without a slash at its end, such as 'https://www.example.com', or None",
     "bool": "True or False",
     "bool or None": "True, False or None",
@@ -340,13 +344,9 @@ def _is(kind: str, value: Any, config: Mapping[str, Any]) -> bool:
         return value is None or _is(kind.removesuffix(" or None"), value, config)
     if kind in _TYPES:
         return isinstance(value, _TYPES[kind])
+    if kind in _TEXTS:
+        return isinstance(value, str) and _TEXTS[kind](value)
     match kind:
-        case "text":
-            return isinstance(value, str) and bool(value)
-        case "path":
-            return isinstance(value, str) and value.startswith("/") and not value.startswith("//")
-        case "URL":
-            return isinstance(value, str) and _is_base_url(value)
         case "duration":
             seconds = value.total_seconds() if isinstance(value, timedelta) else value
             return not isinstance(value, bool) and isinstance(seconds, int | float) and 0 < seconds <= _CENTURY
@@ -364,6 +364,14 @@ def _is(kind: str, value: Any, config: Mapping[str, Any]) -> bool:
             raise AssertionError(kind)
 
 
+def _is_path(value: str) -> bool:
+    return value.startswith("/") and not value.startswith("//")
+
+
+def _is_colour(value: str) -> bool:
+    return re.fullmatch("#(?:[0-9a-fA-F]{3}){1,2}", value) is not None
+
+
 def _is_quota(value: Mapping[Any, Any], config: Mapping[str, Any]) -> bool:
     return all(unit in {"hour", "day"} and _is("count", most, config) for unit, most in value.items())
 
@@ -374,3 +382,12 @@ def _is_base_url(value: str) -> bool:
         return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0 and value[-1] != "/"
     except ValueError:  # brackets or a port that are none
         return False
+
+
+#: What a text of a kind must look like.
+_TEXTS: dict[str, Callable[[str], bool]] = {
+    "text": bool,
+    "path": _is_path,
+    "URL": _is_base_url,
+    "colour": _is_colour,
+}

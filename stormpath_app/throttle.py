@@ -7,7 +7,7 @@ one moment, no more than are free get as far as a hash. Each counter is one row,
 import hashlib
 import ipaddress
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -38,13 +38,15 @@ attempts = sa.Table(
     sa.Column("key", exact_text(80), primary_key=True),
     sa.Column("failures", sa.Integer, nullable=False),
     #: Until when the next try is refused, if there are more failures than are free; of a network, its window's end.
-    sa.Column("blocked_until", UTCDateTime, nullable=False),
+    sa.Column("blocked_until", UTCDateTime, nullable=False, index=True),
     sa.Column("forget_at", UTCDateTime, nullable=False, index=True),
 )
 
 _REMEMBERED = timedelta(days=30)  # after the last try
 _RACES = 100  # lost to others one after the other: each of them was one more try
 _TOLERANCE = 2  # times as long as a limit makes it may a wait be, as the clocks of servers differ
+_ACCOUNT, _BEHIND_ACCOUNTS = "account:", "account;"  # ";" is what follows ":"
+_NEVER = 2**31 - 1
 _WITH_PORT = re.compile(r"^(?:([\d.]+)|\[([^]]+)\]):\d+$")  # as some proxies tell an address, anew each time
 _SWEPT = 10  # rows that are forgotten with one failure, which makes two at most
 
@@ -172,8 +174,75 @@ def nobody(directory_id: str, login: str) -> str:
 
 def unlock(account_id: str) -> None:
     """Clear an account's counters, those of its devices too, in the transaction that is open."""
+    session.connection().execute(sa.delete(attempts).where(_of(account_id)))
+
+
+def _of(account_id: str) -> sa.ColumnElement[bool]:
     devices = attempts.c.key.between(f"device:{account_id}:", f"device:{account_id};")  # ";" is what follows ":"
-    session.connection().execute(sa.delete(attempts).where((attempts.c.key == f"account:{account_id}") | devices))
+    return (attempts.c.key == f"account:{account_id}") | devices
+
+
+# --- Looking, without a try ---
+
+
+@dataclass(frozen=True)
+class Counter:
+    """What is counted at this moment. `failures`: in a row, of a network in its window; `until`: when the next try is
+    let through, None: now; `is_stopped`: no password is looked at before its owner has set a new one by mail.
+    """
+
+    failures: int = 0
+    until: datetime | None = None
+    is_stopped: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the next try is let through now."""
+        return self.until is None and not self.is_stopped
+
+
+def of_account(account_id: str) -> tuple[Counter, list[Counter]]:
+    """Return what is counted for all who try an account, and for each device that its owner knows and fails on."""
+    rows = {row.key: row for row in session.execute(sa.select(attempts).where(_of(account_id)))}
+    everybody = rows.pop(f"account:{account_id}", None)
+    return _counter(everybody), [_counter(row) for row in rows.values()]
+
+
+def of_network(address: str | None) -> Counter:
+    """Return what is counted for the network of an address."""
+    return _counter(session.execute(sa.select(attempts).where(attempts.c.key == (_network(address) or ""))).first())
+
+
+def _counter(row: Any) -> Counter:
+    limits, now = Limits.current(), clock.now()
+    if row is None or limits is None or row.forget_at <= now:
+        return Counter()
+    wait = _wait(row, limits, now)
+    is_stopped = not row.key.startswith("network:") and _is_stopped(row, limits, now)
+    return Counter(row.failures, now + wait if wait else None, is_stopped)
+
+
+def locked_accounts() -> sa.Select[Any]:
+    """Return a statement for the ids of the accounts that a wait keeps out now, whoever tries them."""
+    limits = Limits.current()
+    free = limits.free_failures if limits else _NEVER
+    return sa.select(sa.func.substr(attempts.c.key, len(_ACCOUNT) + 1)).where(
+        attempts.c.blocked_until > clock.now(),
+        attempts.c.failures >= free,
+        attempts.c.key.between(_ACCOUNT, _BEHIND_ACCOUNTS),
+    )
+
+
+def locked_until(account_ids: Iterable[str]) -> dict[str, datetime]:
+    """Return until when each of these accounts is kept out by a wait; those that are not kept out are left out."""
+    keys = [_ACCOUNT + account_id for account_id in account_ids]
+    limits, now = Limits.current(), clock.now()
+    if not keys or limits is None:
+        return {}
+    waiting = sa.select(attempts.c.key, attempts.c.blocked_until).where(
+        attempts.c.key.in_(keys), attempts.c.failures >= limits.free_failures, attempts.c.blocked_until > now
+    )
+    return {key.removeprefix(_ACCOUNT): until for key, until in session.execute(waiting)}
 
 
 def _attempt(whose: str, who: origin.Origin) -> Attempt:
@@ -233,15 +302,26 @@ def _look(attempt: Attempt) -> Mapping[str | None, Any]:
 
 def _refuse_blocked(attempt: Attempt, seen: Mapping[str | None, Any], limits: Limits, now: datetime) -> None:
     counted = seen.get(attempt.counter)
-    if settings.ENABLE_FORGOT_PASSWORD and counted and counted.failures >= limits.hard_stop and counted.forget_at > now:
+    if counted and _is_stopped(counted, limits, now):
         raise TooManyAttempts(_("Too many attempts. Set a new password by mail."), wait=limits.longest_wait)
-    free = {attempt.counter: limits.free_failures, attempt.network: limits.network_failures}
-    longest = {attempt.counter: limits.longest_wait, attempt.network: limits.network_window}
-    waits = [(key, row.blocked_until - now) for key, row in seen.items() if row.failures >= free[key]]
+    wait = max((_wait(row, limits, now) for row in seen.values()), default=timedelta())
+    if wait > timedelta():
+        raise TooManyAttempts(wait=wait)
+
+
+def _is_stopped(row: Any, limits: Limits, now: datetime) -> bool:
+    """Tell whether no password is looked at any more before its owner has set a new one by mail."""
+    return bool(settings.ENABLE_FORGOT_PASSWORD and row.failures >= limits.hard_stop and row.forget_at > now)
+
+
+def _wait(row: Any, limits: Limits, now: datetime) -> timedelta:
+    """Return how long a counter lets the next try wait."""
+    is_network = row.key.startswith("network:")
+    free = limits.network_failures if is_network else limits.free_failures
+    longest = limits.network_window if is_network else limits.longest_wait
+    wait: timedelta = row.blocked_until - now
     # One that no limit makes is of a clock that was wrong, or of limits that were others.
-    believed = [wait for key, wait in waits if timedelta() < wait <= _TOLERANCE * longest[key]]
-    if believed:
-        raise TooManyAttempts(wait=max(believed))
+    return wait if row.failures >= free and timedelta() < wait <= _TOLERANCE * longest else timedelta()
 
 
 def _take(seen: Any, attempt: Attempt, limits: Limits, now: datetime) -> bool:

@@ -143,6 +143,16 @@ def log_in(account: Account) -> None:
     g.stormpath_administrator = SignedIn(console_session.find(token))
 
 
+def prove(password: str) -> None:
+    """Let the administrator give the password once more, and commit: the login is a new one from now on, and fresh.
+
+    :raises WrongPassword, TooManyAttempts: it is not theirs, or not looked at.
+    """
+    account = administrator.account
+    account.check_password(password)
+    log_in(account)
+
+
 def log_out() -> None:
     """Sign the browser that is asking out, and commit."""
     if administrator:

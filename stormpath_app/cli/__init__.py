@@ -5,6 +5,7 @@ from . import (  # noqa: F401 - each adds its commands
     administrators,
     api_keys,
     applications,
+    doctor,
     groups,
     installation,
     listing,

@@ -2,6 +2,7 @@
 
 import click
 
+from ..mail.rendering import create_reset_link
 from ..models import DISABLED, ENABLED, Application
 from .command import (
     as_json,
@@ -71,6 +72,27 @@ def unlock(login: str, directory_name: str | None) -> None:
     account = find_account(login, directory_name)
     account.unlock()
     click.echo(f"{account.email} is unlocked.")
+
+
+@command(stormpath_commands, "verify-account")
+@click.argument("login")
+@in_directory
+def verify_account(login: str, directory_name: str | None) -> None:
+    """Take the e-mail address of the account with LOGIN for confirmed, as you know that it is theirs."""
+    account = find_account(login, directory_name)
+    account.verify()
+    click.echo(f"The address {account.email} is confirmed; the account is {account.status}.")
+
+
+@command(stormpath_commands, "reset-link")
+@click.argument("login")
+def reset_link(login: str) -> None:
+    """Print a link by which the owner of the account with LOGIN chooses a new password, for you to hand over.
+
+    It works once. Nothing is mailed, and what was mailed before works no more.
+    """
+    account = find_account(login)
+    click.echo(create_reset_link(Application.current(), account))
 
 
 @command(stormpath_commands, "enable-account")

@@ -1,5 +1,6 @@
 """What every command does alike: who acts, how it fails, and which resource is meant."""
 
+import getpass
 import json
 import sys
 from collections.abc import Callable
@@ -27,7 +28,7 @@ def command(group: click.Group, name: str, **options: Any) -> Callable[[Callable
     def add(body: Callable[..., Any]) -> click.Command:
         @wraps(body)
         def run(*args: Any, **kwargs: Any) -> None:
-            with origin.acting(origin.Origin(interface="cli")):
+            with origin.acting(origin.Origin(interface="cli", actor_name=_operator())):
                 try:
                     body(*args, **kwargs)
                 except PasswordRefused as error:
@@ -45,6 +46,14 @@ def command(group: click.Group, name: str, **options: Any) -> Callable[[Callable
         return group.command(name, **options)(with_appcontext(run))
 
     return add
+
+
+def _operator() -> str | None:
+    """Return the name that the operating system knows the operator by; None: it knows none, as in some containers."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # KeyError: before Python 3.13
+        return None
 
 
 as_json = click.option("--json", "in_json", is_flag=True, help="Answer in JSON, for a script.")

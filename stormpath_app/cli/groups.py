@@ -3,7 +3,7 @@
 import click
 
 from ..models import ENABLED, Application
-from .command import as_json, command, find_account, find_directory, known, stormpath_commands, tell_json
+from .command import as_json, command, find_account, find_directory, in_directory, known, stormpath_commands, tell_json
 
 
 @command(stormpath_commands, "create-group")
@@ -24,9 +24,10 @@ def create_group(name: str, description: str | None, directory_name: str | None,
 @command(stormpath_commands, "add-to-group")
 @click.argument("login")
 @click.argument("group_name", metavar="GROUP")
-def add_to_group(login: str, group_name: str) -> None:
+@in_directory
+def add_to_group(login: str, group_name: str, directory_name: str | None) -> None:
     """Put the account with LOGIN, its e-mail address or username, into GROUP, a group of its directory."""
-    account = find_account(login)
+    account = find_account(login, directory_name)
     group = account.directory.get_group(group_name)
     when = "already" if group.has_account(account) else "now"
     account.add_group(group)
@@ -37,9 +38,10 @@ def add_to_group(login: str, group_name: str) -> None:
 @command(stormpath_commands, "remove-from-group")
 @click.argument("login")
 @click.argument("group_name", metavar="GROUP")
-def remove_from_group(login: str, group_name: str) -> None:
+@in_directory
+def remove_from_group(login: str, group_name: str, directory_name: str | None) -> None:
     """Take the account with LOGIN, its e-mail address or username, out of GROUP."""
-    account = find_account(login)
+    account = find_account(login, directory_name)
     group = account.directory.get_group(group_name)
     if not group.has_account(account):
         mine = ", ".join(other.name for other in account.groups) or "no group"

@@ -301,6 +301,19 @@ def _base(kind: str, template: EmailTemplate | None) -> str:
     return page_address(endpoint) or f"{site}{getattr(settings, setting).rstrip('/')}{below}"
 
 
+def create_reset_link(application: Application, account: Account) -> str:
+    """Make a link that leads to a new password, for whoever asks to hand over, and commit. Nothing is mailed.
+
+    :raises NotReady: no page would take it, or it has nothing to begin with.
+    :raises NoSuchAccount, AccountDisabled: it could not be used.
+    """
+    template = template_of(account.directory, message.RESET)
+    if not settings.ENABLE_FORGOT_PASSWORD and not (template and template.link_base_url):
+        raise NotReady(["STORMPATH_ENABLE_FORGOT_PASSWORD is off: the site has no page that such a link could open."])
+    base = _base(message.RESET, template)
+    return macros.link(base, application.create_password_reset_token(account).token)
+
+
 def page_address(endpoint: str) -> str | None:
     """Return the public address of a page; None where there is no such page, or the site has no public address."""
     site = site_address()

@@ -15,6 +15,8 @@ from .collection import Collection
 from .console_session import ConsoleSession
 from .custom_data import CustomData
 from .custom_data_encryption import encrypt_all as encrypt_custom_data
+from .deleted_account import DeletedAccount
+from .diagnosis import Diagnosis, Step
 from .directory import Directory
 from .email_template import EmailTemplate
 from .event import AuditEvent
@@ -52,6 +54,8 @@ __all__ = [
     "Collection",
     "ConsoleSession",
     "CustomData",
+    "DeletedAccount",
+    "Diagnosis",
     "Directory",
     "EmailTemplate",
     "Field",
@@ -66,6 +70,7 @@ __all__ = [
     "PasswordStrength",
     "Replay",
     "Resource",
+    "Step",
     "Tenant",
     "encrypt_custom_data",
 ]

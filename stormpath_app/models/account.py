@@ -10,7 +10,15 @@ from .. import names, origin, signals
 from ..database import exact_text
 from ..errors import AccountAlreadyExists, InvalidFormat
 from ..transactions import announce, atomic
-from . import administration, custom_data_rows, login_name, search_text, session as sessions
+from . import (
+    administration,
+    custom_data_rows,
+    event,
+    login_name,
+    one_time_token,
+    search_text,
+    session as sessions,
+)
 from .api_key import ApiKey, ApiKeys
 from .base import DISABLED, ENABLED, UNKNOWN, UNVERIFIED, VERIFIED, Id, Key, boolean, status, stays
 from .custom_data_search import InCustomData
@@ -159,6 +167,11 @@ class Account(EmailHolder):
     # --- Who it is ---
 
     @property
+    def title(self) -> str:
+        """The e-mail address."""
+        return self.email
+
+    @property
     def username(self) -> str:
         """The name chosen to log in with; the e-mail address where none was."""
         return self.chosen_username or self.email
@@ -256,6 +269,23 @@ class Account(EmailHolder):
             self._record("account.signed_out", sessions=ended)
         return ended
 
+    def lock_down(self) -> tuple[int, int]:
+        """Shut out whoever may have got in: disable it, its API keys, its links, end its logins, and commit.
+
+        Return how many logins ended, and how many API keys are DISABLED now.
+        """
+        with atomic():
+            keys = [key for key in self.api_keys if key.is_enabled]
+            for key in keys:
+                key.status = DISABLED
+                key.save()
+            self.status, self.ended_logins = DISABLED, 0
+            self.save()
+            ended = self.ended_logins + self._end_logins()
+            one_time_token.end(self.id)
+            self._record("account.locked_down", sessions=ended, api_keys=len(keys))
+        return ended, len(keys)
+
     def change_password(self, old: str, new: str) -> int:
         """Let its owner, who gives the old password, replace it, and commit. Return how many other logins it ended.
 
@@ -314,7 +344,8 @@ class Account(EmailHolder):
 
     def _before_save(self) -> None:
         if self.is_new:
-            self._record("account.created", application_id=self.came_through and self.came_through.id)
+            told = event.changes(self)
+            self._record("account.created", application_id=self.came_through and self.came_through.id, changed=told)
             announce(signals.user_created, self.payload)
         else:
             what = changed(self)
@@ -332,9 +363,10 @@ class Account(EmailHolder):
             must = {"must_change": self.must_change_password} if "must_change_password" in what else {}
             self._record("password.changed", **must)
             announce(signals.password_changed, self.payload)
-        if others := sorted((what.keys() | details.keys()) - told):
-            status = {"status": what["status"]} if "status" in what else {}
-            self._record("account.updated", changed=others, **status, **details)
+        others = {name: values for name, values in what.items() if name not in told}
+        if others or details:
+            columns = {"changed": event.changes(self, others)} if others else {}
+            self._record("account.updated", **columns, **details)
         if "status" in what:
             before = what["status"][0]
             announce(signals.status_changed, lambda: {**self.payload(), "before": before})

@@ -99,6 +99,11 @@ class AccountCreationPolicy(Resource):
         """What the mail says that welcomes an account: one template."""
         return templates(self.id, WELCOME)
 
+    @property
+    def title(self) -> str:
+        """The name of the directory."""
+        return self.directory.name
+
     def check(self, email: str) -> None:
         """Accept an address whose domain an account may have. The blacklist beats the whitelist.
 
@@ -112,7 +117,8 @@ class AccountCreationPolicy(Resource):
 
     def _before_save(self) -> None:
         if what := changed(self):
-            event.record("account_creation_policy.updated", directory_id=self.id, changed=what)
+            told = event.changes(self, what)
+            event.record("account_creation_policy.updated", target=self, directory_id=self.id, changed=told)
 
 
 def _is_listed(domain: str, patterns: tuple[str, ...]) -> bool:

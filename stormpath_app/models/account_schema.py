@@ -48,6 +48,11 @@ class Field(Resource):
     schema: Mapped["AccountSchema"] = relationship(back_populates="fields")
 
     @property
+    def title(self) -> str:
+        """The name of the directory."""
+        return self.schema.directory.name
+
+    @property
     def attribute(self) -> str:
         """What the account calls it: "given_name" or "surname"."""
         return _ATTRIBUTES[self.name]
@@ -62,7 +67,12 @@ class Field(Resource):
 
     def _before_save(self) -> None:
         if "required" in (what := changed(self)):
-            event.record("account_schema.updated", directory_id=self.schema_id, changed={self.name: what["required"]})
+            event.record(
+                "account_schema.updated",
+                target=self,
+                directory_id=self.schema_id,
+                changed={self.name: event.changes(self, what)["required"]},
+            )
 
 
 class AccountSchema(Resource):

@@ -79,6 +79,11 @@ class AccountStoreMapping(Resource):
     group: Mapped["Group | None"] = relationship(lazy="joined")
 
     @property
+    def title(self) -> str:
+        """The name of the account store."""
+        return self.account_store.name
+
+    @property
     def account_store(self) -> "Directory | Group":
         """The directory or group; it stays."""
         return self.group or self.directory
@@ -212,10 +217,12 @@ class AccountStoreMapping(Resource):
             raise Protected
 
     def _record(self, kind: str, what: dict[str, Any]) -> None:
+        what = {name: values for name, values in what.items() if name in self.readable}
         places = {"application_id": self.application_id, "directory_id": self.directory_id}
-        if self.group_id:
-            places["group_id"] = self.group_id
-        event.record(kind, **places, changed={name: what[name] for name in sorted(what.keys() & self.writable)})
+        store: dict[str, Any] = {"group_id": self.group_id} if self.group_id else {}
+        if what:
+            store["changed"] = event.changes(self, what)
+        event.record(kind, target=self, **places, **store)
 
 
 # --- One at a time ---

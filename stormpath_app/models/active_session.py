@@ -182,7 +182,7 @@ def end(replay: Replay) -> None:
     """End the login that somebody has a copy of, and record it: now, in a transaction of its own."""
     with contextlib.suppress(SQLAlchemyError), beside() as connection:
         if connection.execute(sa.delete(AccountSession).where(AccountSession.id == replay.id)).rowcount:
-            who = {"account_id": replay.account_id, "directory_id": replay.directory_id}
+            who: dict[str, Any] = {"account_id": replay.account_id, "directory_id": replay.directory_id}
             event.record("login.replayed", connection, **who)
 
 

@@ -152,8 +152,13 @@ def _limit(account: Account, directory_ids: list[str] | None) -> None:
     else:
         session.add(AdministratorLimit(account_id=account.id, directory_ids=json.dumps(directory_ids)))
     session.flush()
-    places = {"account_id": account.id, "directory_id": account.directory_id}
-    event.record("administrator.limited", **places, directories=[before, directory_ids])
+    event.record(
+        "administrator.limited",
+        target=account,
+        account_id=account.id,
+        directory_id=account.directory_id,
+        changed={"directories": [before, directory_ids]},
+    )
 
 
 def highest(groups: str | None) -> str | None:

@@ -23,7 +23,6 @@ from ..errors import (
 from . import event
 from .base import ENABLED, Id, Resource, merge, status
 from .collection import Collection
-from .unsaved import changed
 
 if TYPE_CHECKING:
     from .account import Account
@@ -95,6 +94,11 @@ class ApiKey(Resource):
         return found
 
     @property
+    def title(self) -> str:
+        """The name; where it has none, the id."""
+        return self.name or self.id
+
+    @property
     def secret(self) -> str:
         """The secret of a key that was created just now. It cannot be read later: only its hash is kept."""
         if self._secret is None:
@@ -130,11 +134,10 @@ class ApiKey(Resource):
     # --- Saving ---
 
     def _before_save(self) -> None:
-        what = changed(self)
-        if self.is_new:
+        if told := event.changes(self):
+            self._record("api_key.created" if self.is_new else "api_key.updated", changed=told)
+        elif self.is_new:
             self._record("api_key.created")
-        elif what:
-            self._record("api_key.updated", changed={name: what[name] for name in sorted(what.keys() & self.writable)})
 
     def _before_delete(self) -> None:
         self._record("api_key.deleted")
@@ -142,7 +145,7 @@ class ApiKey(Resource):
     def _record(self, kind: str, **details: Any) -> None:
         if self.account:
             details |= {"account_id": self.account.id, "directory_id": self.account.directory_id}
-        event.record(kind, api_key_id=self.id, name=self.name, **details)
+        event.record(kind, target=self, **details)
 
 
 class ApiKeys(Collection[ApiKey]):

@@ -36,6 +36,7 @@ from .api_key import ApiKey, ApiKeys
 from .authorized_uris import authorized_uris
 from .base import DISABLED, ENABLED, UNVERIFIED, Id, merge
 from .collection import Collection
+from .diagnosis import Diagnosis, diagnose
 from .directory import Directory
 from .group import Group
 from .login_name import LoginName
@@ -243,6 +244,14 @@ class Application(MailWorkflows):
             self._record("login.succeeded", account)
         return AuthenticationResult(account)
 
+    def diagnose(self, login: str, account: Account | None = None) -> Diagnosis:
+        """Tell what a login would meet now, step by step, without a password. Nothing is counted or changed.
+
+        :param login: an e-mail address or username, as for `authenticate_account`.
+        :param account: whose login it should be, where another account with that name may be found first.
+        """
+        return diagnose(self, login, account)
+
     def _check(self, found: Any, password: str, *, is_named: bool) -> str | None:
         account: Account | None = found.Account
         if account is None:
@@ -292,6 +301,7 @@ class Application(MailWorkflows):
     def _record(self, kind: str, account: Account | None, **details: Any) -> None:
         event.record(
             kind,
+            target=account,
             application_id=self.id,
             account_id=account.id if account else None,
             directory_id=account.directory_id if account else None,
@@ -300,16 +310,19 @@ class Application(MailWorkflows):
 
     def _before_save(self) -> None:
         if self.is_new:
-            self._record_change("application.created", changed(self))
+            self._record_change("application.created", changed=event.changes(self))
         else:
             administration.guard(self, changed(self), administration.APPLICATION_KEY)
             self._tell_update(changed(self))
 
     def _tell_update(self, what: dict[str, tuple[Any, Any]]) -> None:
-        self._record_change("application.updated", what, **self._custom_data_details())
+        details = self._custom_data_details()
+        if what or details:
+            columns = {"changed": event.changes(self, what)} if what else {}
+            self._record_change("application.updated", **columns, **details)
 
-    def _record_change(self, kind: str, what: dict[str, tuple[Any, Any]], **details: Any) -> None:
-        event.record(kind, application_id=self.id, changed=sorted(what.keys() & self.writable), **details)
+    def _record_change(self, kind: str, **details: Any) -> None:
+        event.record(kind, target=self, application_id=self.id, **details)
 
     def _after_save(self, what: dict[str, tuple[Any, Any]]) -> None:
         if "status" in what and self.status != ENABLED:
@@ -318,7 +331,7 @@ class Application(MailWorkflows):
     def _before_delete(self) -> None:
         if administration.is_console(self):
             raise Protected
-        event.record("application.deleted", application_id=self.id, name=self.name)
+        self._record_change("application.deleted")
 
 
 def _new_directory(application: Application, name: bool | str) -> Directory:

@@ -3,7 +3,7 @@
 import secrets
 import string
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Self
 
 import sqlalchemy as sa
@@ -44,7 +44,30 @@ Key = exact_text(names.LONGEST)
 
 def new_id() -> str:
     """Return a new id: 22 letters and digits, in the order of time (microseconds), with 74 random bits behind."""
-    number = int(clock.now().timestamp() * 1_000_000) << 74 | secrets.randbits(74)
+    return _spelled(_microseconds(clock.now()) << 74 | secrets.randbits(74))
+
+
+def first_id(at: datetime) -> str:
+    """Return the id that no id made at this moment, or later, is less than: so ids are found by time."""
+    return _spelled(_microseconds(at) << 74)
+
+
+def made_at(new: str) -> datetime:
+    """Return the moment that an id was made at."""
+    number = 0
+    for letter in new:
+        number = number * 62 + _DIGITS.index(letter)
+    return _EPOCH + timedelta(microseconds=number >> 74)
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _microseconds(at: datetime) -> int:
+    return max(0, (at - _EPOCH) // timedelta(microseconds=1))
+
+
+def _spelled(number: int) -> str:
     letters = []
     for _ in range(_ID_LENGTH):
         number, digit = divmod(number, 62)
@@ -90,6 +113,11 @@ class Resource(Base, SavedAlone):
         self.id = attributes.pop("id", None) or new_id()
         self.created_at = self.modified_at = clock.now()
         super().__init__(**attributes)
+
+    @property
+    def title(self) -> str:
+        """What people know it by, for the log, which outlives it."""
+        return self.id
 
     @property
     def href(self) -> str:

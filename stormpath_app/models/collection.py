@@ -2,10 +2,11 @@
 
 import copy
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Generic, TypeVar, overload
+from typing import Any, Generic, NamedTuple, TypeVar, overload
 
 import sqlalchemy as sa
 
+from .. import names
 from ..errors import InvalidQueryValue, ResourceNotFound, UnknownProperty, UnsupportedOrder
 from . import search_text
 from .base import Resource
@@ -18,6 +19,14 @@ _PAGE = 100
 _MOST_CRITERIA = 20
 
 R = TypeVar("R", bound=Resource)
+
+
+class Page(NamedTuple, Generic[R]):
+    """Some of a collection, one after the other, and whether there are others before and after them."""
+
+    items: list[R]
+    has_before: bool
+    has_after: bool
 
 
 class Collection(Generic[R]):
@@ -75,6 +84,11 @@ class Collection(Generic[R]):
         narrowed = self._with()
         narrowed._conditions, narrowed._create = (*self._conditions, self._model.id.in_(ids)), None
         return narrowed
+
+    def head(self, number: int) -> "Collection[R]":
+        """Return the first so many that are found, in no order: what is asked of them next costs no more than that."""
+        found = sa.select(self._listing.ids(number).subquery().c.id)  # MySQL has no LIMIT in such a subquery itself
+        return Collection(self._model, *self._conditions).among(found)
 
     def search(self, wanted: str | Mapping[str, Any]) -> "Collection[R]":
         """Return those that a text is in, or whose attributes are like the values of a dictionary, as with `query`.
@@ -196,6 +210,26 @@ class Collection(Generic[R]):
             if len(rows) < size:
                 return
             offset, left, after = 0, None if left is None else left - size, rows[-1].place
+
+    def page(
+        self, size: int, *, after: str | None = None, before: str | None = None, from_the_end: bool = False
+    ) -> Page[R]:
+        """Return so many, from the first on, in one statement or two; however far from the first, at the same cost.
+
+        :param after, before: the id of the one that the page follows, or ends before; of one that is not there, the
+            page is the first.
+        :param from_the_end: the last is the first.
+        """
+        listing = self._listing
+        beside = before if after is None else after
+        place = listing.place(beside) if beside is not None and names.can_be_stored(beside) else None
+        goes_back = place is not None and after is None
+        rows = listing.rows(size + 1, after=place, backwards=goes_back != from_the_end)
+        items = [row.resource for row in rows[:size]]
+        has_more, came_from = len(rows) > size, place is not None
+        if goes_back:
+            return Page(items[::-1], has_more, came_from)
+        return Page(items, came_from, has_more)
 
     # --- What is asked for ---
 

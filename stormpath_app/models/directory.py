@@ -62,7 +62,9 @@ class Directory(AccountStore):
     tenant_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("stormpath_tenants.id"))
     tenant: Mapped[Tenant] = relationship()
 
-    password_policy: Mapped[PasswordPolicy] = relationship(cascade="all", passive_deletes=True)
+    password_policy: Mapped[PasswordPolicy] = relationship(
+        back_populates="directory", cascade="all", passive_deletes=True
+    )
     account_creation_policy: Mapped[AccountCreationPolicy] = relationship(
         back_populates="directory", cascade="all", passive_deletes=True
     )
@@ -238,16 +240,19 @@ class Directory(AccountStore):
 
     def _before_save(self) -> None:
         if self.is_new:
-            self._record_change("directory.created", changed(self))
+            self._record("directory.created", changed=event.changes(self))
         else:
             administration.guard(self, changed(self), administration.DIRECTORY_KEY)
             self._tell_update(changed(self))
 
     def _tell_update(self, what: dict[str, tuple[Any, Any]]) -> None:
-        self._record_change("directory.updated", what, **self._custom_data_details())
+        details = self._custom_data_details()
+        if what or details:
+            columns = {"changed": event.changes(self, what)} if what else {}
+            self._record("directory.updated", **columns, **details)
 
-    def _record_change(self, kind: str, what: dict[str, tuple[Any, Any]], **details: Any) -> None:
-        event.record(kind, directory_id=self.id, changed=sorted(what.keys() & self.writable), **details)
+    def _record(self, kind: str, **details: Any) -> None:
+        event.record(kind, target=self, directory_id=self.id, **details)
 
     def _after_save(self, what: dict[str, tuple[Any, Any]]) -> None:
         if "status" in what and self.status != ENABLED:
@@ -257,7 +262,7 @@ class Directory(AccountStore):
         if administration.is_administrators(self):
             raise Protected
         # Of the directory alone, and no signal of its accounts is sent: there may be a million of them.
-        event.record("directory.deleted", directory_id=self.id, name=self.name)
+        self._record("directory.deleted")
         last = dict(self)
         announce(signals.directory_deleted, lambda: {"directory": last})
 

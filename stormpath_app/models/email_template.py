@@ -13,7 +13,6 @@ from . import event
 from .base import Id, Resource
 from .collection import Collection
 from .message import RESET, RESET_SUCCESS, VERIFICATION, VERIFICATION_SUCCESS, WELCOME
-from .unsaved import changed
 
 if TYPE_CHECKING:
     from .directory import Directory
@@ -100,6 +99,11 @@ class EmailTemplate(Resource):
     # --- What it says ---
 
     @property
+    def title(self) -> str:
+        """The name of the directory."""
+        return self.directory.name
+
+    @property
     def default_model(self) -> dict[str, str | None] | None:
         """`{"linkBaseUrl": ...}`, as Stormpath had it; None for a mail without a link."""
         return {"linkBaseUrl": self.link_base_url} if self.kind in LINKED else None
@@ -179,9 +183,9 @@ class EmailTemplate(Resource):
                     raise LinkMacroMissing(self.thing, name)
 
     def _before_save(self) -> None:
-        if not self.is_new and (what := changed(self)):
-            told = sorted(name.removeprefix("own_") for name in what)
-            event.record("email_template.updated", directory_id=self.directory_id, template=self.kind, changed=told)
+        if not self.is_new and (told := event.changes(self)):
+            places = {"directory_id": self.directory_id, "template": self.kind}
+            event.record("email_template.updated", target=self, **places, changed=told)
 
 
 def templates(directory_id: str, kind: str) -> Collection[EmailTemplate]:

@@ -174,7 +174,8 @@ class Group(AccountStore):
 
     def _before_save(self) -> None:
         if self.is_new:
-            self._record("group.created", application_id=self.came_through and self.came_through.id)
+            told = event.changes(self)
+            self._record("group.created", application_id=self.came_through and self.came_through.id, changed=told)
         else:
             if administration.is_administrators(self.directory):
                 administration.guard(self, changed(self), *administration.ROLES)
@@ -183,8 +184,8 @@ class Group(AccountStore):
     def _tell_update(self, what: dict[str, tuple[Any, Any]]) -> None:
         details = self._custom_data_details()
         if what or details:
-            columns = {name: what[name] for name in sorted(what.keys() & self.writable)}
-            self._record("group.updated", changed=columns, **details)
+            columns = {"changed": event.changes(self, what)} if what else {}
+            self._record("group.updated", **columns, **details)
 
     def _after_save(self, what: dict[str, tuple[Any, Any]]) -> None:
         known_groups().clear()
@@ -202,7 +203,7 @@ class Group(AccountStore):
         known_groups().clear()
 
     def _record(self, kind: str, **details: Any) -> None:
-        event.record(kind, directory_id=self.directory_id, group_id=self.id, name=self.name, **details)
+        event.record(kind, target=self, directory_id=self.directory_id, **details)
 
     def _neighbours(self) -> tuple[sa.ColumnElement[bool], ...]:
         return (Group.directory_id == self.directory_id,)

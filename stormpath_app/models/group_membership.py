@@ -135,7 +135,7 @@ class GroupMembership(Resource):
     def _tell(self, kind: str, signal: Signal, group: "Group") -> None:
         account = self.account
         places = {"account_id": self.account_id, "directory_id": group.directory_id}
-        event.record(kind, **places, group_id=group.id, name=group.name)
+        event.record(kind, target=group, **places, account=account.email)
         announce(signal, lambda: {**account.payload(), "group": group})
 
 

@@ -78,6 +78,16 @@ class Listing(Generic[R]):
         rows = session.execute(_window(statement, count, offset))
         return [Row(resource, tuple(place)) for resource, *place in rows]
 
+    def ids(self, at_most: int) -> sa.Select[Any]:
+        """Return a statement for the ids of so many of them, whichever come first."""
+        return _window(self._found(self._rows.id), at_most, 0)
+
+    def place(self, resource_id: str) -> tuple[Any, ...] | None:
+        """Return the place of the resource with this id, in one statement; None: it is not among them."""
+        columns = [key.column for key in self._keys]
+        found = session.execute(self._found(*columns).where(self._rows.id == resource_id)).first()
+        return None if found is None else tuple(found)
+
     def total(self, at_most: int | None = None) -> int:
         """Count them, in one statement; no further than `at_most`."""
         limit = min((each for each in (self._search.limit, at_most) if each is not None), default=None)

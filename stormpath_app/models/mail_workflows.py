@@ -80,7 +80,25 @@ class MailWorkflows(AccountStoreHolder):
         :raises NoSuchAccount, AccountDisabled: there is nobody to mail it to. No stranger may learn of these.
         :raises MailQuotaExceeded: not so often; the last link stays good.
         """
-        account = self._find(email, account_store)
+        return self._reset(self._find(email, account_store), is_mailed=True)
+
+    def mail_password_reset(self, account: Account) -> PasswordResetToken:
+        """Do the same for an account that is known, whichever other has its address in another store.
+
+        :raises NoSuchAccount, AccountDisabled, MailQuotaExceeded: as there.
+        """
+        return self._reset(self._own(account), is_mailed=True)
+
+    def create_password_reset_token(self, account: Account) -> PasswordResetToken:
+        """Make a token that leads to a new password, for whoever asks to hand over, and commit. Nothing is mailed.
+
+        The link before is dead then. No MAIL_QUOTA counts it.
+
+        :raises NoSuchAccount, AccountDisabled: it could not be used.
+        """
+        return self._reset(self._own(account), is_mailed=False)
+
+    def _reset(self, account: Account, *, is_mailed: bool) -> PasswordResetToken:
         if account.status == DISABLED:
             raise AccountDisabled
         policy = account.directory.password_policy
@@ -88,12 +106,18 @@ class MailWorkflows(AccountStoreHolder):
         release()
         with atomic():
             account.lock()
-            message.check_quota(message.RESET, account)
+            if is_mailed:
+                message.check_quota(message.RESET, account)
             issued = one_time_token.issue(RESET, account, account.email, life, self.id)
-            if policy.reset_email_status == ENABLED:
+            if is_mailed and policy.reset_email_status == ENABLED:
                 message.queue(message.RESET, account, application_id=self.id, nonce=issued.nonce, life=life)
-            self._record_mail("password_reset.requested", account)
+            self._record_mail("password_reset.requested" if is_mailed else "password_reset.link_created", account)
         return PasswordResetToken(account, self, issued.token)
+
+    def _own(self, account: Account) -> Account:
+        if account not in self.accounts:
+            raise NoSuchAccount
+        return account
 
     def verify_password_reset_token(self, token: str) -> Account:
         """Return the account that a token from a reset mail is for. The token stays good.
@@ -233,4 +257,6 @@ class MailWorkflows(AccountStoreHolder):
         return found
 
     def _record_mail(self, kind: str, account: Account) -> None:
-        event.record(kind, application_id=self.id, account_id=account.id, directory_id=account.directory_id)
+        event.record(
+            kind, target=account, application_id=self.id, account_id=account.id, directory_id=account.directory_id
+        )

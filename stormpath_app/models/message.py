@@ -142,6 +142,17 @@ def request(kind: str, login: str, application_id: str) -> None:
     _write(kind, asked, application_id=application_id, address_key="", parameters=json.dumps(asked_from))
 
 
+def of_account(account_id: str, *, before: str | None = None, limit: int) -> list[OutboxMessage]:
+    """Return the last mails to an account, newest first.
+
+    :param before: the id of the mail whose forerunners are asked for.
+    """
+    wanted = sa.select(OutboxMessage).where(OutboxMessage.account_id == account_id)
+    if before is not None:
+        wanted = wanted.where(OutboxMessage.id < before)
+    return list(session.scalars(wanted.order_by(OutboxMessage.id.desc()).limit(limit)))
+
+
 def take(asked: OutboxMessage) -> bool:
     """Take a request away, in the transaction that is open. False: somebody else did."""
     take = sa.delete(OutboxMessage).where(OutboxMessage.id == asked.id).execution_options(synchronize_session=False)

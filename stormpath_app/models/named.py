@@ -45,6 +45,11 @@ class Named(CustomDataHolder):
         """What it is searched in: the description, and the name."""
         return deferred(mapped_column(exact_text()))
 
+    @property
+    def title(self) -> str:
+        """The name."""
+        return self.name
+
     @validates("name")
     def _check_name(self, _key: str, value: object) -> str:
         name = names.text(self.thing, "name", value, required=True) or ""

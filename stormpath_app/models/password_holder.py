@@ -118,6 +118,11 @@ class PasswordHolder(Member):
         with atomic():
             attempt.refund()
 
+    @property
+    def locks(self) -> tuple[throttle.Counter, list[throttle.Counter]]:
+        """What its wrong passwords have come to: for everybody, and for each browser it was logged in with before."""
+        return throttle.of_account(self.id)
+
     def unlock(self) -> None:
         """Forget its wrong passwords, and commit: the next login need not wait."""
         with atomic():
@@ -160,4 +165,4 @@ class PasswordHolder(Member):
         set_committed_value(self, "password_hash", new)
 
     def _record(self, kind: str, **details: Any) -> None:
-        event.record(kind, account_id=self.id, directory_id=self.directory_id, **details)
+        event.record(kind, target=self, account_id=self.id, directory_id=self.directory_id, **details)

@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib import resources
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
@@ -19,6 +19,9 @@ from .collection import Collection
 from .email_template import EmailTemplate, templates, workflow
 from .message import RESET, RESET_SUCCESS
 from .unsaved import changed, write
+
+if TYPE_CHECKING:
+    from .directory import Directory
 
 # The classes of characters, as Stormpath counted them.
 _SYMBOLS = frozenset(" " + string.punctuation + "¡¦§©«¬®±µ¶·»½¿×÷")
@@ -93,6 +96,13 @@ class PasswordStrength(Resource):
     #: How many of an account's last passwords cannot be used again, the one in force among them; 0: all can.
     prevent_reuse: Mapped[int] = mapped_column(default=0, server_default=sa.text("0"))
 
+    policy: Mapped["PasswordPolicy"] = relationship(back_populates="strength")
+
+    @property
+    def title(self) -> str:
+        """The name of the directory."""
+        return self.policy.title
+
     @property
     def href(self) -> str:
         """The policy's address, and `/strength`."""
@@ -149,7 +159,8 @@ class PasswordStrength(Resource):
     def _before_save(self) -> None:
         if self.min_length > self.max_length:
             raise OutOfRange(self.thing, "max_length", low=self.min_length, high=255)
-        event.record("password_policy.updated", directory_id=self.id, changed=changed(self))
+        if told := event.changes(self):
+            event.record("password_policy.updated", target=self, directory_id=self.id, changed=told)
 
 
 class PasswordPolicy(Resource):
@@ -170,8 +181,14 @@ class PasswordPolicy(Resource):
     reset_email_status: Mapped[str] = workflow(ENABLED)
     reset_success_email_status: Mapped[str] = workflow(ENABLED)
     strength: Mapped[PasswordStrength] = relationship(
-        lazy="joined", innerjoin=True, cascade="all", passive_deletes=True
+        back_populates="policy", lazy="joined", innerjoin=True, cascade="all", passive_deletes=True
     )
+    directory: Mapped["Directory"] = relationship(back_populates="password_policy")
+
+    @property
+    def title(self) -> str:
+        """The name of the directory."""
+        return self.directory.name
 
     @validates("refuses_common")
     def _check_refuses_common(self, key: str, value: object) -> bool:
@@ -223,8 +240,8 @@ class PasswordPolicy(Resource):
             yield 400, _("Password is too close to a name of the account or the site.")
 
     def _before_save(self) -> None:
-        if what := changed(self):
-            event.record("password_policy.updated", directory_id=self.id, changed=what)
+        if told := event.changes(self):
+            event.record("password_policy.updated", target=self, directory_id=self.id, changed=told)
         if changed(self.strength):
             self.strength._before_save()
             write(self.strength)

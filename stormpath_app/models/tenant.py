@@ -10,9 +10,10 @@ from sqlalchemy.orm import Mapped, mapped_column, validates
 from .. import names
 from ..database import session
 from ..errors import InvalidFormat, NotReady
-from . import custom_data_rows
+from . import custom_data_rows, event
 from .api_key import ApiKey, ApiKeys
 from .custom_data_holder import CustomDataHolder
+from .unsaved import changed
 
 
 class Tenant(CustomDataHolder):
@@ -30,6 +31,11 @@ class Tenant(CustomDataHolder):
 
     name: Mapped[str] = mapped_column(sa.String(names.LONGEST))
     key: Mapped[str] = mapped_column(sa.String(63), unique=True)
+
+    @property
+    def title(self) -> str:
+        """The name."""
+        return self.name
 
     @validates("name")
     def _check_name(self, key: str, value: object) -> str | None:
@@ -87,3 +93,17 @@ class Tenant(CustomDataHolder):
 
     def _create_api_key(self, properties: Mapping[str, Any] | None = None, **more: Any) -> ApiKey:
         return ApiKey.create({**(properties or {}), **more}, tenant_id=self.id)
+
+    # --- Saving ---
+
+    def _before_save(self) -> None:
+        if self.is_new:
+            event.record("tenant.created", target=self, changed=event.changes(self))
+        else:
+            self._tell_update(changed(self))
+
+    def _tell_update(self, what: dict[str, tuple[Any, Any]]) -> None:
+        details = self._custom_data_details()
+        if what or details:
+            columns: dict[str, Any] = {"changed": event.changes(self, what)} if what else {}
+            event.record("tenant.updated", target=self, **columns, **details)

@@ -24,6 +24,7 @@ from ..errors import (
 )
 from ..forms import Form
 from ..models import Account, AccountSession, Application, AuditEvent, event
+from ..models.base import VERIFIED
 from ..pages import link, moment, refuse, render, site_url, tell, tell_errors, was_sent
 from ..settings import settings as app_settings
 from ..translation import day, gettext as _, mark
@@ -321,13 +322,15 @@ def _words(found: AuditEvent) -> str:
     if found.kind == "login.failed" and known.get("code") == PasswordChangeRequired.code:
         return _("Another password had to be chosen")
     if found.kind == "account.updated":
-        changed = set(known.get("changed", ()))
+        changed = set(found.changes)
         if "must_change_password" in changed:
             return _("Another password was asked for")
         if "email" in changed:
             return _("Email address changed")
         if changed & {"username", "chosen_username"}:
             return _("Username changed")
+        if (found.changes.get("email_verification_status") or [None])[-1] == VERIFIED:
+            return _("Email address confirmed")
         return _("Name changed") if changed & set(NAMES) else _("Account changed")
     device = user_agents.device(known.get("user_agent"))
-    return _(WORDS[found.kind], name=known.get("name"), device=device)
+    return _(WORDS[found.kind], name=found.target_name or known.get("name"), device=device)

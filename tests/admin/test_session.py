@@ -17,6 +17,9 @@ from stormpath_app.models.administrator import console, directory
 
 from ..conftest import PASSWORD, statements
 
+#: The console's own pages would be in the way of those that try its logins here.
+pytestmark = pytest.mark.settings(STORMPATH_ADMIN_URL=None)
+
 LEIA, HAN = "leia@alderaan.example", "han@falcon.example"
 
 
@@ -26,6 +29,7 @@ def app(app):
     with app.app_context():
         Administrator.create(LEIA, PASSWORD, OWNER, given_name="Leia")
         Administrator.create(HAN, PASSWORD, SUPPORT)
+    app.config["STORMPATH_ADMIN_URL"] = app.extensions["stormpath"].at_registration["ADMIN_URL"] = "/admin"
     pages = Blueprint("stormpath_admin", __name__, url_prefix="/admin")
     pages.after_request(admin_session.finish_response)
 

@@ -20,7 +20,7 @@ from stormpath_app.errors import (
     WrongPassword,
 )
 from stormpath_app.installation import set_up
-from stormpath_app.models import AccountSession, AuditEvent, LoginName
+from stormpath_app.models import AccountSession, AuditEvent, DeletedAccount, LoginName
 from stormpath_app.models.custom_data_search import leaves
 from stormpath_app.signals import user_created, user_deleted, user_updated
 
@@ -382,6 +382,26 @@ def test_an_account_that_a_row_of_the_host_points_at_stays_and_the_table_is_name
         leia.directory.delete()
     assert context.count(Account.__table__) == 1
     assert context.manager.application.authenticate_account(LEIA["email"], PASSWORD).account == leia
+
+
+def test_an_account_that_is_kept_from_being_deleted_leaves_no_copy(context):
+    leia = create(context)
+    context.db.session.add(context.Order(what="a droid", account_id=leia.id))
+    context.db.session.commit()
+    assert DeletedAccount.tables_of_host(leia) == (["orders"], [])
+    with pytest.raises(PointedAt, match="orders"):
+        DeletedAccount.take(leia)
+    assert context.count(DeletedAccount.__table__) == 0
+    assert context.manager.application.authenticate_account(LEIA["email"], PASSWORD).account == leia
+
+
+def test_an_account_that_is_restored_is_one_that_the_hosts_rows_can_point_at(context):
+    leia = create(context)
+    assert DeletedAccount.tables_of_host(leia) == ([], [])
+    back = DeletedAccount.take(leia).restore().account
+    context.db.session.add(context.Order(what="a droid", account_id=back.id))
+    context.db.session.commit()
+    assert context.manager.application.authenticate_account(LEIA["email"], PASSWORD).account == back
 
 
 def test_an_account_that_is_deleted_takes_all_of_ours_with_it(context, heard):

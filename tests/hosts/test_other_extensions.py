@@ -216,11 +216,23 @@ def test_a_hosts_flask_admin_asks_our_user_who_may_come_in(bare, log_in, order):
         admin.add_view(Reports(endpoint="reports"))
         return admin
 
+    app.config.update(STORMPATH_ADMIN_URL="/accounts")
     wire(app, admin, StormpathManager, order=order)
     han(app)
     client = app.test_client()
+    assert client.get("/accounts/").location == "/accounts/login?next=/accounts/"
     for path in ("/admin/", "/admin/reports/"):
         assert client.get(path).status_code == 302
     log_in(client)
     assert client.get("/admin/").text == "Back office of han@falcon.example"
     assert client.get("/admin/reports/").text == "Reports"
+
+
+@BOTH_ORDERS
+def test_a_hosts_flask_admin_at_the_address_of_our_console_is_named_with_what_moves_ours(bare, order):
+    app = bare()
+    wire(app, lambda app: Admin(app, name="Shop"), StormpathManager, order=order)
+    with app.app_context():
+        (told,) = [problem.sentence for problem in app.extensions["stormpath"].check()]
+    assert told.startswith("This app has a page of its own at /admin/ (endpoint 'admin.index'), where ours is:")
+    assert told.endswith("set STORMPATH_ADMIN_URL to another path, or to None.")

@@ -10,16 +10,18 @@ from stormpath_app import Account, Application, User
 from stormpath_app.database import database, session
 from stormpath_app.errors import (
     AccountAlreadyExists,
+    ApiKeyRefused,
     LoginFailed,
     PasswordRefused,
     PropertyRequired,
     ResourceNotFound,
     StormpathError,
+    TokenRefused,
     UnsupportedValue,
     WrongPassword,
     WrongType,
 )
-from stormpath_app.models import LoginName
+from stormpath_app.models import AccountSession, LoginName, OutboxMessage
 from stormpath_app.signals import user_created, user_deleted, user_updated
 from stormpath_app.transactions import atomic
 
@@ -28,7 +30,7 @@ from ..payloads import EMAIL_REJECT, EMAIL_WRONG_TYPE
 from .test_event import events
 
 OTHER = "Kessel12.Parsecs"
-SET_UP = {"application.created", "directory.created", "account_store.mapped"}
+SET_UP = {"tenant.created", "application.created", "directory.created", "account_store.mapped"}
 
 
 @pytest.fixture
@@ -156,7 +158,10 @@ def test_another_address_is_not_verified_because_the_one_before_was(han, status)
     han.save()
     han.refresh()
     assert han.email_verification_status == "UNVERIFIED"
-    assert events("account.updated")[-1].data["changed"] == ["email", "email_verification_status"]
+    assert events("account.updated")[-1].data["changed"] == {
+        "email": ["han@falcon.example", "ben@falcon.example"],
+        "email_verification_status": [status, "UNVERIFIED"],
+    }
 
 
 @pytest.mark.parametrize("first", ["email", "email_verification_status"])
@@ -339,9 +344,14 @@ def test_signals_tell_of_what_was_done_and_of_nothing_else(context, heard):
 @pytest.mark.parametrize(
     ("attribute", "value", "kind", "details"),
     [
-        ("given_name", "Ben", "account.updated", {"changed": ["given_name"]}),
-        ("email", "ben@falcon.example", "account.updated", {"changed": ["email"]}),
-        ("status", "disabled", "account.updated", {"changed": ["status"], "status": ["ENABLED", "DISABLED"]}),
+        ("given_name", "Ben", "account.updated", {"changed": {"given_name": ["Han", "Ben"]}}),
+        (
+            "email",
+            "ben@falcon.example",
+            "account.updated",
+            {"changed": {"email": ["han@falcon.example", "ben@falcon.example"]}},
+        ),
+        ("status", "disabled", "account.updated", {"changed": {"status": ["ENABLED", "DISABLED"]}}),
         ("password", OTHER, "password.changed", {}),
     ],
 )
@@ -367,3 +377,70 @@ def test_an_account_that_is_refused_leaves_what_is_set_on_others(context):
     with pytest.raises(AccountAlreadyExists):
         Account.create("han@falcon.example", PASSWORD)
     assert han.given_name == "Unsaved"
+
+
+# --- What an administrator does for its owner ---
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [("UNVERIFIED", "ENABLED"), ("ENABLED", "ENABLED"), ("DISABLED", "DISABLED")]
+)
+def test_an_address_is_taken_for_confirmed_and_whoever_waited_for_that_is_let_in(context, before, after):
+    account = Account.create("han@falcon.example", PASSWORD, status=before)
+    account.verify()
+    account.refresh()
+    assert (account.status, account.email_verification_status) == (after, "VERIFIED")
+    account.verify()
+
+
+def test_the_link_that_would_have_confirmed_it_is_dead_then_and_no_mail_is_written(context):
+    policy = Application.current().default_account_store().account_creation_policy
+    policy.verification_email_status = policy.welcome_email_status = "ENABLED"
+    policy.save()
+    account = Account.create("han@falcon.example", PASSWORD)
+    token = account.email_verification_token
+    account.verify()
+    with pytest.raises(TokenRefused):
+        Account.verify_email(token)
+    kinds = session.scalars(sa.select(OutboxMessage.kind)).all()
+    assert kinds == ["verification"]
+
+
+def test_a_lock_down_shuts_out_every_way_in_at_once(han):
+    here = Application.current()
+    key = han.api_keys.create()
+    han.api_keys.create(status="DISABLED")
+    AccountSession.start(han.id, here.id, remembered=True)
+    session.commit()
+    link = here.create_password_reset_token(han).token
+    assert han.lock_down() == (1, 1)
+    han.refresh()
+    assert (han.status, han.sessions) == ("DISABLED", [])
+    assert [one.status for one in han.api_keys] == ["DISABLED", "DISABLED"]
+    with pytest.raises(ApiKeyRefused):
+        here.api_keys.authenticate(key.id, key.secret)
+    with pytest.raises(LoginFailed):
+        User.from_login("solo", PASSWORD)
+    han.status = "ENABLED"
+    han.save()
+    with pytest.raises(TokenRefused):
+        here.reset_account_password(link, OTHER)
+    (event,) = events("account.locked_down")
+    assert (event.account_id, event.data) == (han.id, {"sessions": 1, "api_keys": 1})
+
+
+def test_who_is_disabled_already_is_locked_down_all_the_same(han):
+    han.status = "DISABLED"
+    han.save()
+    han.api_keys.create()
+    assert han.lock_down() == (0, 1)
+
+
+def test_its_wrong_passwords_are_told_and_forgotten(han):
+    for _ in range(6):
+        with contextlib.suppress(LoginFailed):
+            User.from_login("solo", OTHER)
+    everybody, devices = han.locks
+    assert (everybody.failures, everybody.is_open, everybody.is_stopped, devices) == (5, False, False, [])
+    han.unlock()
+    assert han.locks[0].is_open

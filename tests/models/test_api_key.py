@@ -111,7 +111,7 @@ def test_each_change_of_a_key_is_in_the_log(han, key):
     lines = [line for line in events() if line.kind.startswith("api_key.")]
     assert [line.kind for line in lines] == ["api_key.created", "api_key.updated", "api_key.deleted"]
     assert {(line.account_id, line.directory_id) for line in lines} == {(han.id, han.directory_id)}
-    assert {line.data["api_key_id"] for line in lines} == {key.id}
+    assert {line.target_id for line in lines} == {key.id}
     assert lines[1].data["changed"] == {"status": ["ENABLED", "DISABLED"]}
     assert Client().tenant.api_keys.create().account is None
     assert events("api_key.created")[-1].account_id is None

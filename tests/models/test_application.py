@@ -124,7 +124,7 @@ def test_an_application_can_have_a_directory_made_with_it(context, asked, name):
 def test_a_deleted_application_leaves_its_directory_and_accounts(application, han):
     application.delete()
     assert Account.get(han.id).directory.name == "Customers"
-    assert [event.data["name"] for event in events("application.deleted")] == ["Shop"]
+    assert [event.target_name for event in events("application.deleted")] == ["Shop"]
 
 
 def test_an_application_that_the_settings_misspell_is_told_with_those_there_are(context, application):

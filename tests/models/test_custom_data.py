@@ -621,8 +621,8 @@ def test_the_log_tells_the_keys_and_never_the_values(leia):
     leia.custom_data.save()
     leia.save()
     one, other = events("account.updated")
-    assert one.data == {"changed": ["custom_data", "given_name"], "custom_data": ["perks", "plan"]}
-    assert other.data == {"changed": ["custom_data"], "custom_data": ["ship"]}
+    assert one.data == {"changed": {"given_name": ["Leia", "General"]}, "custom_data": ["perks", "plan"]}
+    assert other.data == {"custom_data": ["ship"]}
 
 
 @pytest.mark.parametrize("number", [1, 2, 3], ids=["application", "directory", "group"])

@@ -222,8 +222,8 @@ def test_a_deleted_directory_is_gone_with_all_that_was_in_it(han):
     # The administrators' is left, which has as much, and nobody in it.
     assert count() == [0, 0, *(number // 2 for number in before[2:])]
     assert list(Application.current().account_store_mappings) == []
-    assert [(event.directory_id, event.data) for event in events("directory.deleted")] == [
-        (directory_id, {"name": "My Application Directory"})
+    assert [(event.directory_id, event.target_name) for event in events("directory.deleted")] == [
+        (directory_id, "My Application Directory")
     ]
 
 

@@ -47,7 +47,15 @@ def test_what_was_set_is_kept_and_none_goes_back_to_the_default(directory):
     found.save()
     assert found.subject == default
     told = [event.data["changed"] for event in events("email_template.updated")]
-    assert told == [["from_name", "reply_to", "subject", "text_body"], ["subject"]]
+    assert told == [
+        {
+            "from_name": [None, "Falcon"],
+            "reply_to": [None, "help@falcon.example"],
+            "subject": [None, "New password"],
+            "text_body": [None, "Here: ${url}"],
+        },
+        {"subject": ["New password", None]},
+    ]
 
 
 @pytest.mark.parametrize("kind", LINKED)

@@ -3,10 +3,10 @@
 import pytest
 import sqlalchemy as sa
 
-from stormpath_app import Account, Application, Directory, clock, origin
+from stormpath_app import Account, Application, Directory, clock, origin, user
 from stormpath_app.database import session
 from stormpath_app.errors import LoginFailed
-from stormpath_app.models import AuditEvent, event
+from stormpath_app.models import AuditEvent, Tenant, event
 from stormpath_app.transactions import atomic
 
 from ..conftest import PASSWORD
@@ -130,3 +130,174 @@ def test_ids_are_in_the_order_of_time(context, held_clock):
     assert ids == sorted(ids)
     assert {len(one) for one in ids} == {22}
     assert clock.now() == held_clock.at
+
+
+# --- Who and what ---
+
+
+def test_an_event_names_what_was_changed_and_who_did_it(context):
+    lando = origin.Origin(actor="0353QuDJUTzgm3zO2H0Sat", actor_name="lando@cloud.example", interface="admin")
+    group = Directory.create(name="Cloud City").groups.create(name="guests")
+    with origin.acting(lando):
+        group.delete()
+    (deleted,) = events("group.deleted")
+    assert (deleted.target_kind, deleted.target_id, deleted.target_name) == ("group", group.id, "guests")
+    assert (deleted.actor_id, deleted.actor_name, deleted.interface) == (lando.actor, lando.actor_name, "admin")
+
+
+def test_a_signed_in_person_is_named_in_what_they_do(app, client, account, log_in):
+    log_in(client)
+    client.post("/logout")
+    client.get("/logout")
+    with app.app_context():
+        (out,) = events("logout")
+        assert (out.actor_name, out.target_name) == ("han@falcon.example", "han@falcon.example")
+
+
+def test_a_reason_is_kept_with_each_change_it_was_given_for(context):
+    han = Account.create("han@falcon.example", PASSWORD)
+    with origin.acting(HAN), origin.because("Asked for it\nby phone. " + "x" * 1000):
+        han.status = "DISABLED"
+        han.save()
+    (updated,) = events("account.updated")
+    assert updated.reason.startswith("Asked for it by phone. xxx")
+    assert len(updated.reason) == event.LONGEST_REASON
+    assert updated.actor_id == HAN.actor
+    han.given_name = "Ben"
+    han.save()
+    assert events("account.updated")[-1].reason is None
+
+
+# --- Before and after ---
+
+
+def test_the_log_tells_both_values_though_nobody_had_read_the_first(context):
+    Account.create("han@falcon.example", PASSWORD, "Han")
+    han = Application.current().find_account("han@falcon.example")
+    session.expire(han)  # as with a host's session, after each commit
+    han.given_name, han.must_change_password = "Ben", True
+    han.save()
+    (updated,) = events("account.updated")
+    assert updated.changes == {"given_name": ["Han", "Ben"], "must_change_password": [False, True]}
+
+
+def test_of_a_new_resource_the_log_tells_what_it_was_given(context):
+    han = Account.create("han@falcon.example", PASSWORD, "Han", custom_data={"plan": "a secret"})
+    (created,) = events("account.created")
+    assert created.changes == {
+        "email": [None, "han@falcon.example"],
+        "given_name": [None, "Han"],
+        "must_change_password": [None, False],
+        "status": [None, "ENABLED"],
+    }
+    assert han.custom_data["plan"] not in created.details
+
+
+def test_of_a_long_text_the_log_tells_where_it_differs(context):
+    template = Directory.create(name="Cloud City").password_policy.reset_email_templates[0]
+    template.text_body = "a" * 5000 + " ${url} " + "b" * 5000
+    template.save()
+    template.text_body = "a" * 5000 + " Here: ${url} " + "b" * 5000
+    template.save()
+    before, after = events("email_template.updated")[-1].changes["text_body"]
+    assert before.startswith("…aaaa")
+    assert " ${url} bbb" in before
+    assert " Here: ${url} bbb" in after
+    assert max(len(before), len(after)) <= event.LONGEST_VALUE + 2
+
+
+def test_an_event_of_the_first_logs_says_what_was_changed_and_not_how(context):
+    with atomic():
+        event.record("account.updated", changed=["email", "status"])
+    assert events("account.updated")[-1].changes == {"email": None, "status": None}
+
+
+def test_changes_of_the_tenant_are_in_the_log(context):
+    tenant = Tenant.current()
+    tenant.name = "The Alliance"
+    tenant.save()
+    tenant.custom_data["plan"] = "a secret"
+    tenant.save()
+    tenant.save()
+    renamed, stored = events("tenant.updated")
+    assert renamed.changes == {"name": ["My Tenant", "The Alliance"]}
+    assert (stored.target_kind, stored.target_id, stored.target_name) == ("tenant", tenant.id, "The Alliance")
+    assert stored.data == {"custom_data": ["plan"]}
+
+
+# --- A host's own ---
+
+
+def test_a_host_adds_events_of_its_own_to_an_accounts_timeline(app, context):
+    manager = app.extensions["stormpath"].manager
+    han = Account.create("han@falcon.example", PASSWORD)
+    manager.log_event(han, "invoice.paid", {"number": 17, "items": ["fuel", None]})
+    manager.log_event(None, "backup.done")
+    paid, done = events("app.invoice.paid")[0], events("app.backup.done")[0]
+    assert paid.data == {"data": {"number": 17, "items": ["fuel", None]}}
+    assert (paid.account_id, paid.directory_id, paid.target_name) == (han.id, han.directory_id, "han@falcon.example")
+    assert (done.account_id, done.data) == (None, {"data": {}})
+
+
+def test_an_event_of_a_hosts_is_written_with_the_rest_or_not_at_all(app, context):
+    manager = app.extensions["stormpath"].manager
+
+    def pay_and_fail():
+        with manager.atomic():
+            manager.log_event(None, "invoice.paid")
+            raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        pay_and_fail()
+    assert events("app.invoice.paid") == []
+
+
+def test_no_event_of_a_hosts_passes_for_one_of_ours(app, context):
+    manager = app.extensions["stormpath"].manager
+    manager.log_event(None, "login.succeeded")
+    assert events("login.succeeded") == []
+    assert len(events("app.login.succeeded")) == 1
+
+
+@pytest.mark.parametrize(
+    "kind", ["", "paid", "Invoice.Paid", "invoice..paid", "a.b\n", "in voice.paid", "x." * 40, 5, None]
+)
+def test_a_kind_that_is_none_is_refused_with_the_way_to_write_it(app, context, kind):
+    with pytest.raises(ValueError, match=r"write it like 'invoice\.paid'"):
+        app.extensions["stormpath"].manager.log_event(None, kind)
+
+
+@pytest.mark.parametrize(
+    "data", [["a list"], "text", {"at": clock.now()}, {5: 5}, {"a": float("nan")}, {"a": {"b": object()}}, {"a": "\0"}]
+)
+def test_data_that_are_no_json_are_refused(app, context, data):
+    with pytest.raises(TypeError, match="dictionary of what JSON knows"):
+        app.extensions["stormpath"].manager.log_event(None, "invoice.paid", data)
+
+
+def test_too_much_data_are_refused(app, context):
+    with pytest.raises(ValueError, match="more than 8000 bytes"):
+        app.extensions["stormpath"].manager.log_event(None, "invoice.paid", {"a": "漢" * 4000})
+
+
+def test_an_event_is_about_an_account_or_nobody(app, context):
+    with pytest.raises(TypeError, match="about an Account"):
+        app.extensions["stormpath"].manager.log_event("han@falcon.example", "invoice.paid")
+
+
+def test_a_page_logs_an_event_of_whoever_is_signed_in(app, client, account, log_in):
+    manager = app.extensions["stormpath"].manager
+
+    @app.get("/pay")
+    def pay():
+        manager.log_event(user, "invoice.paid")
+        return "Paid"
+
+    client.get("/pay")
+    log_in(client)
+    client.get("/pay")
+    with app.app_context():
+        by_nobody, by_han = events("app.invoice.paid")
+        assert (by_nobody.account_id, by_nobody.actor_id) == (None, None)
+        assert by_han.account_id == by_han.actor_id
+        assert (by_han.target_name, by_han.actor_name) == ("han@falcon.example", "han@falcon.example")

@@ -110,7 +110,8 @@ def test_the_log_tells_who_came_into_which_group_and_who_left_it(han, admins):
     for kind in ("account.group_added", "account.group_removed"):
         (told,) = events(kind)
         assert (told.account_id, told.directory_id) == (han.id, han.directory_id)
-        assert told.data == {"group_id": admins.id, "name": "admins"}
+        assert (told.target_kind, told.target_id, told.target_name) == ("group", admins.id, "admins")
+        assert told.data == {"account": "han@falcon.example"}
 
 
 def test_a_membership_can_be_deleted_by_itself(han, admins):

@@ -693,3 +693,58 @@ def test_a_new_password_by_mail_ends_the_stop(here, han, held_clock):
 def test_where_no_mail_resets_a_password_there_is_no_stop(here, han, held_clock):
     guess(here, EMAIL, 10, held_clock)
     assert here.authenticate_account(EMAIL, PASSWORD).account == han
+
+
+# --- A link to be handed over ---
+
+
+def test_a_link_can_be_made_that_is_mailed_to_nobody(here, han):
+    made = here.create_password_reset_token(han)
+    assert (made.account, made.email, messages()) == (han, EMAIL, [])
+    assert here.reset_account_password(made.token, OTHER) == han
+    with pytest.raises(errors.TokenRefused):
+        here.reset_account_password(made.token, PASSWORD)
+    (event,) = events("password_reset.link_created")
+    assert event.account_id == han.id
+    assert made.token not in event.details
+
+
+def test_it_takes_the_place_of_a_link_that_was_mailed_and_the_other_way_round(here, han):
+    mailed_link = here.send_password_reset_email(EMAIL).token
+    handed = here.create_password_reset_token(han).token
+    with pytest.raises(errors.TokenRefused):
+        here.verify_password_reset_token(mailed_link)
+    here.mail_password_reset(han)
+    with pytest.raises(errors.TokenRefused):
+        here.verify_password_reset_token(handed)
+    assert tokens() == 1
+
+
+def test_it_is_made_however_often_mails_were_asked_for(here, han):
+    for _ in range(3):
+        here.mail_password_reset(han)
+    with pytest.raises(errors.MailQuotaExceeded):
+        here.mail_password_reset(han)
+    assert here.create_password_reset_token(han).token
+
+
+def test_the_account_is_meant_and_not_whichever_has_its_address_first(here, han):
+    rebels = Directory.create(name="Rebels")
+    other = rebels.create_account(email=EMAIL, password=PASSWORD)
+    here.add_account_store(rebels, list_index=0)
+    assert here.send_password_reset_email(EMAIL).account == other
+    assert here.mail_password_reset(han).account == han
+    assert here.create_password_reset_token(han).account == han
+
+
+def test_who_could_not_use_it_gets_none(here, han):
+    stranger = Directory.create(name="Rebels").create_account(email="leia@alderaan.example", password=PASSWORD)
+    for make in (here.create_password_reset_token, here.mail_password_reset):
+        with pytest.raises(errors.NoSuchAccount):
+            make(stranger)
+    han.status = "DISABLED"
+    han.save()
+    for make in (here.create_password_reset_token, here.mail_password_reset):
+        with pytest.raises(errors.AccountDisabled):
+            make(han)
+    assert (tokens(), messages()) == (0, [])

@@ -1,0 +1,170 @@
+"""The list of accounts."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, ClassVar
+
+import sqlalchemy as sa
+from flask import url_for
+from flask_admin.actions import action
+from wtforms import SelectField
+from wtforms.validators import InputRequired
+
+from .. import clock, throttle
+from ..database import session
+from ..models import DISABLED, ENABLED, UNVERIFIED, Account, Collection, Directory, Group, GroupMembership
+from ..models.administration import MANAGER, SUPPORT
+from ..translation import gettext as _, mark
+from . import scope
+from .base import ConsoleForm, Quick, ResourceView
+from .gate import needs
+
+#: So many directories and groups can be chosen from; there is a search for the others.
+_MOST_CHOICES = 200
+
+
+def _with_status(status: str) -> Any:
+    return lambda found: found.query(status=status)
+
+
+def _new(found: Collection[Account]) -> Collection[Account]:
+    since = clock.now() - timedelta(days=7)
+    return found.query(created_at=f"[{since:%Y-%m-%dT%H:%M:%SZ},]")
+
+
+def _locked(found: Collection[Account]) -> Collection[Account]:
+    return found.among(throttle.locked_accounts())
+
+
+class AccountsView(ResourceView):
+    """All accounts of the directories that the administrator deals with."""
+
+    path, icon, section = "/accounts", "users", 1
+    new_text, search_text = mark("New account"), mark("Email, name or username")
+    column_list = ("name", "directory", "groups", "status", "created_at")
+    column_labels: ClassVar[dict[str, str]] = {
+        "name": mark("Account"),
+        "directory": mark("Directory"),
+        "groups": mark("Groups"),
+        "status": mark("Status"),
+        "created_at": mark("Created"),
+    }
+    column_sortable_list: ClassVar = [("name", "email"), ("created_at", "created_at")]
+    wide_columns = frozenset({"directory", "groups"})
+    quick = (
+        Quick("enabled", mark("Enabled"), _with_status(ENABLED)),
+        Quick("unverified", mark("Unverified"), _with_status(UNVERIFIED)),
+        Quick("disabled", mark("Disabled"), _with_status(DISABLED)),
+        Quick("locked", mark("Locked"), _locked),
+        Quick("new", mark("New this week"), _new),
+    )
+    filter_names = ("directory", "group")
+    exported = (
+        *("email", "username", "given_name", "middle_name", "surname", "full_name", "status"),
+        *("email_verification_status", "must_change_password", "password_modified_at"),
+    )
+    list_template = "stormpath_admin/accounts.html"
+
+    def collection(self) -> Collection[Account]:
+        """Return the accounts in scope."""
+        return scope.accounts()
+
+    def label(self, resource: Account) -> str:
+        """Return the email address."""
+        return resource.email
+
+    def filtered(self, found: Collection[Account], asked: Mapping[str, str]) -> Collection[Account]:
+        """Return those of a directory, or of a group."""
+        if directory_id := asked.get("directory"):
+            directory = scope.one_of(scope.directories(), Directory, directory_id)
+            found = directory.accounts
+        if group_id := asked.get("group"):
+            group = scope.one_of(scope.groups(), Group, group_id)
+            found = found.among(sa.select(GroupMembership.account_id).where(GroupMembership.group_id == group.id))
+        return found
+
+    def filters(self, asked: Mapping[str, str]) -> list[dict[str, Any]]:
+        """Return the directories and the groups."""
+        found = scope.directories().order("name")[:_MOST_CHOICES]
+        choices = [("", _("All directories")), *((each.id, each.name) for each in found)]
+        groups = scope.groups()
+        if directory_id := asked.get("directory"):
+            groups = scope.one_of(scope.directories(), Directory, directory_id).groups
+        of_groups = [("", _("All groups")), *((each.id, each.name) for each in groups.order("name")[:_MOST_CHOICES])]
+        return [
+            {"name": "directory", "label": _("Directory"), "choices": choices},
+            {"name": "group", "label": _("Group"), "choices": of_groups},
+        ]
+
+    def beside(self, rows: list[Account]) -> dict[str, Any]:
+        """Return the groups and locks of the accounts of a page, and their directories."""
+        ids = [row.id for row in rows]
+        groups: dict[str, list[str]] = {}
+        named = (
+            sa.select(GroupMembership.account_id, Group.name)
+            .join(Group, Group.id == GroupMembership.group_id)
+            .where(GroupMembership.account_id.in_(ids))
+            .order_by(Group.name)
+        )
+        for account_id, name in session.execute(named):
+            groups.setdefault(account_id, []).append(name)
+        directories = sa.select(Directory.id, Directory.name).where(
+            Directory.id.in_({row.directory_id for row in rows})
+        )
+        return {
+            "groups_of": groups,
+            "directory_of": dict(session.execute(directories).tuples().all()),
+            "locked_until": throttle.locked_until(ids),
+        }
+
+    # --- In bulk ---
+
+    @action("reset", mark("Send reset mail"), mark("Each is mailed a link to choose a new password."))
+    @needs(SUPPORT)
+    def send_reset(self, account: Account) -> None:
+        """Mail a link to choose a new password."""
+        scope.application_of(account).send_password_reset_email(account.email, account_store=account.directory)
+
+    @action("sign_out", mark("Sign out"), mark("Each is logged out on every device; their passwords stay."))
+    @needs(SUPPORT)
+    def sign_out(self, account: Account) -> None:
+        """End all logins."""
+        account.sign_out()
+
+    @action("add_group", mark("Add to group"), mark("Each becomes a member, if they are in the group's directory."))
+    @needs(MANAGER)
+    def add_group(self, account: Account, form: ConsoleForm) -> None:
+        """Add to the group that was chosen."""
+        account.add_group(scope.one_of(scope.groups(), Group, form.group.data))
+
+    @action("enable", mark("Enable"), mark("Each can log in again."))
+    @needs(MANAGER)
+    def enable(self, account: Account) -> None:
+        """Let it log in."""
+        account.status = ENABLED
+        account.save()
+
+    @action(
+        "disable", mark("Disable"), mark("Each is logged out at once, and cannot log in until somebody enables it.")
+    )
+    @needs(MANAGER)
+    def disable(self, account: Account) -> None:
+        """Let it in no more, and end its logins."""
+        account.status = DISABLED
+        account.save()
+
+    def action_form_fields(self, name: str) -> ConsoleForm | None:
+        """Return the choice of a group, for who is to be added to one."""
+        if name != "add_group":
+            return None
+
+        class GroupForm(ConsoleForm):
+            group = SelectField(mark("Group"), [InputRequired(mark("Choose a group."))], validate_choice=False)
+
+        form = GroupForm()
+        form.group.choices = [(each.id, each.name) for each in scope.groups().order("name")[:_MOST_CHOICES]]
+        return form
+
+    def page_url(self, resource: Account) -> str:
+        """Return the address of the account's page."""
+        return url_for("stormpath_admin.accounts.edit_view", id=resource.id)

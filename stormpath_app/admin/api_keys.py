@@ -1,0 +1,156 @@
+"""API keys: the tenant's own and those of accounts. A secret is shown and downloaded once, when its key is made."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import sqlalchemy as sa
+from flask import Response, abort, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_admin import expose
+from flask_admin.actions import action
+from wtforms import SelectField, StringField, TextAreaField
+
+from .. import credentials
+from ..errors import StormpathError
+from ..models import DISABLED, ENABLED, Account, ApiKey, Collection, Tenant
+from ..models.administration import OWNER
+from ..pages import was_sent
+from ..translation import gettext as _, mark
+from . import scope
+from .base import ConsoleForm, Quick, ResourceView, tell_refused
+from .gate import needs
+from .session import administrator
+
+_OWN: sa.Select[Any] = sa.select(ApiKey.id).where(ApiKey.account_id.is_(None))
+_DISABLED: sa.Select[Any] = sa.select(ApiKey.id).where(ApiKey.status == DISABLED)
+
+
+class ApiKeyForm(ConsoleForm):
+    """What a key is called and is for."""
+
+    name = StringField(mark("Name"))
+    description = TextAreaField(mark("Description"))
+
+
+class NewApiKeyForm(ApiKeyForm):
+    """And whose it is."""
+
+    account = StringField(mark("Account"))
+
+
+class EditApiKeyForm(ApiKeyForm):
+    """And whether it works."""
+
+    status = SelectField(mark("Status"), choices=[(ENABLED, mark("Enabled")), (DISABLED, mark("Disabled"))])
+
+    def __init__(self, known: Mapping[str, Any] | None = None) -> None:
+        super().__init__(known)
+        self.status.choices = [(value, _(text)) for value, text in self.status.choices]
+
+
+class ApiKeysView(ResourceView):
+    """The keys of the accounts that the administrator deals with; and the tenant's own, for who deals with all."""
+
+    path, icon, section = "/api-keys", "key", 2
+    new_text, search_text = mark("New API key"), mark("The beginning of an ID")
+    reads = creates = changes = OWNER
+    column_list = ("id", "owner", "status", "created_at")
+    column_labels: ClassVar[dict[str, str]] = {
+        "id": mark("Key"),
+        "owner": mark("Owner"),
+        "status": mark("Status"),
+        "created_at": mark("Created"),
+    }
+    column_sortable_list: ClassVar = [("created_at", "created_at")]
+    wide_columns = frozenset({"created_at"})
+    quick = (
+        Quick("tenant", mark("The tenant's own"), lambda found: found.among(_OWN)),
+        Quick("disabled", mark("Disabled"), lambda found: found.among(_DISABLED)),
+    )
+    exported = ("id", "name", "description", "status")
+    list_template = "stormpath_admin/api_keys.html"
+    create_template = "stormpath_admin/api_key_new.html"
+    edit_template = "stormpath_admin/api_key.html"
+
+    def collection(self) -> Collection[ApiKey]:
+        """Return the keys in scope."""
+        mine = (Account.id == ApiKey.account_id, Account.directory_id.in_(scope.ids()))
+        of_accounts = sa.exists().where(*mine)
+        if administrator.directory_ids is not None:
+            return Collection(ApiKey, of_accounts)
+        return Collection(ApiKey, sa.or_(ApiKey.account_id.is_(None), of_accounts))
+
+    def searched(self, found: Collection[ApiKey], text: str) -> Collection[ApiKey]:
+        """Return those whose id begins so."""
+        return found.among(sa.select(ApiKey.id).where(ApiKey.id.startswith(text.upper(), autoescape=True)))
+
+    def label(self, resource: ApiKey) -> str:
+        """Return its name, or its id."""
+        return resource.name or resource.id
+
+    # --- New ---
+
+    @expose("/new", methods=("GET", "POST"))
+    @needs(OWNER, fresh=True)
+    def create_view(self) -> ResponseReturnValue:
+        """Show the form for a new key; or create it, and show its secret this once."""
+        form = NewApiKeyForm({"account": request.args.get("account")})
+        if was_sent() and form.validate():
+            try:
+                created = self.create_model(form)
+            except StormpathError as error:
+                tell_refused(form, error)
+            else:
+                return self.render("stormpath_admin/api_key_made.html", key=created, file=url_for(".file"))
+        return self.render(self.create_template, form=form, back=self.here({}))
+
+    def create_model(self, form: NewApiKeyForm) -> ApiKey:
+        """Create it for the account that was named, or for the tenant."""
+        given = {"name": form.name.data or None, "description": form.description.data or None}
+        if login := (form.account.data or "").strip():
+            return scope.account_named(login).api_keys.create(given)
+        if administrator.directory_ids is not None:
+            abort(403)
+        return Tenant.current().api_keys.create(given)
+
+    @expose("/file", methods=("POST",))
+    @needs(OWNER)
+    def file(self) -> ResponseReturnValue:
+        """Send a key that was made just now as `apiKey.properties`: the page has its secret, and nobody else."""
+        key, secret = self.get_one(request.form.get("id", "")), request.form.get("secret", "")
+        if not key.has_secret(secret):
+            abort(404)
+        answer = Response(credentials.text(credentials.Pair(key.id, secret)), mimetype="text/plain")
+        answer.headers["Content-Disposition"] = f'attachment; filename="apiKey-{key.id}.properties"'
+        return answer
+
+    # --- Change ---
+
+    def edit_form(self, obj: ApiKey) -> EditApiKeyForm:
+        """Return the form of a key."""
+        known = {"name": obj.name, "description": obj.description, "status": obj.status, "version": obj.version}
+        return EditApiKeyForm(known)
+
+    def update_model(self, form: EditApiKeyForm, model: ApiKey) -> None:
+        """Save its name, description and status."""
+        model.name, model.description = form.name.data or None, form.description.data or None
+        model.status = form.status.data
+        model.save()
+
+    def goes_with(self, resource: ApiKey) -> list[str]:
+        """Say what stops."""
+        return [_("Every program that uses it is let in no more.")]
+
+    @action("enable", mark("Enable"), mark("Programs that use them are let in again."))
+    @needs(OWNER)
+    def enable(self, key: ApiKey) -> None:
+        """Let it be used."""
+        key.status = ENABLED
+        key.save()
+
+    @action("disable", mark("Disable"), mark("Programs that use them are let in no more, until they are enabled."))
+    @needs(OWNER)
+    def disable(self, key: ApiKey) -> None:
+        """Let it be used no more."""
+        key.status = DISABLED
+        key.save()

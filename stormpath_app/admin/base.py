@@ -1,0 +1,474 @@
+"""Flask-Admin as the console has it, wrapped once: its views and menu, and its model views over resources and verbs.
+
+Of what Flask-Admin ships, no template, file or query is used. A `ResourceView` reads from a Collection and changes by
+the resource's own verbs, so that policies, audit and signals always are part of it.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, ClassVar, NamedTuple
+
+from flask import Blueprint, abort, flash, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_admin import Admin, BaseView, expose
+from flask_admin.model import BaseModelView
+from wtforms import HiddenField
+
+from ..errors import ChangedMeanwhile, PasswordRefused, PropertyError, StormpathError
+from ..forms import Form
+from ..models import Collection
+from ..models.administration import MANAGER, OWNER, SUPPORT, VIEWER
+from ..models.base import Resource
+from ..pages import tell, tell_errors, was_sent
+from ..translation import gettext as _, mark, ngettext
+from . import export
+from .gate import ask_password, needed, needs
+from .pages import MOST_COUNTED, count, render
+from .session import administrator
+
+
+class ConsoleView(BaseView):  # type: ignore[misc]
+    """A page of the console, or several, at `path` below the console's address.
+
+    `icon`: of its place in the menu; None: it has none there. `section`: the group of the menu.
+    """
+
+    path = ""
+    icon: str | None = None
+    section = 0
+    _default_view: str | None
+    #: What opens it, for the menu. The gate asks each view function.
+    reads = VIEWER
+
+    def __init__(self, name: str, endpoint: str) -> None:
+        self._default_view = self._default_view or ""  # Flask-Admin wants a first page of each
+        super().__init__(name, endpoint=endpoint)
+
+    def create_blueprint(self, admin: Admin) -> Blueprint:
+        """Return a blueprint with the routes alone; Flask-Admin's would serve its files too."""
+        self.admin = admin
+        self.blueprint = Blueprint(self.endpoint, __name__, url_prefix=self.path)
+        for url, name, methods in self._urls:
+            self.blueprint.add_url_rule(url, name, getattr(self, name), methods=methods)
+        return self.blueprint
+
+    def render(self, template: str, **context: Any) -> str:
+        """Render a page; `view` is this one."""
+        return render(template, view=self, **context)
+
+    def is_visible(self) -> bool:
+        """Tell whether it is in the menu of whoever is signed in."""
+        return self.icon is not None and administrator.may(self.reads)
+
+
+class ConsoleForm(Form):
+    """A form of the console. The gate looked at its token; `version` tells whether what it changes is as it was."""
+
+    class Meta:
+        csrf = False
+
+    version = HiddenField()
+
+
+#: So many of what a text finds are looked at by a quick filter.
+_POOL = 1000
+
+
+class Quick(NamedTuple):
+    """A quick filter: its place in the address, its name, and what it leaves of a collection."""
+
+    key: str
+    label: str
+    narrow: Callable[[Collection[Any]], Collection[Any]]
+
+
+class ResourceView(ConsoleView, BaseModelView):  # type: ignore[misc]
+    """The list of one kind of resource, and how one is made, changed and deleted.
+
+    Flask-Admin's own words say what is shown, `column_list`, `column_labels`, `column_sortable_list`, and what is done
+    in bulk: `@action`, for one resource after the other.
+    """
+
+    #: Sentences of the page: what makes a new one, and what the search looks into.
+    new_text = ""
+    search_text = mark("Name")
+    #: Columns that narrow pages leave out.
+    wide_columns: ClassVar[frozenset[str]] = frozenset()
+    #: The roles that make one, and change one.
+    creates = changes = MANAGER
+    page_size = 25
+    page_sizes: ClassVar[tuple[int, ...]] = (25, 50, 100)
+    #: The order of a list that nobody asked for another; "": as they were made, the newest first.
+    natural_sort = ""
+    quick: ClassVar[tuple[Quick, ...]] = ()
+    #: Attributes of each resource that exports have, after its href.
+    exported: ClassVar[tuple[str, ...]] = ()
+    list_template = "stormpath_admin/list.html"
+    create_template = "stormpath_admin/new.html"
+    # Routes of Flask-Admin's that there are none of here.
+    ajax_lookup = ajax_update = details_view = None
+
+    def __init__(self, model: type[Resource], name: str, endpoint: str) -> None:
+        BaseModelView.__init__(self, model, name, endpoint=endpoint)
+
+    # --- What Flask-Admin asks its model views ---
+
+    def get_pk_value(self, model: Resource) -> str:
+        """Return the id."""
+        return model.id
+
+    def scaffold_list_columns(self) -> list[str]:
+        """Return no columns of its own accord: a column is shown because somebody named it."""
+        return []
+
+    def scaffold_sortable_columns(self) -> dict[str, str]:
+        """Return none, for the same reason."""
+        return {}
+
+    def init_search(self) -> bool:
+        """Return whether there is a search."""
+        return True
+
+    def scaffold_form(self) -> type[Form]:
+        """Return the form of nothing: each view has its own."""
+        return ConsoleForm
+
+    def get_one(self, id: str) -> Any:  # noqa: A002 - Flask-Admin's name
+        """Return the one with this id, of those the administrator may see; anything else is a 404."""
+        found = self.model.find(id) if id.isalnum() else None
+        if found is None or found not in self.collection():
+            abort(404)
+        return found
+
+    def create_model(self, form: Form) -> Any:
+        """Create one from a form, by the verb."""
+        raise NotImplementedError
+
+    def update_model(self, form: Form, model: Any) -> None:
+        """Change one as a form says, by the verb."""
+        raise NotImplementedError
+
+    def delete_model(self, model: Any) -> None:
+        """Delete one, by the verb."""
+        model.delete()
+
+    # --- The list ---
+
+    def collection(self) -> Collection[Any]:
+        """Return all that the administrator may see."""
+        raise NotImplementedError
+
+    def filtered(self, found: Collection[Any], asked: Mapping[str, str]) -> Collection[Any]:
+        """Return what is left of a collection by the filters of the address, but the quick one and the search."""
+        return found
+
+    def searched(self, found: Collection[Any], text: str) -> Collection[Any]:
+        """Return what a text finds in a collection."""
+        return found.search(text)
+
+    def filters(self, asked: Mapping[str, str]) -> list[dict[str, Any]]:
+        """Return the filters to choose, for the page: `name`, `label`, and `choices` of value and text."""
+        return []
+
+    def beside(self, rows: list[Any]) -> dict[str, Any]:
+        """Return what the rows of a page show beside their attributes, asked for all of them at once."""
+        return {}
+
+    def asked(self) -> dict[str, Any]:
+        """Return what the address asks for; what it cannot ask for is left out."""
+        return {name: value for name, value in request.args.items() if value and name in self._arguments}
+
+    @property
+    def _arguments(self) -> frozenset[str]:
+        return frozenset({"q", "show", "sort", "size", *self.filter_names})
+
+    filter_names: ClassVar[tuple[str, ...]] = ()
+
+    def found(self, asked: Mapping[str, str]) -> Collection[Any]:
+        """Return what the address asks for, in no order yet."""
+        found = self.to_choose_from(asked)
+        chosen = next((quick for quick in self.quick if quick.key == asked.get("show")), None)
+        return chosen.narrow(self._bounded(found, asked)) if chosen else found
+
+    def to_choose_from(self, asked: Mapping[str, str]) -> Collection[Any]:
+        """Return what the quick filters are of."""
+        found = self.filtered(self.collection(), asked)
+        text = asked.get("q", "").strip()
+        return self.searched(found, text) if text else found
+
+    def _bounded(self, found: Collection[Any], asked: Mapping[str, str]) -> Collection[Any]:
+        """Return so many as a filter may look at one by one: an index of texts knows nothing of filters."""
+        return found.head(_POOL) if asked.get("q", "").strip() else found
+
+    def sorted(self, found: Collection[Any], total: int, asked: Mapping[str, str]) -> Collection[Any]:
+        """Return what was found in the order that is asked for.
+
+        A few are sorted. Of many, the index of the order has some among the first that it gives.
+        """
+        sort = self._sort(asked)
+        if not sort:
+            return found
+        are_few = total < MOST_COUNTED and "q" not in asked  # what a text found is sorted among few anyway
+        return (found.head(MOST_COUNTED) if are_few else found).order(sort)
+
+    def _sort(self, asked: Mapping[str, str]) -> str:
+        """Return the order that is asked for, as `order` takes it: of the columns that may be sorted by, or ours."""
+        sort = asked.get("sort", "")
+        name = sort.removeprefix("-")
+        if name not in self._sortable_columns:
+            return "" if asked.get("q") else self.natural_sort  # what is found is sorted by how it was found
+        return f"{self._sortable_columns[name]} {'desc' if sort.startswith('-') else 'asc'}"
+
+    def _size(self, asked: Mapping[str, str]) -> int:
+        size = asked.get("size", "")
+        return int(size) if size in map(str, self.page_sizes) else self.page_size
+
+    @expose("/")
+    @needs(VIEWER)
+    def index_view(self) -> ResponseReturnValue:
+        """Show a page of the list."""
+        asked = self.asked()
+        size = self._size(asked)
+        found, most = self.found(asked), _POOL if "q" in asked else MOST_COUNTED
+        total = found.count(most)
+        page = self.sorted(found, total, asked).page(
+            size,
+            after=request.args.get("after"),
+            before=request.args.get("before"),
+            from_the_end=not self._sort(asked) and "q" not in asked,
+        )
+        rows = page.items
+        return self.render(
+            self.list_template,
+            rows=rows,
+            asked=asked,
+            columns=self._list_columns,
+            sortable=self._sortable_columns,
+            chips=list(self._chips(asked, total)),
+            total=count(total, at_least=total == most),
+            size=size,
+            newer=self.here(asked, before=rows[0].id) if page.has_before else None,
+            older=self.here(asked, after=rows[-1].id) if page.has_after else None,
+            sort_url=lambda name: self.here(asked, sort=_turned(asked.get("sort", ""), name)),
+            actions=self.allowed_actions(),
+            filters=self.filters(asked),
+            url=lambda **changes: self.here(asked, **changes),
+            **self.beside(rows),
+        )
+
+    def _chips(self, asked: Mapping[str, str], total: int) -> Iterator[dict[str, Any]]:
+        every, shown = self.to_choose_from(asked), asked.get("show", "")
+        some = self._bounded(every, asked)
+        most = MOST_COUNTED if some is every else _POOL
+        is_part = some is not every and every.count(most) == most
+        for quick in (Quick("", mark("All"), lambda _some: every), *self.quick) if self.quick else ():
+            number = total if quick.key == shown else quick.narrow(some).count(most)
+            yield {
+                "label": _(quick.label),
+                "count": count(number, at_least=is_part),
+                "url": self.here(asked, show=quick.key),
+                "is_current": quick.key == shown,
+            }
+
+    def here(self, asked: Mapping[str, str], **changes: str) -> str:
+        """Return the address of the list with what is asked for, and changes of it; "" takes something away."""
+        kept: dict[str, Any] = {name: value for name, value in {**asked, **changes}.items() if value}
+        return url_for(f"stormpath_admin.{self.endpoint}.index_view", **kept)
+
+    # --- In bulk ---
+
+    def allowed_actions(self) -> list[tuple[str, str]]:
+        """Return what the administrator may do in bulk: names and texts."""
+        return [(name, _(text)) for name, text in self._actions if self.is_action_allowed(name)]
+
+    def is_action_allowed(self, name: str) -> bool:
+        """Tell whether the administrator's role is enough for something in bulk."""
+        handler = self._actions_data[name][0]
+        return bool(administrator.may(needed(handler).role or VIEWER))
+
+    def action_form_fields(self, name: str) -> Form | None:
+        """Return the form that the confirming page of an action has, if it asks for anything."""
+        return None
+
+    @expose("/action", methods=("POST",))
+    @needs(SUPPORT)
+    def action_view(self) -> ResponseReturnValue:
+        """Show what would be done to whom; once that is confirmed, do it."""
+        name, back = request.form.get("action", ""), self.here(self.asked())
+        if name not in self._actions_data:
+            abort(400)
+        if not self.is_action_allowed(name):
+            abort(403)
+        chosen = self._chosen(request.form.getlist("id"))
+        if not chosen:
+            flash(_("Nothing was chosen. Tick the rows that it is for."), "warning")
+            return redirect(back, 303)
+        handler, text, consequence = self._actions_data[name]
+        form = self.action_form_fields(name)
+        if "confirmed" not in request.form or (form and not form.validate()):
+            return self.render(
+                "stormpath_admin/confirm_action.html",
+                action=name,
+                text=_(text),
+                consequence=_(consequence or ""),
+                chosen=chosen,
+                back=back,
+                form=form,
+                url=url_for(f"stormpath_admin.{self.endpoint}.action_view", **self.asked()),
+            )
+        if needed(handler).fresh and not administrator.is_fresh and (answer := ask_password()):
+            return answer
+        self._do(handler, chosen, form)
+        return redirect(back, 303)
+
+    def _do(self, handler: Callable[..., str], chosen: list[Any], form: Form | None) -> None:
+        done, refused = 0, []
+        for each in chosen:
+            try:
+                handler(each, form) if form else handler(each)
+                done += 1
+            except StormpathError as error:
+                refused.append(f"{self.label(each)}: {error.message}")
+        if done:
+            flash(ngettext("Done for %(count)s.", "Done for %(count)s.", done), "success")
+        for sentence in refused:
+            flash(sentence, "error")
+
+    def label(self, resource: Any) -> str:
+        """Return what one of them is called in sentences."""
+        return str(resource.name)
+
+    def _chosen(self, ids: list[str]) -> list[Any]:
+        """Return those that were ticked, of those the administrator may see: a page of them at most."""
+        wanted = [one for one in dict.fromkeys(ids) if one.isalnum()][: max(self.page_sizes)]
+        found = (self.model.find(one) for one in wanted)
+        scope = self.collection()
+        return [each for each in found if each is not None and each in scope]
+
+    # --- Export ---
+
+    @expose("/export/<any(csv, json):kind>")
+    @needs(VIEWER)
+    def export(self, kind: str) -> ResponseReturnValue:
+        """Send all that the address asks for, as it is read."""
+        asked = self.asked()
+        found = self.found(asked)
+        total = found.count(MOST_COUNTED)
+        return export.answer(kind, self.endpoint, self.exported, self.sorted(found, total, asked))
+
+    # --- New, change, delete ---
+
+    @expose("/new", methods=("GET", "POST"))
+    @needs(SUPPORT)
+    def create_view(self) -> ResponseReturnValue:
+        """Show the form for a new one, or create it."""
+        if not administrator.may(self.creates):
+            abort(403)
+        form = self.create_form()
+        status = 200
+        if was_sent():
+            if not form.validate():
+                status = tell_errors(form)
+            else:
+                try:
+                    created = self.create_model(form)
+                except StormpathError as error:
+                    tell_refused(form, error)
+                else:
+                    flash(_("%(name)s was created.", name=self.label(created)), "success")
+                    return redirect(self.page_url(created), 303)
+        return self.render(self.create_template, form=form, back=self.here({})), status
+
+    def page_url(self, resource: Any) -> str:
+        """Return the address of the page of one."""
+        return url_for(f"stormpath_admin.{self.endpoint}.edit_view", id=resource.id)
+
+    @expose("/<id>/", methods=("GET", "POST"))
+    @needs(VIEWER)
+    def edit_view(self, id: str) -> ResponseReturnValue:  # noqa: A002 - Flask-Admin's name
+        """Show one, or change it. A change needs a manager, unless the view says more."""
+        resource = self.get_one(id)
+        if was_sent() and not administrator.may(self.changes):
+            abort(403)
+        form = self.edit_form(resource)
+        status = 200
+        if was_sent():
+            if not form.validate():
+                status = tell_errors(form)
+            elif not tell_outdated(form, resource):
+                try:
+                    self.update_model(form, resource)
+                except StormpathError as error:
+                    resource.refresh()
+                    tell_refused(form, error)
+                    if isinstance(error, ChangedMeanwhile):
+                        tell_outdated(form, resource)
+                else:
+                    flash(_("%(name)s was saved.", name=self.label(resource)), "success")
+                    return redirect(self.page_url(resource), 303)
+        return self.render(self.edit_template, resource=resource, form=form, **self.page(resource)), status
+
+    def page(self, resource: Any) -> dict[str, Any]:
+        """Return what the page of one shows beside its form."""
+        return {}
+
+    @expose("/<id>/delete", methods=("GET", "POST"))
+    @needs(OWNER, fresh=True)
+    def delete_view(self, id: str) -> ResponseReturnValue:  # noqa: A002 - Flask-Admin's name
+        """Show what goes with one, or delete it, once its name was typed: it cannot be undone."""
+        resource = self.get_one(id)
+        name, refused = self.label(resource), None
+        if was_sent():
+            if request.form.get("typed", "").strip() != name:
+                refused = _("Type %(name)s to delete it.", name=name)
+            else:
+                try:
+                    self.delete_model(resource)
+                except StormpathError as error:
+                    refused = error.message
+                else:
+                    flash(_("%(name)s was deleted.", name=name), "success")
+                    return redirect(self.here({}), 303)
+        return self.render(
+            "stormpath_admin/confirm_delete.html",
+            resource=resource,
+            name=name,
+            goes=self.goes_with(resource),
+            refused=refused,
+            back=self.page_url(resource),
+        )
+
+    def goes_with(self, resource: Any) -> list[str]:
+        """Return sentences: what goes when one is deleted, and what stays."""
+        return []
+
+
+def _turned(sort: str, name: str) -> str:
+    """Return the order that a click on a column asks for: it, then the other way."""
+    return f"-{name}" if sort == name else name
+
+
+def tell_refused(form: Form, error: StormpathError) -> None:
+    """Tell what a verb said against a form, at its field where it has one."""
+    if isinstance(error, PasswordRefused):
+        for violation in error.violations:
+            tell(form, "password", violation)
+    else:
+        tell(form, error.property if isinstance(error, PropertyError) else None, error.message)
+
+
+def tell_outdated(form: Form, resource: Resource) -> bool:
+    """Tell of what somebody else changed since the form was opened; what was typed stays, to be sent once more."""
+    if form.version.data == str(resource.version):
+        return False
+    form.version.data = str(resource.version)
+    form.version.raw_data = None
+    now = [
+        _("%(field)s is now “%(value)s”.", field=field.label.text, value=getattr(resource, field.name) or "")
+        for field in form
+        if field.name != "version"
+        and hasattr(resource, field.name)
+        and (getattr(resource, field.name) or "") != (field.data or "")
+    ]
+    sentence = _("Somebody else changed this since you opened it. Look, then save once more to put yours in its place.")
+    flash(" ".join([sentence, *now]), "error")
+    return True

@@ -1,0 +1,60 @@
+"""What a list shows, as a file: sent while it is read, however long it is."""
+
+import csv
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+from flask import Response, stream_with_context
+
+from .. import clock
+from ..models import event
+from ..transactions import atomic
+
+
+class _Line:
+    """A file that gives back what is written to it."""
+
+    def write(self, line: str) -> str:
+        return line
+
+
+#: What a spreadsheet takes a cell for a formula by. Some read the wide forms of these letters as well.
+_BEGINS_FORMULA = tuple("=+-@\t\r\n＝＋－＠")  # noqa: RUF001 - they are meant
+
+
+def answer(kind: str, name: str, attributes: Sequence[str], resources: Iterable[Any]) -> Response:
+    """Return resources as a file, `kind` "csv" or "json": their hrefs, these attributes and their two times."""
+    with atomic():
+        event.record(f"{name}.exported", format=kind)
+    lines = _csv(attributes, resources) if kind == "csv" else _json(attributes, resources)
+    mimetype = "text/csv" if kind == "csv" else "application/json"
+    answer = Response(stream_with_context(lines), mimetype=mimetype)
+    answer.headers["Content-Disposition"] = f'attachment; filename="{name}-{clock.now():%Y-%m-%d}.{kind}"'
+    return answer
+
+
+def _row(attributes: Sequence[str], resource: Any) -> dict[str, Any]:
+    return {name: getattr(resource, name) for name in ("href", *attributes, "created_at", "modified_at")}
+
+
+def _csv(attributes: Sequence[str], resources: Iterable[Any]) -> Iterator[str]:
+    writer = csv.writer(_Line())
+    yield writer.writerow(["href", *attributes, "created_at", "modified_at"])
+    for resource in resources:
+        yield writer.writerow([cell(value) for value in _row(attributes, resource).values()])
+
+
+def _json(attributes: Sequence[str], resources: Iterable[Any]) -> Iterator[str]:
+    before = "[\n"
+    for resource in resources:
+        yield before + json.dumps(_row(attributes, resource), ensure_ascii=False, default=datetime.isoformat)
+        before = ",\n"
+    yield "[]\n" if before == "[\n" else "\n]\n"
+
+
+def cell(value: Any) -> str:
+    """Return a value as a cell that no spreadsheet runs: what begins like a formula gets an apostrophe before it."""
+    text = "" if value is None else value.isoformat() if isinstance(value, datetime) else str(value)
+    return f"'{text}" if text.lstrip(" ").startswith(_BEGINS_FORMULA) else text

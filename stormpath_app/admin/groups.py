@@ -1,0 +1,184 @@
+"""Groups: their list, and the page of one, with its members."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from flask import abort, flash, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_admin import expose
+from flask_admin.actions import action
+from wtforms import SelectField, StringField, TextAreaField
+from wtforms.validators import InputRequired
+
+from ..errors import StormpathError
+from ..models import DISABLED, ENABLED, Account, Collection, Directory, Group
+from ..models.administration import MANAGER
+from ..translation import gettext as _, mark
+from . import scope
+from .base import ConsoleForm, Quick, ResourceView
+from .gate import needs
+from .pages import MOST_COUNTED, count
+
+#: So many are shown to choose from; there is a search for the others.
+_MOST_CHOICES, _FOUND = 200, 10
+
+
+class GroupForm(ConsoleForm):
+    """What a group is called and is for."""
+
+    name = StringField(mark("Name"), [InputRequired(mark("Give it a name."))])
+    description = TextAreaField(mark("Description"))
+    status = SelectField(
+        mark("Status"), choices=[(ENABLED, mark("Enabled")), (DISABLED, mark("Disabled"))], default=ENABLED
+    )
+
+    def __init__(self, known: Mapping[str, Any] | None = None) -> None:
+        super().__init__(known)
+        self.status.choices = [(value, _(text)) for value, text in self.status.choices]
+
+
+class NewGroupForm(GroupForm):
+    """And the directory that it is in, which stays."""
+
+    directory = SelectField(mark("Directory"), [InputRequired(mark("Choose a directory."))], validate_choice=False)
+
+
+class GroupsView(ResourceView):
+    """All groups of the directories that the administrator deals with."""
+
+    path, icon, section = "/groups", "layers", 1
+    new_text, search_text = mark("New group"), mark("Name or description")
+    column_list = ("name", "directory", "members", "status", "created_at")
+    column_labels: ClassVar[dict[str, str]] = {
+        "name": mark("Group"),
+        "directory": mark("Directory"),
+        "members": mark("Members"),
+        "status": mark("Status"),
+        "created_at": mark("Created"),
+    }
+    column_sortable_list: ClassVar = [("name", "name"), ("created_at", "created_at")]
+    wide_columns = frozenset({"created_at"})
+    natural_sort = "name"
+    quick = (
+        Quick("enabled", mark("Enabled"), lambda found: found.query(status=ENABLED)),
+        Quick("disabled", mark("Disabled"), lambda found: found.query(status=DISABLED)),
+    )
+    filter_names = ("directory",)
+    exported = ("name", "description", "status")
+    list_template = "stormpath_admin/groups.html"
+    create_template = "stormpath_admin/group_new.html"
+    edit_template = "stormpath_admin/group.html"
+
+    def collection(self) -> Collection[Group]:
+        """Return the groups in scope."""
+        return scope.groups()
+
+    def filtered(self, found: Collection[Group], asked: Mapping[str, str]) -> Collection[Group]:
+        """Return those of a directory."""
+        if directory_id := asked.get("directory"):
+            return scope.one_of(scope.directories(), Directory, directory_id).groups
+        return found
+
+    def filters(self, asked: Mapping[str, str]) -> list[dict[str, Any]]:
+        """Return the directories."""
+        choices = [("", _("All directories")), *_directories()]
+        return [{"name": "directory", "label": _("Directory"), "choices": choices}]
+
+    def beside(self, rows: list[Group]) -> dict[str, Any]:
+        """Return how many members each has."""
+        return {"members_of": {row.id: count(row.accounts.count(MOST_COUNTED)) for row in rows}}
+
+    # --- New, change ---
+
+    def create_form(self, obj: Any = None) -> NewGroupForm:
+        """Return the form of a new group."""
+        form = NewGroupForm({"directory": request.args.get("directory")})
+        form.directory.choices = _directories()
+        return form
+
+    def create_model(self, form: NewGroupForm) -> Group:
+        """Create it in the directory that was chosen."""
+        directory = scope.one_of(scope.directories(), Directory, form.directory.data or "")
+        return directory.create_group(
+            name=form.name.data, description=form.description.data or None, status=form.status.data
+        )
+
+    def edit_form(self, obj: Group) -> GroupForm:
+        """Return the form of a group."""
+        known = {"name": obj.name, "description": obj.description, "status": obj.status, "version": obj.version}
+        return GroupForm(known)
+
+    def update_model(self, form: GroupForm, model: Group) -> None:
+        """Save its name, description and status."""
+        model.name, model.description, model.status = (
+            form.name.data,
+            form.description.data or None,
+            form.status.data,
+        )
+        model.save()
+
+    def page(self, resource: Group) -> dict[str, Any]:
+        """Return a page of the members, and whom a search found to be added."""
+        members = resource.accounts
+        if text := request.args.get("q", "").strip():
+            members = members.search(text)
+        some = members.page(self.page_size, after=request.args.get("after"), before=request.args.get("before"))
+        wanted = request.args.get("add", "").strip()
+        return {
+            "members": some,
+            "total": count(resource.accounts.count(MOST_COUNTED)),
+            "applications": list(resource.applications),
+            "q": text,
+            "wanted": wanted,
+            "candidates": resource.directory.accounts.search(wanted).limit(_FOUND)[:] if wanted else [],
+        }
+
+    def goes_with(self, resource: Group) -> list[str]:
+        """Say what becomes of its members."""
+        number = count(resource.accounts.count(MOST_COUNTED))
+        return [
+            _("%(count)s members lose what the group opens to them. Their accounts stay.", count=number),
+            _("The applications whose account store it is lose it, and its members can log in there no more.")
+            if resource.applications
+            else _("No application has it as an account store."),
+        ]
+
+    @action("enable", mark("Enable"), mark("Each opens its doors to its members again."))
+    @needs(MANAGER)
+    def enable(self, group: Group) -> None:
+        """Let it open doors."""
+        group.status = ENABLED
+        group.save()
+
+    @action("disable", mark("Disable"), mark("Each opens no door until somebody enables it. Its members stay."))
+    @needs(MANAGER)
+    def disable(self, group: Group) -> None:
+        """Let it open none."""
+        group.status = DISABLED
+        group.save()
+
+    # --- Members ---
+
+    @expose("/<id>/members", methods=("POST",))
+    @needs(MANAGER)
+    def members(self, id: str) -> ResponseReturnValue:  # noqa: A002 - Flask-Admin's name
+        """Put an account into the group, or take it out."""
+        group = self.get_one(id)
+        account = scope.one_of(scope.accounts(), Account, request.form.get("account", ""))
+        try:
+            match request.form.get("do"):
+                case "add":
+                    group.add_account(account)
+                    flash(_("%(name)s is a member now.", name=account.email), "success")
+                case "remove":
+                    group.remove_account(account)
+                    flash(_("%(name)s is no member any more.", name=account.email), "success")
+                case _unknown:
+                    abort(400)
+        except StormpathError as error:
+            flash(error.message, "error")
+        return redirect(url_for(".edit_view", id=group.id), 303)
+
+
+def _directories() -> list[tuple[str, str]]:
+    return [(each.id, each.name) for each in scope.directories().order("name")[:_MOST_CHOICES]]

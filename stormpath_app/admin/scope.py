@@ -1,0 +1,100 @@
+"""What an administrator may see and touch. Every screen asks here, and finds nothing else by an id.
+
+The application "Stormpath" and the directory "Stormpath Administrators" are in nobody's scope: who could change them
+would be everything. The screen of administrators alone deals with them.
+"""
+
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from flask import abort, g
+
+from ..database import session
+from ..errors import AccountStoreNotMapped, ResourceNotFound
+from ..models import Account, AccountStoreMapping, Application, Collection, Directory, Group
+from ..models.administration import APPLICATION_KEY, DIRECTORY_KEY
+from ..models.base import Resource
+from ..settings import settings
+from .session import administrator
+
+R = TypeVar("R", bound=Resource)
+
+#: So many directories are asked for a login name.
+_MOST_ASKED = 100
+
+
+def directory_ids() -> sa.Select[Any]:
+    """Return a statement for the ids of the directories that the administrator deals with."""
+    wanted = sa.select(Directory.id).where(Directory.name_key != DIRECTORY_KEY)
+    limits = administrator.directory_ids
+    return wanted if limits is None else wanted.where(Directory.id.in_(limits))
+
+
+def directories() -> Collection[Directory]:
+    """Return the directories, without that of the administrators."""
+    return Collection(Directory, Directory.id.in_(directory_ids()), create=Directory.create)
+
+
+def ids() -> list[str]:
+    """Return these ids, asked for once in a request: an index of a directory's accounts needs to be given them."""
+    if "stormpath_admin_directories" not in g:
+        g.stormpath_admin_directories = list(session.scalars(directory_ids()))
+    found: list[str] = g.stormpath_admin_directories
+    return found
+
+
+def accounts() -> Collection[Account]:
+    """Return the accounts of these directories."""
+    return Collection(Account, Account.directory_id.in_(ids()))
+
+
+def groups() -> Collection[Group]:
+    """Return the groups of these directories."""
+    return Collection(Group, Group.directory_id.in_(ids()))
+
+
+def applications() -> Collection[Application]:
+    """Return the applications, but the console's own; for a limited administrator, those of their directories."""
+    conditions = [Application.name_key != APPLICATION_KEY]
+    if administrator.directory_ids is not None:
+        mapped = sa.select(AccountStoreMapping.application_id).where(
+            AccountStoreMapping.directory_id.in_(directory_ids())
+        )
+        conditions.append(Application.id.in_(mapped))
+    return Collection(Application, *conditions, create=Application.create)
+
+
+def one_of(collection: Collection[R], model: type[R], resource_id: str) -> R:
+    """Return the one with this id, if it is in a collection; anything else is a 404."""
+    found = model.find(resource_id) if resource_id.isalnum() else None
+    if found is None or found not in collection:
+        abort(404)
+    return found
+
+
+def application_of(account: Account) -> Application:
+    """Return the application through which an account is mailed: the site's, where it lets the account in.
+
+    :raises AccountStoreNotMapped: none lets it in.
+    """
+    found = {application.id: application for application in account.applications}
+    current = Application.named(settings.APPLICATION)
+    if current is not None and current.id in found:
+        return current
+    if not found:
+        raise AccountStoreNotMapped
+    return next(iter(found.values()))
+
+
+def account_named(login: str) -> Account:
+    """Return the one account in scope with this email address, username, id or href.
+
+    :raises ResourceNotFound: there is none, or there are several.
+    """
+    wanted = Account.id_in(login) or login
+    by_id = Account.find(wanted) if wanted.isalnum() else None
+    found = [by_id] if by_id is not None and by_id in accounts() else []
+    found = found or [one for directory in directories()[:_MOST_ASKED] if (one := directory.find_account(login))]
+    if len(found) != 1:
+        raise ResourceNotFound(developer_message=f"There is not one account {login!r}.")
+    return found[0]

@@ -1,0 +1,107 @@
+// What makes the console quicker. Nothing needs it.
+"use strict";
+
+const main = document.querySelector("main");
+const isTyping = (target) => target.closest("input, textarea, select, [contenteditable]");
+
+// Search everywhere: the palette, on Ctrl-K and /. Without it the box leads to a page with the same results.
+const box = document.querySelector("[data-palette]");
+let palette, asked;
+
+function openPalette() {
+  if (!palette) {
+    palette = document.createElement("dialog");
+    palette.className = "sp-palette";
+    palette.setAttribute("aria-label", box.getAttribute("aria-label"));
+    const form = box.form.cloneNode(true);
+    form.className = "sp-find";
+    form.querySelector("kbd")?.remove();
+    const list = document.createElement("div");
+    list.setAttribute("aria-live", "polite");
+    palette.append(form, list);
+    document.body.append(palette);
+    const input = form.querySelector("input");
+    input.removeAttribute("data-palette");
+    input.addEventListener("input", () => {
+      clearTimeout(asked);
+      asked = setTimeout(() => find(input.value, list), 120);
+    });
+    palette.addEventListener("keydown", (event) => move(event, input, list));
+    palette.addEventListener("click", (event) => event.target === palette && palette.close());
+  }
+  if (!palette.open) palette.showModal();
+  palette.querySelector("input").select();
+}
+
+async function find(text, list) {
+  const url = new URL(box.form.action);
+  url.search = new URLSearchParams({ q: text, part: "1" });
+  const answer = await fetch(url, { headers: { Accept: "text/html" } });
+  if (!answer.ok || answer.redirected) return box.form.requestSubmit();
+  if (palette.querySelector("input").value === text) list.innerHTML = text.trim() ? await answer.text() : "";
+}
+
+function move(event, input, list) {
+  const hits = [...list.querySelectorAll("a")];
+  const at = hits.indexOf(document.activeElement);
+  if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+    const next = at + (event.key === "ArrowDown" ? 1 : -1);
+    (hits[next] ?? (next < 0 ? input : hits[0]))?.focus();
+    event.preventDefault();
+  } else if (event.key === "Enter" && at < 0 && hits.length) {
+    hits[0].click();
+    event.preventDefault();
+  }
+}
+
+if (box) {
+  box.addEventListener("focus", () => { box.blur(); openPalette(); });
+  document.addEventListener("keydown", (event) => {
+    const isShortcut = (event.key === "k" && (event.ctrlKey || event.metaKey)) || (event.key === "/" && !isTyping(event.target));
+    if (!isShortcut) return;
+    event.preventDefault();
+    openPalette();
+  });
+}
+
+// Menus close with Esc, and when something else is clicked.
+function closeMenus(except) {
+  for (const menu of document.querySelectorAll("details.sp-menu[open]")) if (menu !== except) menu.open = false;
+}
+document.addEventListener("click", (event) => closeMenus(event.target.closest("details.sp-menu")));
+document.addEventListener("keydown", (event) => {
+  const open = document.querySelector("details.sp-menu[open]");
+  if (event.key === "Escape" && open) {
+    closeMenus();
+    open.querySelector("summary").focus();
+  }
+});
+
+// Lists: all of a page at once; j and k move, x chooses, Enter opens.
+for (const all of document.querySelectorAll("[data-all]")) {
+  all.hidden = false;
+  all.nextElementSibling?.remove();
+  all.addEventListener("change", () => {
+    for (const each of all.form.querySelectorAll("tbody [type=checkbox]")) each.checked = all.checked;
+  });
+}
+const rows = [...document.querySelectorAll("[data-open]")];
+if (rows.length) {
+  for (const hint of document.querySelectorAll("[data-keys]")) hint.hidden = false;
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || (isTyping(event.target) && event.target.type !== "checkbox")) return;
+    const at = rows.findIndex((row) => row.closest("tr")?.contains(document.activeElement));
+    if (event.key === "j") rows[Math.min(at + 1, rows.length - 1)].focus();
+    else if (event.key === "k") rows[Math.max(at - 1, 0)].focus();
+    else if (event.key === "x" && at >= 0) rows[at].closest("tr").querySelector("[type=checkbox]")?.click();
+  });
+}
+
+// Copy what a button names.
+for (const button of document.querySelectorAll("[data-copy]")) {
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent.trim());
+    button.setAttribute("data-copied", "");
+  });
+}

@@ -1,0 +1,293 @@
+"""Accounts that were deleted a short time ago: what comes back, what does not, and for how long."""
+
+import pytest
+import sqlalchemy as sa
+
+from stormpath_app import Account, Application, Directory, origin, signals
+from stormpath_app.database import metadata, session
+from stormpath_app.errors import AccountAlreadyExists, ChangedMeanwhile, ResourceNotFound
+from stormpath_app.models import AccountSession, DeletedAccount, OneTimeToken, OutboxMessage
+from stormpath_app.models.deleted_account import KEPT, OVER, forget_old
+
+from ..conftest import PASSWORD
+from .test_concurrency import at_once
+from .test_event import events
+
+EMAIL, OTHER = "han@falcon.example", "Kessel12.Parsecs"
+#: What an account of these tests has, in each of our tables.
+HANGS_ON_ACCOUNTS = {
+    "stormpath_accounts_custom_data",
+    "stormpath_api_keys",
+    "stormpath_custom_data_leaves",
+    "stormpath_former_passwords",
+    "stormpath_group_memberships",
+    "stormpath_login_names",
+}
+
+
+@pytest.fixture
+def here(context):
+    return Application.current()
+
+
+@pytest.fixture
+def han(here):
+    """Make an account with a row in each table that comes back."""
+    strength = here.default_account_store().password_policy.strength
+    strength.prevent_reuse = 3
+    strength.save()
+    han = Account.create(EMAIL, PASSWORD, "Han", "Solo", username="solo", custom_data={"ship": {"name": "Falcon"}})
+    han.password = OTHER
+    han.save()
+    for name in ("crew", "pilots"):
+        han.add_group(han.directory.groups.create(name=name))
+    han.api_keys.create(name="Backup")
+    return han
+
+
+def rows(account_id):
+    """Return all that is stored of an account: table -> rows."""
+    found = {}
+    for table in metadata.sorted_tables:
+        for key in table.foreign_keys:
+            if key.column.table.name == "stormpath_accounts" and key.ondelete == "CASCADE":
+                mine = session.execute(sa.select(table).where(key.parent == account_id))
+                found[table.name] = sorted(map(tuple, mine), key=repr)
+    account = sa.select(Account.__table__).where(Account.id == account_id)
+    return {**found, "stormpath_accounts": [tuple(row) for row in session.execute(account)]}
+
+
+def kept():
+    return session.scalar(sa.select(sa.func.count()).select_from(DeletedAccount))
+
+
+# --- Coming back ---
+
+
+def test_each_table_that_hangs_on_accounts_comes_back_or_is_known_to_be_over(han):
+    assert rows(han.id).keys() - {"stormpath_accounts"} == HANGS_ON_ACCOUNTS | OVER
+
+
+def test_a_restored_account_is_what_it_was_to_the_last_column(here, han):
+    before, href = rows(han.id), han.href
+    assert all(before[name] for name in HANGS_ON_ACCOUNTS)
+    copied = DeletedAccount.take(han)
+    assert not any(rows(copied.id).values())
+    assert (here.find_account(EMAIL), copied.email) == (None, EMAIL)
+    restored = copied.restore()
+    assert (restored.account.href, restored.lost_groups, kept()) == (href, (), 0)
+    assert rows(restored.account.id) == before
+
+
+def test_its_owner_logs_in_with_the_same_password_and_their_program_with_its_key(here, han):
+    key = han.api_keys.create()
+    account = DeletedAccount.take(han).restore().account
+    assert here.authenticate_account("solo", OTHER).account is account
+    assert here.api_keys.authenticate(key.id, key.secret).account_id == account.id
+    assert account.has_groups(["crew", "pilots"])
+    assert account.custom_data["ship"] == {"name": "Falcon"}
+
+
+def test_it_is_found_by_what_it_was_found_by(here, han):
+    DeletedAccount.take(han).restore()
+    for wanted in ("falcon", {"given_name": "ha*"}, {"custom_data.ship.name": "Falcon"}):
+        assert [found.email for found in here.accounts.search(wanted)] == [EMAIL]
+
+
+def test_it_can_be_changed_deleted_and_restored_again(han):
+    account = DeletedAccount.take(han).restore().account
+    account.surname = "Organa"
+    account.save()
+    account = DeletedAccount.take(account).restore().account
+    assert account.full_name == "Han Organa"
+    account.delete()
+    assert kept() == 0
+
+
+def test_its_logins_links_and_mails_are_over(here, han):
+    AccountSession.start(han.id, here.id, remembered=True)
+    session.commit()
+    here.send_password_reset_email(EMAIL)
+    account = DeletedAccount.take(han).restore().account
+    assert account.sessions == []
+    for table in (OneTimeToken, OutboxMessage):
+        assert session.scalars(sa.select(table)).all() == []
+
+
+def test_encrypted_custom_data_is_copied_as_it_is_stored(app, here, han):
+    app.config["STORMPATH_ENCRYPTION_KEYS"] = ["MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="]
+    han.custom_data["secret"] = "a door code"
+    han.save()
+    copied = DeletedAccount.take(han)
+    assert "a door code" not in copied.content
+    assert copied.restore().account.custom_data["secret"] == "a door code"
+
+
+def test_groups_that_are_gone_are_left_out_and_named(han):
+    copied = DeletedAccount.take(han)
+    han.directory.groups.search({"name": "crew"})[0].delete()
+    restored = copied.restore()
+    assert restored.lost_groups == ("crew",)
+    assert [group.name for group in restored.account.groups] == ["pilots"]
+
+
+def test_a_host_is_told_of_both(app, han):
+    told = []
+
+    def note(_app, user, account):
+        told.append((user["email"], account.id))
+
+    with signals.user_deleted.connected_to(note), signals.user_created.connected_to(note):
+        restored = DeletedAccount.take(han).restore().account
+    assert told == [(EMAIL, restored.id)] * 2
+
+
+def test_both_are_in_the_log_with_who_did_it(han):
+    with origin.acting(origin.Origin(actor="0353QuDJUTzgm3zO2H0Sat", interface="admin")):
+        restored = DeletedAccount.take(han).restore().account
+    for kind in ("account.deleted", "account.restored"):
+        (event,) = events(kind)
+        assert (event.account_id, event.actor_id) == (restored.id, "0353QuDJUTzgm3zO2H0Sat")
+        assert EMAIL not in event.details
+
+
+# --- What keeps it from coming back ---
+
+
+@pytest.mark.parametrize(
+    ("taken", "which"),
+    [
+        ({"email": "HAN@falcon.example"}, "email"),
+        ({"email": "new@falcon.example", "username": "Solo"}, "username"),
+    ],
+)
+def test_a_name_that_was_taken_meanwhile_is_named_and_the_copy_stays(here, han, taken, which):
+    copied = DeletedAccount.take(han)
+    other = here.accounts.create(password=PASSWORD, given_name="Leia", surname="Organa", **taken)
+    with pytest.raises(AccountAlreadyExists) as caught:
+        DeletedAccount.find(copied.id).restore()
+    assert (caught.value.property, Account.find(copied.id)) == (which, None)
+    other.delete()
+    assert DeletedAccount.find(copied.id).restore().account.email == EMAIL
+
+
+def test_after_a_day_it_is_gone_for_good(han, held_clock):
+    copied = DeletedAccount.take(han)
+    assert copied.forgotten_at == held_clock.at + KEPT
+    held_clock.forward(seconds=KEPT.total_seconds() - 1)
+    assert (DeletedAccount.find(copied.id).id, forget_old()) == (copied.id, 0)
+    found = DeletedAccount.find(copied.id)
+    held_clock.forward(seconds=1)
+    assert DeletedAccount.find(copied.id) is None
+    with pytest.raises(ResourceNotFound):
+        found.restore()
+    assert (kept(), forget_old(), kept(), forget_old()) == (1, 1, 0, 0)
+
+
+def test_it_is_restored_once(han):
+    copied = DeletedAccount.take(han)
+    same = DeletedAccount.find(copied.id)
+    copied.restore()
+    with pytest.raises(ResourceNotFound):
+        same.restore()
+
+
+@pytest.mark.parametrize("nothing", ["", "\0", "x" * 1000, "0353QuDJUTzgm3zO2H0Sat"])
+def test_what_was_never_deleted_is_not_found(context, nothing):
+    assert DeletedAccount.find(nothing) is None
+
+
+def test_a_directory_takes_the_copies_of_its_accounts_along(han):
+    directory = Directory.create(name="Rebels")
+    DeletedAccount.take(directory.create_account(email="leia@alderaan.example", password=PASSWORD))
+    DeletedAccount.take(han)
+    directory.delete()
+    assert kept() == 1
+
+
+def test_final_stays_final(han):
+    han.delete()
+    assert (kept(), DeletedAccount.find(han.id)) == (0, None)
+
+
+def test_what_was_deleted_already_is_not_copied(han):
+    same = session.get(Account, han.id)
+    with session.connection().engine.begin() as connection:
+        connection.execute(sa.delete(Account.__table__).where(Account.id == han.id))
+    with pytest.raises(ChangedMeanwhile):
+        DeletedAccount.take(same)
+    assert kept() == 0
+
+
+# --- A host's rows ---
+
+
+@pytest.mark.parametrize(
+    ("then", "stays", "changes"),
+    [("", ["wishes"], []), (" ON DELETE CASCADE", [], ["wishes"]), (" ON DELETE SET NULL", [], ["wishes"])],
+)
+def test_a_hosts_tables_are_named_by_what_becomes_of_their_rows(app, outside, han, then, stays, changes):
+    with outside.begin() as connection:
+        key = f"account_id VARCHAR(22) REFERENCES stormpath_accounts(id){then}"
+        connection.exec_driver_sql(f"CREATE TABLE wishes (id INTEGER PRIMARY KEY, {key})")
+    try:
+        assert DeletedAccount.tables_of_host(han) == ([], [])
+        session.execute(sa.text("INSERT INTO wishes VALUES (1, :whose)"), {"whose": han.id})
+        session.commit()
+        assert DeletedAccount.tables_of_host(han) == (stays, changes)
+    finally:
+        session.rollback()
+        with outside.begin() as connection:
+            connection.exec_driver_sql("DROP TABLE wishes")
+
+
+# --- Many at once ---
+
+
+@pytest.fixture
+def deleted(app):
+    """Return the id of an account that was deleted; no app context is open."""
+    with app.app_context():
+        return DeletedAccount.take(Account.create(EMAIL, PASSWORD, "Han", "Solo")).id
+
+
+def restore(account_id):
+    found = DeletedAccount.find(account_id)
+    if found is None:
+        raise ResourceNotFound
+    found.restore()
+
+
+def test_of_many_who_restore_it_at_once_one_does(app, deleted):
+    assert at_once(app, restore, *[deleted] * 8) == ["ResourceNotFound"] * 7 + ["done"]
+    with app.app_context():
+        assert Application.current().authenticate_account(EMAIL, PASSWORD)
+
+
+def test_of_many_who_delete_it_at_once_one_does_and_one_copy_is_kept(app):
+    with app.app_context():
+        account_id = Account.create(EMAIL, PASSWORD, "Han", "Solo").id
+
+    def take(_number):
+        account = Account.find(account_id)
+        if account is None:
+            raise ChangedMeanwhile
+        DeletedAccount.take(account)
+
+    assert at_once(app, take, *range(8)) == ["ChangedMeanwhile"] * 7 + ["done"]
+    with app.app_context():
+        assert kept() == 1
+
+
+def test_who_restores_it_and_who_takes_its_name_at_once_are_not_both_served(app, deleted):
+    def work(number):
+        if number % 2:
+            restore(deleted)
+        else:
+            Account.create(EMAIL, PASSWORD, "Leia", "Organa")
+
+    outcomes = at_once(app, work, *range(8))
+    assert outcomes.count("done") == 1
+    assert set(outcomes) <= {"done", "AccountAlreadyExists", "ResourceNotFound"}
+    with app.app_context():
+        assert len(Application.current().accounts) == 1
