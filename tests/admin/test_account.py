@@ -6,13 +6,13 @@ import re
 import pytest
 import sqlalchemy as sa
 from bs4 import BeautifulSoup
-from stormpath_app.models.administrator import Administrator
 
 from stormpath_app import Account, Application, Directory
 from stormpath_app.admin.account import TABS
 from stormpath_app.database import session
 from stormpath_app.errors import LoginFailed
 from stormpath_app.models import AccountSession
+from stormpath_app.models.administrator import Administrator
 
 from ..conftest import PASSWORD, statements
 
