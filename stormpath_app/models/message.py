@@ -26,6 +26,7 @@ VERIFICATION, VERIFICATION_SUCCESS, WELCOME = "verification", "verification_succ
 RESET, RESET_SUCCESS = "reset", "reset_success"
 EMAIL_CHANGE, EMAIL_CHANGED, ACCOUNT_EXISTS, TEST = "email_change", "email_changed", "account_exists", "test"
 PASSWORD_CHANGED = "password_changed"  # noqa: S105 - by its owner, who knew the one before
+INVITATION = "invitation"  # to the console
 #: What a mail of another kind would say, for whoever writes its template; its link opens nothing.
 PREVIEW = "preview"
 
