@@ -23,6 +23,7 @@ from .entry import EntryView
 from .gate import guard, needs, public
 from .groups import GroupsView
 from .home import HomeView
+from .log import LogView
 from .messages import MessagesView
 from .pages import THEME_COOKIE, THEMES, known, render
 from .search import SearchView
@@ -39,6 +40,7 @@ def _views() -> list[ConsoleView]:
         AccountsView(Account, mark("Accounts"), "accounts"),
         ApplicationsView(Application, mark("Applications"), "applications"),
         GroupsView(Group, mark("Groups"), "groups"),
+        LogView(mark("Log"), "log"),
         MessagesView(mark("Messages"), "messages"),
         ApiKeysView(ApiKey, mark("API keys"), "api_keys"),
         SearchView(mark("Search"), "search"),
