@@ -106,7 +106,7 @@ def _figures(numbers: Numbers) -> list[Figure]:
     active, before = numbers.active, numbers.active_before
     change = None if not active or not before else 100 * (active - before) / before
     return [
-        Figure(_("People a day"), "–" if active is None else f"{active:,.0f}", change, ""),
+        Figure(_("Active accounts a day"), "–" if active is None else f"{active:,.0f}", change, ""),
         counted(_("New accounts"), REGISTRATIONS),
         counted(_("Logins"), LOGINS),
         counted(_("Failed logins"), FAILURES, more_is="bad"),

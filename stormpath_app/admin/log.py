@@ -86,6 +86,7 @@ class LogView(ConsoleView):
             total=count(number, at_least=more),
             asked=asked,
             refused=refused,
+            is_narrowed=any(each["name"] in asked for each in _filters()),
             filters=_filters(),
             chips=[
                 {
