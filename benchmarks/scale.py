@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -158,6 +158,7 @@ def crowd(row: dict[str, Any], accounts: int) -> Iterator[list[dict[str, Any]]]:
         email = f"{first}.{last}{number}@{draw.choice(syllables)}.example".lower()
         columns = of_account(email, None, first, None, last)
         mine = {"id": new_id(), "email": email, "given_name": first, "surname": last}
+        mine["password_modified_at"] = row["password_modified_at"] - timedelta(seconds=number)
         mine["status"] = "UNVERIFIED" if number % 1000 == 999 else "ENABLED"
         some.append(row | mine | columns | {"account_id": mine["id"], "name_key": columns["email_key"]})
         if len(some) == _CHUNK or number == accounts - 1:

@@ -1,7 +1,9 @@
 """Macros: `$!{account.givenName}` in the text of a mail, and what stands there in its place. Nothing is run."""
 
+import difflib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 #: All that there are. Each part of CUSTOM_DATA leads to a key, by dots below that.
@@ -34,7 +36,7 @@ def substitute(text: str, values: Mapping[str, Any], escape: Callable[[str], str
     def value(macro: re.Match[str]) -> str:
         nonlocal room
         is_quiet, name = macro.groups()
-        if name not in NAMES and not name.startswith(CUSTOM_DATA):
+        if not _is_known(name):
             return macro[0]
         found = _find(name, values)
         if found is None:
@@ -48,6 +50,10 @@ def substitute(text: str, values: Mapping[str, Any], escape: Callable[[str], str
     return _MACRO.sub(value, text)
 
 
+def _is_known(name: str) -> bool:
+    return name in NAMES or name.startswith(CUSTOM_DATA)
+
+
 def _find(name: str, values: Mapping[str, Any]) -> str | None:
     found: Any = values
     for part in name.split("."):
@@ -55,6 +61,40 @@ def _find(name: str, values: Mapping[str, Any]) -> str | None:
     if isinstance(found, bool):
         return str(found).lower()
     return str(found) if isinstance(found, str | int | float) else None
+
+
+@dataclass(frozen=True)
+class Written:
+    """A macro as it stands in a text, or what looks like one.
+
+    `name`: None where there is none of that name; `meant`: the nearest there is then, or None; `is_quiet`: whether it
+    is left out where it has no value.
+    """
+
+    text: str
+    name: str | None
+    meant: str | None = None
+    is_quiet: bool = False
+
+
+def written(text: str) -> list[Written]:
+    """Return the macros of a text, each spelling once, and what looks like one and is none."""
+    return list(_read(dict.fromkeys(found[0] for found in _LIKE_A_MACRO.finditer(text))))
+
+
+def _read(spellings: Mapping[str, None]) -> Iterator[Written]:
+    known = {name.lower(): name for name in NAMES}
+    for spelling in spellings:
+        macro = _MACRO.fullmatch(spelling)
+        if macro and _is_known(macro[2]):
+            yield Written(spelling, macro[2], is_quiet=bool(macro[1]))
+        else:
+            near = difflib.get_close_matches(_BLANK.sub("", spelling).strip("$!{}").lower(), known, 1)
+            yield Written(spelling, None, known[near[0]] if near else None)
+
+
+_LIKE_A_MACRO = re.compile(r"\$[ ]?!?[ ]?\{[^${}\n]{0,255}\}")
+_BLANK = re.compile(r"\s+")
 
 
 def link(base: str, token: str) -> str:

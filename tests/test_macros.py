@@ -106,3 +106,49 @@ def test_the_values_of_one_text_have_an_end():
 )
 def test_a_token_stands_where_the_page_reads_it(base, expected):
     assert link(base, "T") == expected
+
+
+def named(text):
+    return [(found.text, found.name, found.meant) for found in macros.written(text)]
+
+
+def test_the_macros_of_a_text_are_told_each_spelling_once():
+    text = "${url} $!{account.givenName} ${url} $!{account.customData.ship.name} ${account.givenName}"
+    assert named(text) == [
+        ("${url}", "url", None),
+        ("$!{account.givenName}", "account.givenName", None),
+        ("$!{account.customData.ship.name}", "account.customData.ship.name", None),
+        ("${account.givenName}", "account.givenName", None),
+    ]
+    assert [found.is_quiet for found in macros.written(text)] == [False, True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("${acount.givenName}", "account.givenName"),
+        ("${account.givenname}", "account.givenName"),
+        ("$!{account.fullname}", "account.fullName"),
+        ("${ url }", "url"),
+        ("$ {url}", "url"),
+        ("${URL}", "url"),
+        ("${sptokenNameValuepair}", "sptokenNameValuePair"),
+        ("${expiration}", None),
+        ("${account.password}", None),
+        ("${}", None),
+    ],
+)
+def test_what_looks_like_a_macro_and_is_none_is_told_with_what_may_be_meant(text, meant):
+    (found,) = macros.written(f"before {text} after")
+    assert (found.text, found.name) == (text, None)
+    assert meant is None or found.meant == meant
+
+
+@pytest.mark.parametrize("text", ["", "{url}", "$url", "{{ url }}", "costs $5 {or so}", "${unfinished", "$\n{url}"])
+def test_what_does_not_look_like_a_macro_is_not_told(text):
+    assert named(text) == []
+
+
+def test_a_text_full_of_almost_macros_is_read_once():
+    assert macros.written("${" * 50_000) == []
+    assert len(macros.written("${a}" * 20_000)) == 1

@@ -12,7 +12,7 @@ from flask_babel import Babel, force_locale, get_locale
 
 from docs import translations
 from stormpath_app.errors import AccountAlreadyExists, NotReady, PasswordRefused, StormpathError, TooManyAttempts
-from stormpath_app.models.password_policy import PasswordStrength
+from stormpath_app.models.password_policy import PasswordPolicy, PasswordStrength
 from stormpath_app.translation import day, english, gettext, in_language, locale, mark, ngettext, spoken
 
 PLACEHOLDER = re.compile(r"%\(\w+\)s|\$\{\w+\}|%")
@@ -238,7 +238,8 @@ def test_what_is_wrong_with_a_password_is_told_in_the_readers_language():
     )
     told = "Mindestens 8 Zeichen, mit einem Kleinbuchstaben, 2 Großbuchstaben und einer Ziffer."
     assert strength.describe() == told
-    error = PasswordRefused([sentence for _code, sentence in strength.violations("kessel")])
+    verdicts = PasswordPolicy(strength=strength, refuses_common=False).judge("kessel")
+    error = PasswordRefused([verdict.refusal for verdict in verdicts if not verdict.is_met])
     assert error.violations == [
         "Das Passwort ist zu kurz.",
         "Das Passwort muss mindestens eine Ziffer enthalten.",

@@ -113,7 +113,7 @@ class AccountsView(ResourceView):
         )
         return {
             "groups_of": groups,
-            "directory_of": dict(session.execute(directories).tuples().all()),
+            "directory_of": {row[0]: row[1] for row in session.execute(directories)},
             "locked_until": throttle.locked_until(ids),
         }
 

@@ -11,6 +11,7 @@ from . import (  # noqa: F401 - each adds its commands
     listing,
     mail,
     mail_preview,
+    policies,
     workflows,
 )
 from .command import stormpath_commands

@@ -4,14 +4,11 @@ from pathlib import Path
 
 import click
 
-from ..mail.rendering import KINDS, Occasion, has_link, render_occasion
-from ..models import Account, Application, Directory
+from ..mail.preview import show, somebody
+from ..mail.rendering import KINDS
+from ..models import Application
 from .command import command, find_account, find_directory
 from .mail import mail
-
-#: What the link of a preview has: no token.
-_NO_TOKEN = "this-is-a-preview-and-opens-nothing"  # noqa: S105
-_NEW_ADDRESS = "new.address@example.com"
 
 
 @command(mail, "preview")
@@ -32,19 +29,13 @@ def preview_mail(kind: str, directory_name: str | None, login: str | None, part:
     KIND is reset, reset-success, verification, verification-success, welcome, email-change, email-changed,
     account-exists, password-changed, invitation or test.
     """
-    reader = find_account(login, directory_name) if login else _somebody(directory_name)
+    if login:
+        reader = find_account(login, directory_name)
+    else:
+        store = Application.current().default_account_store
+        reader = somebody(find_directory(directory_name) if directory_name else store().home)
     kind = kind.replace("-", "_")
-    address = _NEW_ADDRESS if kind == "email_change" else reader.email
-    found = render_occasion(
-        Occasion(
-            kind,
-            address,
-            account=None if kind == "test" else reader,
-            application=Application.current(),
-            token=_NO_TOKEN if has_link(kind) else None,
-            data={"new_address": _NEW_ADDRESS},
-        )
-    )
+    found = show(kind, reader, application=Application.current())
     if file:
         file.write_text(_body(found.html, "HTML"), encoding="utf-8")
         click.launch(str(file))
@@ -63,14 +54,3 @@ def _body(body: str | None, name: str) -> str:
     if body is None:
         raise click.ClickException(f"This mail has no {name}: the format of its template leaves it out.")
     return body
-
-
-def _somebody(directory_name: str | None) -> Account:
-    """Return an account that is in no database."""
-    directory: Directory = (
-        find_directory(directory_name) if directory_name else Application.current().default_account_store().home
-    )
-    return Account(directory_id=directory.id, directory=directory, email="leia@alderaan.example", **_LEIA)
-
-
-_LEIA = {"given_name": "Leia", "surname": "Organa"}

@@ -23,10 +23,10 @@ from .. import clock
 from ..database import session
 from ..errors import NotReady, TokenRefused
 from ..models import OutboxMessage
-from ..models.message import FAILED, QUEUED, REQUESTS, SENT
+from ..models.message import FAILED, PREVIEW, QUEUED, REQUESTS, SENT
 from ..settings import settings
 from ..transactions import atomic, release
-from . import rendering, transport
+from . import preview, rendering, transport
 from .rendered import RenderedMail
 from .transport import MailDelayed, MailNotSent, MailRefused
 
@@ -172,7 +172,7 @@ def _render(message: OutboxMessage) -> RenderedMail:
         before = f" Before that: {message.last_error}" if message.last_error else ""
         raise MailRefused(f"The link in it expired before it could be sent.{before}")
     try:
-        return rendering.render(message)
+        return preview.render(message) if message.kind == PREVIEW else rendering.render(message)
     except TokenRefused as error:
         raise MailRefused("The link in it is dead: it was used or replaced, or the account was changed.") from error
     except NotReady as error:

@@ -63,7 +63,10 @@ def has_link(kind: str) -> bool:
 
 @dataclass(frozen=True)
 class Occasion:
-    """What a mail is about. `token`: what its link has; None where it has none. `language`: None is the site's own."""
+    """What a mail is about. `token`: what its link has; None where it has none. `language`: None is the site's own.
+
+    `template`: followed in the place of the directory's, as one is that is not saved.
+    """
 
     kind: str
     address: str
@@ -72,6 +75,7 @@ class Occasion:
     token: str | None = field(default=None, repr=False)
     data: Mapping[str, Any] = field(default_factory=dict)
     language: str | None = None
+    template: EmailTemplate | None = None
 
     @classmethod
     def of(cls, waiting: OutboxMessage) -> Self:
@@ -119,7 +123,7 @@ def render_occasion(occasion: Occasion) -> RenderedMail:
 
 
 def _render(occasion: Occasion) -> RenderedMail:
-    template = _template(occasion)
+    template = occasion.template or _template(occasion)
     application = occasion.application or Application.named(settings.APPLICATION)
     url = occasion.token and macros.link(_base(occasion, template), occasion.token)
     site_name = _site_name(occasion, application)

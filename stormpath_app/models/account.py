@@ -66,6 +66,7 @@ class Account(EmailHolder):
             sa.Index(None, "directory_id", column, "id")
             for column in ("email_key", "username_key", "given_name_key", "surname_key", "status", "created_at")
         ),
+        sa.Index(None, "directory_id", "password_modified_at"),  # how many a change of the policy is about
     )
     __allow_unmapped__ = True  # for the attributes below that are no columns
     thing, collection = "Account", "accounts"

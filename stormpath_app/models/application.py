@@ -41,6 +41,7 @@ from .directory import Directory
 from .group import Group
 from .login_name import LoginName
 from .mail_workflows import MailWorkflows
+from .password_policy import PasswordStrength
 from .tenant import Tenant
 from .unsaved import changed
 
@@ -231,6 +232,8 @@ class Application(MailWorkflows):
             with atomic():
                 if isinstance(failure, AccountDisabled | AccountNotVerified | PasswordChangeRequired):
                     attempt.refund()
+                    if account and isinstance(failure, PasswordChangeRequired):
+                        account.expire_password()
                 else:
                     attempt.count()
                 self._record("login.failed", account, code=failure.code)
@@ -263,7 +266,8 @@ class Application(MailWorkflows):
             raise AccountDisabled
         if account.status == UNVERIFIED:
             raise AccountNotVerified
-        if account.must_change_password:
+        moments = found.checks_before, found.replaces_before
+        if account.must_change_password or account.is_outdated(password, *moments):
             raise PasswordChangeRequired(proof=password_proof.make(account.id, found.password_hash))
         return account.upgrade_hash(password)
 
@@ -363,10 +367,12 @@ _KNOWN_AS = (
         AccountStoreMapping.directory_id,
         Directory.id.is_not(None).label("is_directory_open"),
         sa.select(Group.status).where(Group.id == AccountStoreMapping.group_id).scalar_subquery().label("group_status"),
+        *(PasswordStrength.checks_before, PasswordStrength.replaces_before),
         *LOGIN_COLUMNS,
     )
     .select_from(AccountStoreMapping)
     .outerjoin(Directory, (Directory.id == AccountStoreMapping.directory_id) & (Directory.status == ENABLED))
+    .outerjoin(PasswordStrength, PasswordStrength.id == Directory.id)
     .outerjoin(LoginName, (LoginName.directory_id == Directory.id) & (LoginName.name_key == sa.bindparam("name_key")))
     .outerjoin(Account, (Account.id == LoginName.account_id) & AccountStoreMapping.admits(LoginName.account_id))
     .where(

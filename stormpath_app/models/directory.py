@@ -8,10 +8,10 @@ from typing import Any, Self, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from .. import names, signals
+from .. import clock, names, signals
 from ..database import session
-from ..errors import DirectoriesDiffer, PropertyRequired, Protected, ResourceNotFound
-from ..transactions import announce
+from ..errors import DirectoriesDiffer, PropertyRequired, Protected, ResourceNotFound, UnsupportedValue
+from ..transactions import announce, atomic
 from . import administration, custom_data_rows, event, session as sessions
 from .account import Account
 from .account_creation_policy import AccountCreationPolicy
@@ -28,6 +28,10 @@ from .tenant import Tenant
 from .unsaved import changed
 
 R = TypeVar("R", Account, Group)
+
+#: What becomes of the passwords there are when the rules change.
+KEEP, CHECK, REPLACE, STOP = "keep", "check", "replace", "stop"
+OLD_PASSWORDS = (KEEP, CHECK, REPLACE, STOP)
 
 # Built once, as a login should cost little beside its hash.
 _KNOWN_AS = (
@@ -155,6 +159,33 @@ class Directory(AccountStore):
         account = Account(directory_id=self.id, directory=self, **given)
         account.came_through = application
         return account
+
+    # --- Its password policy ---
+
+    def save_password_policy(self, old: str = KEEP) -> int:
+        """Write what was set on its password policy, and commit. Return how many logins it ended.
+
+        :param old: what becomes of the passwords there are. KEEP: rules are for new ones, as long as nothing else was
+            said before. CHECK: each is looked at when its owner next logs in, and who has one that breaks the rules
+            must choose another. REPLACE: everybody must, and all logins end. STOP: neither any more.
+        :raises StormpathError: it cannot be so; nothing is written.
+        """
+        if old not in OLD_PASSWORDS:
+            raise UnsupportedValue("Password policy", "old", allowed=", ".join(OLD_PASSWORDS))
+        policy, ended = self.password_policy, 0
+        strength = policy.strength
+        if old == CHECK:
+            strength.checks_before = clock.now()
+        elif old == REPLACE:
+            strength.replaces_before = clock.now()
+        elif old == STOP:
+            strength.checks_before = strength.replaces_before = None
+        with atomic():
+            policy.save()
+            if old == REPLACE:
+                ended = sessions.end(sessions.AccountSession.account_id.in_(self.account_ids()))
+                event.record("directory.passwords_expired", directory_id=self.id, sessions=ended)
+        return ended
 
     # --- Groups ---
 

@@ -27,6 +27,8 @@ RESET, RESET_SUCCESS = "reset", "reset_success"
 EMAIL_CHANGE, EMAIL_CHANGED, ACCOUNT_EXISTS, TEST = "email_change", "email_changed", "account_exists", "test"
 PASSWORD_CHANGED = "password_changed"  # noqa: S105 - by its owner, who knew the one before
 INVITATION = "invitation"  # to the console
+#: What a mail of another kind would say, for whoever writes its template; its link opens nothing.
+PREVIEW = "preview"
 
 #: No mail yet: what a stranger asked for, in the row's address. Whoever sends mails looks whether there is somebody to
 #: mail to (`Application.answer`), so that the stranger cannot tell by the time it takes.

@@ -8,12 +8,12 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.orm.attributes import set_committed_value
 
-from .. import clock, hashers, throttle
+from .. import clock, hashers, signals, throttle
 from ..database import UTCDateTime, exact_text, session
 from ..errors import PasswordReused, PropertyRequired, WrongPassword, WrongType
 from ..settings import settings
-from ..transactions import atomic, release
-from . import event, password_history
+from ..transactions import announce, atomic, release
+from . import event, password_history, session as sessions
 from .member import Member
 from .unsaved import changed
 
@@ -40,6 +40,7 @@ class PasswordHolder(Member):
 
     if TYPE_CHECKING:
         own_names: Any
+        payload: Any
 
     @property
     def password(self) -> str:
@@ -144,6 +145,40 @@ class PasswordHolder(Member):
         release()
         if not hashers.verify(password, stored, settings.BCRYPT_COST):
             raise WrongPassword
+
+    def is_outdated(self, password: str, checks_before: datetime | None, replaces_before: datetime | None) -> bool:
+        """Tell whether the directory takes the password that was just checked no more.
+
+        :param checks_before, replaces_before: the moments of the directory's PasswordStrength.
+        """
+        if self._is_from_before(replaces_before):
+            return True
+        if not self._is_from_before(checks_before):
+            return False
+        verdicts = self.directory.password_policy.judge(password, self.own_names())
+        release()
+        return not all(verdict.is_met for verdict in verdicts)
+
+    def _is_from_before(self, moment: datetime | None) -> bool:
+        return moment is not None and (self.password_modified_at is None or self.password_modified_at < moment)
+
+    def expire_password(self) -> None:
+        """Let it in no more before its owner has chosen another password, and end its logins; in the open transaction.
+
+        Where the password was changed since it was checked, nothing happens.
+        """
+        if self.must_change_password:
+            return
+        account: Any = type(self)
+        is_the_same = account.password_hash == self.password_hash
+        expire = sa.update(account).where(account.id == self.id, is_the_same)
+        expired: Any = session.execute(
+            expire.values(must_change_password=True).execution_options(synchronize_session=False)
+        )
+        if expired.rowcount:
+            set_committed_value(self, "must_change_password", True)
+            self._record("password.expired", sessions=sessions.end(sessions.AccountSession.account_id == self.id))
+            announce(signals.user_updated, self.payload)
 
     def upgrade_hash(self, password: str) -> str | None:
         """Return a new hash of the password just checked where the stored one is out of date, else None."""

@@ -1,75 +1,26 @@
 """PasswordPolicy and its PasswordStrength: what a password of a directory must be."""
 
-import string
-import unicodedata
 from collections.abc import Iterable, Iterator
-from functools import cache
-from importlib import resources
-from typing import TYPE_CHECKING, Self
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Self
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
-from .. import hashers
-from ..errors import OutOfRange, PasswordRefused
+from .. import clock, hashers
+from ..database import UTCDateTime
+from ..errors import OutOfRange, PasswordRefused, UnsupportedValue, WrongType
 from ..translation import gettext as _, ngettext, nmark
-from . import event, password_history
+from . import event, password_history, password_rules
 from .base import ENABLED, Id, Resource, boolean, status, whole_number
 from .collection import Collection
 from .email_template import EmailTemplate, templates, workflow
 from .message import RESET, RESET_SUCCESS
+from .password_rules import PRESETS, Verdict
 from .unsaved import changed, write
 
 if TYPE_CHECKING:
     from .directory import Directory
-
-# The classes of characters, as Stormpath counted them.
-_SYMBOLS = frozenset(" " + string.punctuation + "¡¦§©«¬®±µ¶·»½¿×÷")
-_DIACRITICS = frozenset(map(chr, range(0xC0, 0x100))) - {"×", "÷"}
-
-#: Attribute, what counts, and Stormpath's sentence for one and for more, in the order they are told.
-_CLASSES = (
-    (
-        "min_numeric",
-        frozenset(string.digits),
-        nmark(
-            "Password requires at least 1 numeric character.",
-            "Password requires at least %(count)s numeric characters.",
-        ),
-    ),
-    (
-        "min_lower_case",
-        frozenset(string.ascii_lowercase),
-        nmark(
-            "Password requires at least 1 lowercase character.",
-            "Password requires at least %(count)s lowercase characters.",
-        ),
-    ),
-    (
-        "min_upper_case",
-        frozenset(string.ascii_uppercase),
-        nmark(
-            "Password requires at least 1 uppercase character.",
-            "Password requires at least %(count)s uppercase characters.",
-        ),
-    ),
-    (
-        "min_symbol",
-        _SYMBOLS,
-        nmark(
-            "Password requires at least 1 symbol character.",
-            "Password requires at least %(count)s symbol characters.",
-        ),
-    ),
-    (
-        "min_diacritic",
-        _DIACRITICS,
-        nmark(
-            "Password requires at least 1 diacritic character.",
-            "Password requires at least %(count)s diacritic characters.",
-        ),
-    ),
-)
 
 
 class PasswordStrength(Resource):
@@ -79,22 +30,28 @@ class PasswordStrength(Resource):
     thing, collection = "Password strength", "passwordPolicies"
     readable = (
         *("min_length", "max_length", "min_lower_case", "min_upper_case", "min_numeric"),
-        *("min_symbol", "min_diacritic", "prevent_reuse"),
+        *("min_symbol", "min_diacritic", "prevent_reuse", "checks_before", "replaces_before"),
     )
     writable = frozenset(readable)
 
     id: Mapped[str] = mapped_column(
         Id, sa.ForeignKey("stormpath_password_policies.id", ondelete="CASCADE"), primary_key=True
     )
-    min_length: Mapped[int] = mapped_column(default=8)
-    max_length: Mapped[int] = mapped_column(default=100)
-    min_lower_case: Mapped[int] = mapped_column(default=1)
-    min_upper_case: Mapped[int] = mapped_column(default=1)
-    min_numeric: Mapped[int] = mapped_column(default=1)
-    min_symbol: Mapped[int] = mapped_column(default=0)
-    min_diacritic: Mapped[int] = mapped_column(default=0)
+    # The values before are always known, as the log tells them.
+    min_length: Mapped[int] = mapped_column(default=8, active_history=True)
+    max_length: Mapped[int] = mapped_column(default=100, active_history=True)
+    min_lower_case: Mapped[int] = mapped_column(default=1, active_history=True)
+    min_upper_case: Mapped[int] = mapped_column(default=1, active_history=True)
+    min_numeric: Mapped[int] = mapped_column(default=1, active_history=True)
+    min_symbol: Mapped[int] = mapped_column(default=0, active_history=True)
+    min_diacritic: Mapped[int] = mapped_column(default=0, active_history=True)
     #: How many of an account's last passwords cannot be used again, the one in force among them; 0: all can.
-    prevent_reuse: Mapped[int] = mapped_column(default=0, server_default=sa.text("0"))
+    prevent_reuse: Mapped[int] = mapped_column(default=0, server_default=sa.text("0"), active_history=True)
+    #: Passwords from before this moment are looked at when their owner next logs in: who has one that breaks the rules
+    #: must choose another. None: rules are for new passwords alone.
+    checks_before: Mapped[datetime | None] = mapped_column(UTCDateTime, active_history=True)
+    #: Passwords from before this moment must be replaced at the next login, whatever they are.
+    replaces_before: Mapped[datetime | None] = mapped_column(UTCDateTime, active_history=True)
 
     policy: Mapped["PasswordPolicy"] = relationship(back_populates="strength")
 
@@ -125,6 +82,14 @@ class PasswordStrength(Resource):
     def _check_prevent_reuse(self, key: str, value: object) -> int:
         return whole_number(self.thing, key, value, 0, password_history.MOST)
 
+    @validates("checks_before", "replaces_before")
+    def _check_moment(self, key: str, value: object) -> datetime | None:
+        if value is None:
+            return None
+        if not isinstance(value, datetime) or value.tzinfo is None:
+            raise WrongType(self.thing, key)
+        return min(value, clock.now())  # a password that is chosen tomorrow is not to be replaced for it
+
     def describe(self) -> str:
         """Return the rules in one sentence, for whoever is about to choose a password."""
         wanted = [
@@ -145,17 +110,6 @@ class PasswordStrength(Resource):
         )
         return _("At least %(length)s characters, with %(listed)s.", length=self.min_length, listed=listed)
 
-    def violations(self, password: str) -> Iterator[tuple[int, str]]:
-        """Yield the error code and the sentence of each rule that a composed password breaks."""
-        if len(password) < self.min_length:
-            yield 2007, _("Account password minimum length not satisfied.")
-        if len(password) > self.max_length or hashers.is_too_long(password):
-            yield 2008, _("Account password exceeded the maximum length.")
-        for attribute, allowed, sentences in _CLASSES:
-            least = getattr(self, attribute)
-            if sum(letter in allowed for letter in password) < least:
-                yield 400, ngettext(*sentences, least)
-
     def _before_save(self) -> None:
         if self.min_length > self.max_length:
             raise OutOfRange(self.thing, "max_length", low=self.min_length, high=255)
@@ -174,7 +128,7 @@ class PasswordPolicy(Resource):
 
     id: Mapped[str] = mapped_column(Id, sa.ForeignKey("stormpath_directories.id", ondelete="CASCADE"), primary_key=True)
     #: Whether well-known passwords, and the account's own names, are refused.
-    refuses_common: Mapped[bool] = mapped_column(default=True)
+    refuses_common: Mapped[bool] = mapped_column(default=True, active_history=True)
     #: How long the link of a reset is good, in hours.
     reset_token_ttl: Mapped[int] = mapped_column(default=24, server_default="24", active_history=True)
     #: Whether the mail with that link is sent, and the one that tells of the new password.
@@ -217,27 +171,50 @@ class PasswordPolicy(Resource):
         """What the mail says that tells of the new password: one template."""
         return templates(self.id, RESET_SUCCESS)
 
+    # --- Presets ---
+
+    @property
+    def preset(self) -> str | None:
+        """The name of the PRESETS that it is now, saved or not; None: it is of one's own making."""
+        return next((name for name, wanted in PRESETS.items() if self._preset_values() == wanted), None)
+
+    @preset.setter
+    def preset(self, name: object) -> None:
+        """Set what the preset with this name sets; then `save()`."""
+        if name not in PRESETS:
+            raise UnsupportedValue(self.thing, "preset", allowed=", ".join(PRESETS))
+        for attribute, value in PRESETS[str(name)].items():
+            setattr(self if attribute == "refuses_common" else self.strength, attribute, value)
+
+    def _preset_values(self) -> dict[str, Any]:
+        return {
+            name: getattr(self if name == "refuses_common" else self.strength, name) for name in PRESETS["stormpath"]
+        }
+
+    # --- A password ---
+
     def check(self, password: str, own_names: Iterable[str | None] = ()) -> None:
         """Accept a password, or tell all that is wrong with it.
 
         :param own_names: the account's names and the application's; a password that is hardly more is refused.
         :raises PasswordRefused: it breaks rules; the code is the first one's.
         """
-        if len(password) > hashers.LONGEST:  # composing a long one could take seconds
-            raise PasswordRefused([_("Account password exceeded the maximum length.")], code=2008)
-        composed = hashers.normal(password)
-        found = [*self.strength.violations(composed), *self._too_easy(composed, own_names)]
-        if found:
-            raise PasswordRefused([sentence for _code, sentence in found], code=found[0][0])
+        broken = [verdict for verdict in self.judge(password, own_names) if not verdict.is_met]
+        if broken:
+            raise PasswordRefused([verdict.refusal for verdict in broken], code=broken[0].code)
 
-    def _too_easy(self, password: str, own_names: Iterable[str | None]) -> Iterator[tuple[int, str]]:
-        if not self.refuses_common:
+    def judge(self, password: str, own_names: Iterable[str | None] = ()) -> list[Verdict]:
+        """Return what each rule says of a password, as the rules are set now, saved or not. Nothing is kept of it."""
+        return list(self._verdicts(password, own_names))
+
+    def _verdicts(self, password: str, own_names: Iterable[str | None]) -> Iterator[Verdict]:
+        if len(password) > hashers.LONGEST:  # composing a long one could take seconds
+            yield password_rules.too_long(password, self.strength.max_length)
             return
-        if password.casefold() in _common_passwords():
-            yield 400, _("Password is one of the most common ones: anybody would try it.")
-        own = {form for name in own_names if name for form in _forms(name)}
-        if own & _forms(password):
-            yield 400, _("Password is too close to a name of the account or the site.")
+        composed = hashers.normal(password)
+        yield from password_rules.on_strength(self.strength, composed)
+        if self.refuses_common:
+            yield from password_rules.on_ease(composed, own_names)
 
     def _before_save(self) -> None:
         if told := event.changes(self):
@@ -245,16 +222,3 @@ class PasswordPolicy(Resource):
         if changed(self.strength):
             self.strength._before_save()
             write(self.strength)
-
-
-def _forms(name: str) -> set[str]:
-    """Return what a name, or a password, comes down to: without blanks, and without digits and signs around it."""
-    folded = "".join(unicodedata.normalize("NFKC", name).casefold().split())
-    around = "".join({letter for letter in folded if not letter.isalpha()})
-    return {folded, folded.strip(around)} - {""}
-
-
-@cache
-def _common_passwords() -> frozenset[str]:
-    lines = resources.files(__package__).joinpath("common_passwords.txt").read_text("utf-8").splitlines()
-    return frozenset(line for line in lines if not line.startswith("#"))

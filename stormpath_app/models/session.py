@@ -195,28 +195,28 @@ def end(*conditions: sa.ColumnElement[bool]) -> int:
     return int(ended.rowcount)
 
 
+def have_not_run_out() -> sa.ColumnElement[bool]:
+    """Return the condition for logins that their age has not ended."""
+    now, known = clock.now(), AccountSession
+    of_sites = sa.and_(
+        ~known.is_console,
+        known.created_at > now - settings.SESSION_LIFETIME,
+        known.last_seen_at > now - settings.COOKIE_DURATION,
+    )
+    of_console = sa.and_(
+        known.is_console,
+        known.created_at > now - settings.ADMIN_LIFETIME,
+        known.last_seen_at > now - settings.ADMIN_IDLE,
+    )
+    return sa.and_(known.expires_at > now, sa.or_(of_sites, of_console))
+
+
 def alive(account_id: str) -> list[AccountSession]:
     """Return an account's logins that have not run out, the one that was active last first."""
-    now, known = clock.now(), AccountSession
     return list(
         session.scalars(
-            sa.select(known)
-            .where(
-                known.account_id == account_id,
-                known.expires_at > now,
-                sa.or_(
-                    sa.and_(
-                        ~known.is_console,
-                        known.created_at > now - settings.SESSION_LIFETIME,
-                        known.last_seen_at > now - settings.COOKIE_DURATION,
-                    ),
-                    sa.and_(
-                        known.is_console,
-                        known.created_at > now - settings.ADMIN_LIFETIME,
-                        known.last_seen_at > now - settings.ADMIN_IDLE,
-                    ),
-                ),
-            )
+            sa.select(AccountSession)
+            .where(AccountSession.account_id == account_id, have_not_run_out())
             .order_by(AccountSession.last_seen_at.desc(), AccountSession.id.desc())
         )
     )

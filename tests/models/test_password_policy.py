@@ -1,11 +1,12 @@
 """What a password of a directory must be."""
 
 import unicodedata
+from datetime import datetime, timedelta
 
 import pytest
 
 from stormpath_app import Account, Application
-from stormpath_app.errors import OutOfRange, PasswordRefused, StormpathError, WrongType
+from stormpath_app.errors import OutOfRange, PasswordRefused, StormpathError, UnsupportedValue, WrongType
 from stormpath_app.models import PasswordPolicy, PasswordStrength
 
 from ..conftest import PASSWORD
@@ -247,3 +248,86 @@ def test_the_rules_are_found_by_their_href(policy):
     assert PasswordPolicy.get(policy.href) is policy
     assert policy.strength.href == f"{policy.href}/strength"
     assert PasswordStrength.get(policy.strength.href) is policy.strength
+
+
+# --- Presets ---
+
+
+def test_a_preset_is_known_by_its_values_saved_or_not(policy):
+    assert policy.preset == "stormpath"
+    policy.strength.min_length = 9
+    assert policy.preset is None
+    policy.preset = "nist-800-63b-4"
+    assert policy.preset == "nist-800-63b-4"
+    policy.refuses_common = False
+    assert policy.preset is None
+
+
+def test_nist_asks_for_fifteen_characters_and_for_no_classes_of_them(policy):
+    policy.preset = "nist-800-63b-4"
+    assert (policy.strength.min_length, policy.refuses_common) == (15, True)
+    assert policy.strength.max_length >= 64
+    assert [getattr(policy.strength, name) for name in COUNTS] == [0, 0, 0, 0, 0]
+    assert violations(policy, "correct horse b") == []
+    assert violations(policy, "correct horse ") == [SHORT]
+    assert violations(policy, "x y" * 21 + "z") == []
+
+
+def test_a_preset_leaves_reuse_as_it_is(policy):
+    policy.strength.prevent_reuse = 5
+    policy.preset = "nist-800-63b-4"
+    assert policy.strength.prevent_reuse == 5
+
+
+@pytest.mark.parametrize("name", ["", "nist", None, ["stormpath"]])
+def test_an_unknown_preset_is_refused(policy, name):
+    with pytest.raises((UnsupportedValue, TypeError)):
+        policy.preset = name
+
+
+# --- A password that is tried ---
+
+
+def test_each_rule_that_is_asked_says_what_it_found(policy):
+    policy.strength.min_length, policy.strength.min_symbol = 12, 1
+    assert [(verdict.rule, verdict.is_met, verdict.found) for verdict in policy.judge("correct horse")] == [
+        ("min_length", True, "Characters: 13, at least 12"),
+        ("max_length", True, "Characters: 13, at most 100"),
+        ("min_numeric", False, "Numbers: 0, at least 1"),
+        ("min_lower_case", True, "Lowercase letters: 12, at least 1"),
+        ("min_upper_case", False, "Uppercase letters: 0, at least 1"),
+        ("min_symbol", True, "Symbols: 1, at least 1"),
+        ("refuses_common", True, "It is none of the most common passwords"),
+        ("refuses_common", True, "It is no name of the account or the site"),
+    ]
+
+
+def test_no_verdict_has_a_part_of_the_password(policy):
+    for password in ("Xq7", "qwerty123", "Falcon"):
+        told = str([vars(verdict) for verdict in policy.judge(password, ["Falcon"])])
+        assert password not in told
+
+
+def test_a_password_beyond_all_bounds_has_one_verdict(policy):
+    (verdict,) = policy.judge("x" * 100_000)
+    assert (verdict.rule, verdict.is_met) == ("max_length", False)
+
+
+# --- The passwords there are ---
+
+
+def test_a_moment_to_come_is_now(strength, held_clock):
+    strength.checks_before = held_clock.at + timedelta(days=1)
+    assert strength.checks_before == held_clock.at
+
+
+@pytest.mark.parametrize("value", ["2026-01-01", 7, datetime(2026, 1, 1)])  # noqa: DTZ001 - without a zone
+def test_what_is_no_moment_is_refused(strength, value):
+    with pytest.raises(WrongType):
+        strength.checks_before = value
+
+
+def test_the_log_tells_the_moments_before_and_after(strength, held_clock):
+    strength.checks_before = held_clock.at
+    strength.save()
+    assert events("password_policy.updated")[-1].data["changed"] == {"checks_before": [None, held_clock.at.isoformat()]}
