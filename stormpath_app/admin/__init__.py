@@ -10,7 +10,7 @@ from werkzeug.exceptions import HTTPException
 
 from ..authentication import is_secure
 from ..errors import StormpathError
-from ..models import Account, ApiKey, Application, Group
+from ..models import Account, ApiKey, Application, Directory, Group
 from ..models.administration import VIEWER
 from ..pages import add_headers, answer_json, local_path, prefers_json
 from ..settings import settings
@@ -21,6 +21,7 @@ from .api_keys import ApiKeysView
 from .applications import ApplicationsView
 from .arrival import ArrivalView
 from .base import ConsoleView
+from .directories import DirectoriesView
 from .entry import EntryView
 from .gate import guard, needs, public
 from .groups import GroupsView
@@ -42,6 +43,7 @@ def _views() -> list[ConsoleView]:
     """Return the screens, in the order of the menu."""
     return [
         AccountsView(Account, mark("Accounts"), "accounts"),
+        DirectoriesView(Directory, mark("Directories"), "directories"),
         ApplicationsView(Application, mark("Applications"), "applications"),
         GroupsView(Group, mark("Groups"), "groups"),
         MessagesView(mark("Messages"), "messages"),

@@ -20,6 +20,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 #: The field of a form that gives the password once more, for what needs it fresh.
 PASSWORD = "password_once_more"  # noqa: S105 - the name of a field
+#: The field of a form with a password that somebody tries the rules with.
+TRIED = "password_to_try"
+_NOT_KEPT = frozenset({PASSWORD, TRIED, "csrf_token"})
 _LOOKS = frozenset({"GET", "HEAD"})
 
 
@@ -96,7 +99,7 @@ def ask_password() -> ResponseReturnValue | None:
 
 def _sent() -> list[tuple[str, str]]:
     """Return what the form had, for it to be sent again: no password, and no token."""
-    return [(name, value) for name, value in request.form.items(multi=True) if name not in {PASSWORD, "csrf_token"}]
+    return [(name, value) for name, value in request.form.items(multi=True) if name not in _NOT_KEPT]
 
 
 def _check_token() -> None:

@@ -170,7 +170,7 @@ def log_out() -> None:
         with atomic():
             _end()
             account = administrator.account
-            event.record("logout", account_id=account.id, directory_id=account.directory_id)
+            event.record("logout", target=account, account_id=account.id, directory_id=account.directory_id)
     _forget()
     g.stormpath_administrator = SignedIn(None)
     g.stormpath_admin_cookie = None

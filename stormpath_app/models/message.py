@@ -156,6 +156,13 @@ def of_account(account_id: str, *, before: str | None = None, limit: int) -> lis
     return list(session.scalars(wanted.order_by(OutboxMessage.id.desc()).limit(limit)))
 
 
+def find_of_account(account_id: str, message_id: str) -> OutboxMessage | None:
+    """Return the mail to an account with this id; None where there is none."""
+    return session.scalar(
+        sa.select(OutboxMessage).where(OutboxMessage.id == message_id, OutboxMessage.account_id == account_id)
+    )
+
+
 def take(asked: OutboxMessage) -> bool:
     """Take a request away, in the transaction that is open. False: somebody else did."""
     take = sa.delete(OutboxMessage).where(OutboxMessage.id == asked.id).execution_options(synchronize_session=False)
