@@ -105,3 +105,18 @@ for (const button of document.querySelectorAll("[data-copy]")) {
     button.setAttribute("data-copied", "");
   });
 }
+
+// A mail that is edited: its frame follows what is typed. A frame that is new each time leaves no step in the history.
+for (const button of document.querySelectorAll("[data-preview]")) {
+  let waiting;
+  button.form.addEventListener("input", () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(() => {
+      const frame = document.querySelector("iframe[name=preview]");
+      const fresh = frame.cloneNode();
+      fresh.removeAttribute("src");
+      frame.replaceWith(fresh);
+      button.form.requestSubmit(button);
+    }, 500);
+  });
+}
