@@ -16,7 +16,9 @@ from ..models import DISABLED, ENABLED, UNVERIFIED, Account, Collection, Directo
 from ..models.administration import MANAGER, SUPPORT
 from ..translation import gettext as _, mark
 from . import scope
-from .base import ConsoleForm, Quick, ResourceView
+from .account_actions import AccountActions
+from .account_custom_data import AccountCustomData
+from .base import ConsoleForm, Quick
 from .gate import needs
 
 #: So many directories and groups can be chosen from; there is a search for the others.
@@ -36,7 +38,7 @@ def _locked(found: Collection[Account]) -> Collection[Account]:
     return found.among(throttle.locked_accounts())
 
 
-class AccountsView(ResourceView):
+class AccountsView(AccountActions, AccountCustomData):
     """All accounts of the directories that the administrator deals with."""
 
     path, icon, section = "/accounts", "users", 1
