@@ -115,7 +115,7 @@ class AccountsView(AccountActions, AccountCustomData):
         )
         return {
             "groups_of": groups,
-            "directory_of": dict(session.execute(directories).tuples().all()),
+            "directory_of": {row[0]: row[1] for row in session.execute(directories)},
             "locked_until": throttle.locked_until(ids),
         }
 

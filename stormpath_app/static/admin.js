@@ -122,7 +122,8 @@ if (idle) {
   watch(Number(idle.dataset.idle));
   idle.addEventListener("submit", async (event) => {
     event.preventDefault();
-    const answer = await fetch(idle.action, { method: "POST", body: new FormData(idle), headers: { Accept: "application/json" } });
+    const form = event.target;
+    const answer = await fetch(form.action, { method: "POST", body: new FormData(form), headers: { Accept: "application/json" } });
     if (answer.ok) watch((await answer.json()).seconds);
     else location.assign(idle.dataset.login);
   });
