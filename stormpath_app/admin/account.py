@@ -30,14 +30,16 @@ from ..models import (
     Group,
     PasswordStrength,
     diagnosis,
+    event_log,
     message,
 )
 from ..models.administration import APPLICATION_KEY, MANAGER, SUPPORT, VIEWER
 from ..models.base import Resource
+from ..models.event_log import Question
 from ..pages import was_sent
 from ..settings import settings
 from ..translation import gettext as _, mark, ngettext
-from . import scope
+from . import log, scope
 from .base import ConsoleForm, ResourceView
 from .gate import ask_password, needs
 from .messages import kind_name
@@ -335,11 +337,16 @@ class AccountTabs(ResourceView):
     def timeline(self, id: str) -> ResponseReturnValue:  # noqa: A002 - Flask-Admin's name
         """Show what happened to it."""
         account, before = self.get_one(id), _place("before")
-        wanted = sa.select(AuditEvent).where(AuditEvent.account_id == account.id)
-        if before:
-            wanted = wanted.where(AuditEvent.id < before)
-        found = list(session.scalars(wanted.order_by(AuditEvent.id.desc()).limit(_PAGE + 1)))
-        return self.tab(account, "timeline", events=found[:_PAGE], older=_older(found), before=before)
+        show = request.args.get("show") if request.args.get("show") in log.RESULTS else None
+        found = event_log.find(
+            Question(account_id=account.id, result=log.RESULTS[show or ""][0]), before=before, limit=_PAGE
+        )
+        shows = [
+            (_(label), url_for(".timeline", id=account.id, show=key or None), key == (show or ""))
+            for key, (_patterns, label) in log.RESULTS.items()
+        ]
+        rows = log.lines(found.events)
+        return self.tab(account, "timeline", lines=rows, older=found.older, before=before, show=show, shows=shows)
 
     # --- JSON ---
 
