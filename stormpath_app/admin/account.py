@@ -32,6 +32,7 @@ from ..models import (
     diagnosis,
     event_log,
     message,
+    statistics,
 )
 from ..models.administration import APPLICATION_KEY, MANAGER, SUPPORT, VIEWER
 from ..models.base import Resource
@@ -39,7 +40,7 @@ from ..models.event_log import Question
 from ..pages import was_sent
 from ..settings import settings
 from ..translation import gettext as _, mark, ngettext
-from . import log, scope
+from . import charts, log, scope
 from .base import ConsoleForm, ResourceView
 from .gate import ask_password, needs
 from .messages import kind_name
@@ -47,6 +48,8 @@ from .pages import count
 from .session import administrator
 
 _PAGE, _FOUND, _MOST_CHOICES = 25, 10, 200
+#: So many events are on the first page of an account.
+_LATEST = 6
 #: Letters of a password that nobody is to know.
 _LENGTH = 32
 
@@ -141,6 +144,7 @@ class AccountTabs(ResourceView):
         applications = scope.applications().order("name")[:_MOST_CHOICES]
         application = self._application(account)
         found = application.diagnose(account.email, account) if application else None
+        logins = statistics.logins_of(account.id)
         return self.tab(
             account,
             "",
@@ -150,6 +154,9 @@ class AccountTabs(ResourceView):
             applications=applications,
             groups=account.groups.order("name")[:_FOUND],
             last_login=_last(account, "login.succeeded"),
+            logins=logins,
+            heat=charts.heat(logins.days, clock.now().date()),
+            latest=log.lines(event_log.find(Question(account_id=account.id), limit=_LATEST).events),
             suggestions=self._suggestions(account, found),
             checked_at=clock.now(),
         )

@@ -5,10 +5,12 @@ import io
 import json
 
 import pytest
+import sqlalchemy as sa
 from bs4 import BeautifulSoup
 
 from stormpath_app import Account, Application, Directory, origin
-from stormpath_app.models import Group, event
+from stormpath_app.database import session
+from stormpath_app.models import AuditEvent, Group, event
 from stormpath_app.models.administrator import Administrator
 from stormpath_app.transactions import atomic
 
@@ -123,7 +125,8 @@ def test_a_limited_administrator_sees_events_of_their_directories_alone(app, peo
 def test_what_administrators_do_at_the_door_is_for_owners(app, people, owner, sign_in):
     manager = sign_in("manager")
     with app.app_context():
-        (created,) = [each.id for each in events("account.created") if each.target_name == "manager@console.example"]
+        made = sa.select(AuditEvent.id).where(AuditEvent.target_name == "manager@console.example")
+        created = session.scalars(made.where(AuditEvent.kind == "account.created")).one()
     assert "manager@console.example created" in owner.get("/log/?kind=account.created").text
     assert "manager@console.example created" not in manager.get("/log/?kind=account.created").text
     assert (owner.get(f"/log/{created}/").status_code, manager.get(f"/log/{created}/").status_code) == (200, 404)
