@@ -77,7 +77,7 @@ class ApiKeysView(ResourceView):
     def searched(self, found: Collection[ApiKey], text: str) -> Collection[ApiKey]:
         """Return those whose id begins so, or whose owner has this email address or username."""
         if not names.can_be_stored(text):
-            return found.query(id="")
+            return found.among(sa.select(ApiKey.id).where(sa.false()))
         begun = ApiKey.id.startswith(text.upper(), autoescape=True)
         owners = sa.select(LoginName.account_id).where(
             LoginName.directory_id.in_(scope.ids()), LoginName.name_key == names.key(text)
