@@ -140,7 +140,7 @@ def login_user(account: Account, remember: bool = True, *, fresh: bool = True) -
         token = active_session.start(account, application, remembered=remember, fresh=fresh)
     g.stormpath_fresh_since = clock.now() if fresh else None
     g.stormpath_cookies = token, _age(settings.SESSION_LIFETIME) if remember else None
-    _know_device(account)
+    know_device(account)
     _forget_form_tokens()
     current_app.login_manager._update_request_context_with_user(account)  # type: ignore[attr-defined]
     _send_signal(user_logged_in, account)
@@ -212,7 +212,7 @@ def _read_device(cookie: str) -> Device | None:
     return None
 
 
-def _know_device(account: Account) -> None:
+def know_device(account: Account) -> None:
     """Let the browser that is asking be known as one of this account's from now on, and of the last few others'."""
     if settings.THROTTLE is False:
         return

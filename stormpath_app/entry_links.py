@@ -11,7 +11,7 @@ from typing import Any, Self, cast
 import sqlalchemy as sa
 from flask import current_app
 
-from . import origin, tokens
+from . import macros, origin, tokens
 from .database import session
 from .errors import TokenRefused
 from .mail.rendering import site_address
@@ -96,7 +96,7 @@ def make(*, is_first: bool = False) -> str:
 def address(token: str, site: str | None = None) -> str:
     """Return the address of a link. `site`: what it begins with; None: the public address, where there is one."""
     console = cast(str, settings.ADMIN_URL).rstrip("/")
-    return f"{site or site_address() or ''}{console}/enter/{token}"
+    return macros.link(f"{site or site_address() or ''}{console}/enter", token)
 
 
 def _is_here() -> bool:

@@ -391,7 +391,8 @@ class Protected(StormpathError):
 class LastOwner(StormpathError):
     """The console would be left without an owner who can log in."""
 
-    status = code = 409
+    status = 409
+    code = 4002
     message = "This is the only owner of the console. Make somebody else an owner first."
 
 

@@ -56,6 +56,12 @@ def verify(password: str, stored: str | None, cost: int) -> bool:
     return hmac.compare_digest(found, form["digest"])
 
 
+def scheme(stored: str | None) -> tuple[str, int] | None:
+    """Return what a stored form was made by, and its cost; None of what is no stored form."""
+    form = _FORM.fullmatch(stored or "")
+    return ("bcrypt-sha256", int(form["cost"])) if form else None
+
+
 def is_out_of_date(stored: str, cost: int) -> bool:
     """Tell whether a hash has another cost than the settings ask for."""
     form = _FORM.fullmatch(stored)

@@ -97,6 +97,9 @@ SETTINGS = (
     Setting(
         "MESSAGE_RETENTION", timedelta(days=30), "duration", "How long it is kept which mails were sent, and which not."
     ),
+    Setting(
+        "EVENT_RETENTION", timedelta(days=365), "duration", "How long the log is kept; `flask stormpath prune` forgets."
+    ),
     Setting("ENABLE_SETTINGS", False, "bool", "Whether people have a page for their own account."),
     Setting("SETTINGS_URL", "/settings", "path", "Its path."),
     Setting("SETTINGS_TEMPLATE", "flask_stormpath/settings.html", "text", "The page for one's own account."),

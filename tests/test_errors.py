@@ -15,7 +15,7 @@ ALL = [error for error in vars(errors).values() if isinstance(error, type) and i
 PLAIN = [error for error in ALL if not issubclass(error, (PropertyError, PasswordRefused, NotReady, errors.PointedAt))]
 #: What only the owner of an account, who knows its password, can be told; and what is true for everybody.
 TOLD = {errors.AccountDisabled, errors.AccountNotVerified, errors.ApplicationDisabled, errors.TooManyAttempts}
-TOLD |= {errors.PasswordChangeRequired}
+TOLD |= {errors.PasswordChangeRequired, errors.NoRole}
 #: Causes that Stormpath had no number for; they have that of the nearest.
 UNNUMBERED = {errors.LoginOutdated, errors.ChangedMeanwhile, errors.PointedAt}
 UNNUMBERED |= {*errors.ApiKeyRefused.__subclasses__()}  # a program is shown the number

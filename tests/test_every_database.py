@@ -232,7 +232,7 @@ def test_applications_are_given_their_first_stores_at_the_same_moment(app):
 
     assert at_once(app, make) == [None] * MANY
     with app.app_context():
-        assert session.scalar(sa.select(sa.func.count()).select_from(AccountStoreMapping)) == 1 + 2 * MANY
+        assert session.scalar(sa.select(sa.func.count()).select_from(AccountStoreMapping)) == 1 + 1 + 2 * MANY
 
 
 def test_people_log_in_while_account_stores_are_moved_and_taken_away(app):

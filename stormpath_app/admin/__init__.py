@@ -10,23 +10,29 @@ from werkzeug.exceptions import HTTPException
 
 from ..authentication import is_secure
 from ..errors import StormpathError
-from ..models import Account, ApiKey, Application, Group
+from ..models import Account, ApiKey, Application, Directory, Group
 from ..models.administration import VIEWER
 from ..pages import add_headers, answer_json, local_path, prefers_json
 from ..settings import settings
 from ..translation import gettext as _, mark
 from .accounts import AccountsView
+from .administrators import AdministratorsView
 from .api_keys import ApiKeysView
 from .applications import ApplicationsView
+from .arrival import ArrivalView
 from .base import ConsoleView
+from .directories import DirectoriesView
 from .entry import EntryView
 from .gate import guard, needs, public
 from .groups import GroupsView
 from .home import HomeView
 from .messages import MessagesView
+from .myself import MyselfView
 from .pages import THEME_COOKIE, THEMES, known, render
+from .passwords import PasswordsView
 from .search import SearchView
 from .session import finish_response
+from .site_settings import SettingsView
 
 NAME = "stormpath_admin"
 #: Longest body of a form, in bytes: a mail's texts, or custom data that somebody edits.
@@ -37,12 +43,18 @@ def _views() -> list[ConsoleView]:
     """Return the screens, in the order of the menu."""
     return [
         AccountsView(Account, mark("Accounts"), "accounts"),
+        DirectoriesView(Directory, mark("Directories"), "directories"),
         ApplicationsView(Application, mark("Applications"), "applications"),
         GroupsView(Group, mark("Groups"), "groups"),
         MessagesView(mark("Messages"), "messages"),
         ApiKeysView(ApiKey, mark("API keys"), "api_keys"),
+        AdministratorsView(mark("Administrators"), "administrators"),
+        SettingsView(mark("Settings"), "settings"),
+        MyselfView(mark("My account"), "myself"),
         SearchView(mark("Search"), "search"),
         EntryView(mark("Log In"), "entry"),
+        PasswordsView(mark("Forgot Password?"), "passwords"),
+        ArrivalView(mark("Welcome"), "arrival"),
     ]
 
 

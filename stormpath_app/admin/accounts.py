@@ -15,7 +15,9 @@ from ..models import DISABLED, ENABLED, UNVERIFIED, Account, Collection, Directo
 from ..models.administration import MANAGER, SUPPORT
 from ..translation import gettext as _, mark
 from . import scope
-from .base import ConsoleForm, Quick, ResourceView
+from .account_actions import AccountActions
+from .account_custom_data import AccountCustomData
+from .base import ConsoleForm, Quick
 from .gate import needs
 
 
@@ -38,7 +40,7 @@ class GroupForm(ConsoleForm):
     group = SelectField(mark("Group"), [InputRequired(mark("Choose a group."))])
 
 
-class AccountsView(ResourceView):
+class AccountsView(AccountActions, AccountCustomData):
     """All accounts of the directories that the administrator deals with."""
 
     path, icon, section = "/accounts", "users", 1

@@ -51,6 +51,10 @@ class ConsoleView(BaseView):  # type: ignore[misc]
             self.blueprint.add_url_rule(url, name, getattr(self, name), methods=methods)
         return self.blueprint
 
+    def _run_view(self, fn: Callable[..., ResponseReturnValue], *args: Any, **kwargs: Any) -> ResponseReturnValue:
+        """Call a view function once; Flask-Admin's calls it a second time where its own code raised a TypeError."""
+        return fn(self, *args, **kwargs)
+
     def render(self, template: str, **context: Any) -> str:
         """Render a page; `view` is this one."""
         return render(template, view=self, **context)

@@ -22,6 +22,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 PASSWORD = "password_once_more"  # noqa: S105 - the name of a field
 #: The field that tells that a page was only to be opened, and nothing was sent to it.
 _OPENED = "opened"
+#: The field of a form with a password that somebody tries the rules with.
+TRIED = "password_to_try"
+_NOT_KEPT = frozenset({PASSWORD, TRIED, "csrf_token"})
 _LOOKS = frozenset({"GET", "HEAD"})
 
 
@@ -108,7 +111,7 @@ def ask_password() -> ResponseReturnValue | None:
 
 def _sent() -> list[tuple[str, str]]:
     """Return what the form had, for it to be sent again: no password, and no token."""
-    return [(name, value) for name, value in request.form.items(multi=True) if name not in {PASSWORD, "csrf_token"}]
+    return [(name, value) for name, value in request.form.items(multi=True) if name not in _NOT_KEPT]
 
 
 def _check_token() -> None:

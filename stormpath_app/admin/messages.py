@@ -35,6 +35,7 @@ KINDS = {
     message.EMAIL_CHANGE: mark("Confirm the new address"),
     message.EMAIL_CHANGED: mark("Address changed"),
     message.ACCOUNT_EXISTS: mark("Somebody registered again"),
+    message.INVITATION: mark("Invitation to the console"),
     message.PASSWORD_CHANGED: mark("Password changed"),
     message.TEST: mark("Test"),
 }

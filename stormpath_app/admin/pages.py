@@ -35,6 +35,7 @@ def known() -> dict[str, Any]:
         "site_name": settings.ADMIN_NAME or settings.APPLICATION,
         "administrator": administrator,
         "navigation": navigation,
+        "ngettext": ngettext,
         "csrf_token_of_console": csrf_token,
         "here": here(),
         "theme_chosen": chosen_theme(),

@@ -9,7 +9,7 @@ from flask import Response, g, request
 from werkzeug.local import LocalProxy
 
 from .. import clock, tokens
-from ..authentication import is_secure
+from ..authentication import is_secure, know_device
 from ..database import database
 from ..models import Account, AccountSession, ConsoleSession, console_session, event, session as sessions
 from ..models.administration import ROLES
@@ -71,6 +71,16 @@ class SignedIn:
     def expires_at(self) -> datetime:
         """When the login ends, whatever happens."""
         return self._login.expires_at
+
+    @property
+    def can_stay(self) -> bool:
+        """Whether activity makes the login longer."""
+        return self.idle_at < self.expires_at
+
+    @property
+    def seconds_left(self) -> int:
+        """How long the login lasts if nothing more happens."""
+        return int((min(self.idle_at, self.expires_at) - clock.now()).total_seconds())
 
     @property
     def is_fresh(self) -> bool:
@@ -138,6 +148,7 @@ def log_in(account: Account) -> None:
     with atomic():
         _end()  # the value this browser had before is worth nothing after
         token = console_session.start(account)
+    know_device(account)
     _forget()
     g.stormpath_admin_cookie = token
     g.stormpath_administrator = SignedIn(console_session.find(token))
@@ -159,7 +170,7 @@ def log_out() -> None:
         with atomic():
             _end()
             account = administrator.account
-            event.record("logout", account_id=account.id, directory_id=account.directory_id)
+            event.record("logout", target=account, account_id=account.id, directory_id=account.directory_id)
     _forget()
     g.stormpath_administrator = SignedIn(None)
     g.stormpath_admin_cookie = None

@@ -12,6 +12,7 @@ from . import (  # noqa: F401 - each adds its commands
     mail,
     mail_preview,
     policies,
+    prune,
     workflows,
 )
 from .command import stormpath_commands

@@ -27,7 +27,7 @@ def preview_mail(kind: str, directory_name: str | None, login: str | None, part:
     """Show what a mail says, as its reader would see it now. Nothing is sent, and its link opens nothing.
 
     KIND is reset, reset-success, verification, verification-success, welcome, email-change, email-changed,
-    account-exists or test.
+    account-exists, password-changed, invitation or test.
     """
     if login:
         reader = find_account(login, directory_name)

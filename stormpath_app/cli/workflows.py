@@ -5,17 +5,11 @@ from typing import Any
 
 import click
 
-from ..models import DISABLED, ENABLED, Application, Directory
+from ..models import DISABLED, ENABLED, Application, Directory, email_template
 from .command import as_json, command, find_directory, stormpath_commands, tell_json
 
 #: Stormpath's names of the five workflows: the policy of the directory that has its switch, and the switch.
-WORKFLOWS = {
-    "verification": ("account_creation_policy", "verification_email_status"),
-    "verification-success": ("account_creation_policy", "verification_success_email_status"),
-    "welcome": ("account_creation_policy", "welcome_email_status"),
-    "reset": ("password_policy", "reset_email_status"),
-    "reset-success": ("password_policy", "reset_success_email_status"),
-}
+WORKFLOWS = {kind.replace("_", "-"): where for kind, where in email_template.WORKFLOWS.items()}
 
 which = click.argument("name", metavar="WORKFLOW", type=click.Choice(list(WORKFLOWS)))
 where = click.option(

@@ -12,6 +12,13 @@ from . import inbox, rendering, transport
 _LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
+def can_mail_links() -> bool:
+    """Tell whether mails with links can leave: somebody sends them, and there is an address to begin with."""
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    is_sent = current_app.config.get("MAIL_SERVER") or inbox.is_open(app) or transport.is_suppressed(app)
+    return bool(is_sent or callable(settings.MAIL_DELIVERY)) and rendering.site_address() is not None
+
+
 def check() -> list[Problem]:
     """Return what is wrong. The database is there."""
     return [*_check_server(), *_check_links()]

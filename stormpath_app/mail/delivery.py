@@ -22,9 +22,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from .. import clock
 from ..database import session
 from ..errors import NotReady, TokenRefused
-from ..models import OutboxMessage
+from ..models import OutboxMessage, retention
 from ..models.message import FAILED, PREVIEW, QUEUED, REQUESTS, SENT
-from ..settings import settings
 from ..transactions import atomic, release
 from . import preview, rendering, transport
 from .rendered import RenderedMail
@@ -109,14 +108,7 @@ def prune() -> int:
 
     The last day's stay in any case: MAIL_QUOTA counts them.
     """
-    before = clock.now() - max(settings.MESSAGE_RETENTION, timedelta(days=1))
-    old = sa.select(OutboxMessage.id).where(OutboxMessage.status != QUEUED, OutboxMessage.created_at < before)
-    pruned = 0
-    while found := session.scalars(old.limit(1000)).all():
-        with atomic():
-            session.execute(sa.delete(OutboxMessage).where(OutboxMessage.id.in_(found)), execution_options=_BY_ITSELF)
-        pruned += len(found)
-    return pruned
+    return sum(retention.MAILS.prune())
 
 
 # --- One try ---

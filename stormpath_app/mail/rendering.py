@@ -29,9 +29,11 @@ from ..models import (
     message,
     one_time_token,
 )
+from ..models.administration import is_administrators, is_console
+from ..models.administrator import INVITATION_LIFE
 from ..models.email_template import BOTH, HTML, TEXT
 from ..settings import settings
-from ..translation import in_language, ngettext, spoken, template_gettext
+from ..translation import gettext as _, in_language, ngettext, spoken, template_gettext
 from .rendered import RenderedMail
 
 #: The page that the link of each kind leads to, and the setting that says where it is.
@@ -39,12 +41,18 @@ _PAGES = {
     message.RESET: ("stormpath.forgot_change", "FORGOT_PASSWORD_CHANGE_URL", ""),
     message.VERIFICATION: ("stormpath.verify", "VERIFY_URL", ""),
     message.EMAIL_CHANGE: ("stormpath.verify_change", "VERIFY_URL", "/change"),
+    message.INVITATION: ("stormpath_admin.arrival.invitation", "ADMIN_URL", "/invitation"),
+}
+#: The same, of administrators: they may know no other page of the site.
+_CONSOLE_PAGES = {
+    **_PAGES,
+    message.RESET: ("stormpath_admin.passwords.change", "ADMIN_URL", "/forgot/change"),
 }
 KINDS = (
     *(message.RESET, message.RESET_SUCCESS),
     *(message.VERIFICATION, message.VERIFICATION_SUCCESS, message.WELCOME),
     *(message.EMAIL_CHANGE, message.EMAIL_CHANGED, message.ACCOUNT_EXISTS, message.TEST),
-    message.PASSWORD_CHANGED,
+    *(message.PASSWORD_CHANGED, message.INVITATION),
 )
 
 
@@ -86,6 +94,15 @@ class Occasion:
         """The directory of the account; None where it is about nobody's."""
         return self.account.directory if self.account else None
 
+    @property
+    def is_of_console(self) -> bool:
+        """Whether it is about logging in to the console, and not to a site."""
+        if self.kind == message.INVITATION:
+            return True
+        if self.application:
+            return is_console(self.application)
+        return self.directory is not None and is_administrators(self.directory)
+
 
 def render(waiting: OutboxMessage) -> RenderedMail:
     """Return a mail that waits as it is sent now.
@@ -108,17 +125,19 @@ def render_occasion(occasion: Occasion) -> RenderedMail:
 def _render(occasion: Occasion) -> RenderedMail:
     template = occasion.template or _template(occasion)
     application = occasion.application or Application.named(settings.APPLICATION)
-    url = occasion.token and macros.link(_base(occasion.kind, template), occasion.token)
-    name, sender = _sender(application)
+    url = occasion.token and macros.link(_base(occasion, template), occasion.token)
+    site_name = _site_name(occasion, application)
+    name, sender = _sender(site_name)
     if template:
         name, sender = template.own_from_name or name, template.own_from_email_address or sender
     reply_to = template.own_reply_to if template else None
     files = _Files(
         occasion.kind,
+        is_of_console=occasion.is_of_console,
         account=occasion.account,
         directory=occasion.directory,
         application=application,
-        site_name=application.name if application else settings.APPLICATION,
+        site_name=site_name,
         url=url,
         sptoken=occasion.token,
         hours=_hours(occasion.kind, occasion.directory),
@@ -140,6 +159,12 @@ def _render(occasion: Occasion) -> RenderedMail:
         text=None if mime_type == HTML else text,
         html=None if mime_type == TEXT else html,
     )
+
+
+def _site_name(occasion: Occasion, application: Application | None) -> str:
+    if occasion.is_of_console:
+        return _("%(site)s console", site=settings.ADMIN_NAME or settings.APPLICATION)
+    return application.name if application else str(settings.APPLICATION)
 
 
 def _template(occasion: Occasion) -> EmailTemplate | None:
@@ -164,16 +189,18 @@ def _one_line(subject: str) -> str:
 class _Files:
     """The two files of a kind, rendered with `context` and what every mail knows."""
 
-    def __init__(self, kind: str, **context: Any) -> None:
+    def __init__(self, kind: str, *, is_of_console: bool = False, **context: Any) -> None:
         self._kind = kind
+        pages = ("stormpath_admin.entry.login", "stormpath_admin.passwords.forgot")
+        login, forgot = pages if is_of_console else ("stormpath.login", "stormpath.forgot")
         self._context = {
             **context,
             "_": template_gettext,
             "language": spoken(),
             "life": _life(context["hours"]),
             "home_url": site_address(),
-            "login_url": page_address("stormpath.login"),
-            "forgot_url": page_address("stormpath.forgot"),
+            "login_url": page_address(login),
+            "forgot_url": page_address(forgot),
         }
         head, _line, body = self._render("txt").strip().partition("\n")
         if not head.startswith(_SUBJECT):
@@ -211,7 +238,8 @@ def _hours(kind: str, directory: Directory | None) -> int | None:
         return directory.password_policy.reset_token_ttl
     if kind == message.VERIFICATION:
         return directory.account_creation_policy.verification_token_ttl
-    return email_holder.EMAIL_CHANGE_LIFE // timedelta(hours=1)
+    life = INVITATION_LIFE if kind == message.INVITATION else email_holder.EMAIL_CHANGE_LIFE
+    return life // timedelta(hours=1)
 
 
 # --- The texts of an administrator ---
@@ -271,7 +299,7 @@ def default_of(template: EmailTemplate, name: str) -> str | None:
     if name == "reply_to":
         return None
     if name in {"from_name", "from_email_address"}:
-        return _sender(None)[name == "from_email_address"]
+        return _sender(str(settings.APPLICATION))[name == "from_email_address"]
     is_linked = has_link(template.kind)
     files = _Files(
         template.kind,
@@ -291,18 +319,21 @@ def default_of(template: EmailTemplate, name: str) -> str | None:
 # --- Addresses ---
 
 
-def _base(kind: str, template: EmailTemplate | None) -> str:
+def _base(occasion: Occasion, template: EmailTemplate | None) -> str:
     """Return what the link of a mail begins with.
 
     :raises NotReady: the template has no address, and the site has none either.
     """
     if template and template.link_base_url:
         return template.link_base_url
-    endpoint, setting, below = _PAGES[kind]
+    endpoint, setting, below = (_CONSOLE_PAGES if occasion.is_of_console else _PAGES)[occasion.kind]
     site = site_address()
     if site is None:
         raise NotReady(["STORMPATH_BASE_URL is not set: the links in mails begin with it."])
-    return page_address(endpoint) or f"{site}{getattr(settings, setting).rstrip('/')}{below}"
+    path = getattr(settings, setting)
+    if path is None:
+        raise NotReady(["STORMPATH_ADMIN_URL is None: there is no console that a link could lead to."])
+    return page_address(endpoint) or f"{site}{path.rstrip('/')}{below}"
 
 
 def create_reset_link(application: Application, account: Account) -> str:
@@ -314,7 +345,7 @@ def create_reset_link(application: Application, account: Account) -> str:
     template = template_of(account.directory, message.RESET)
     if not settings.ENABLE_FORGOT_PASSWORD and not (template and template.link_base_url):
         raise NotReady(["STORMPATH_ENABLE_FORGOT_PASSWORD is off: the site has no page that such a link could open."])
-    base = _base(message.RESET, template)
+    base = _base(Occasion(message.RESET, account.email, account=account, application=application), template)
     return macros.link(base, application.create_password_reset_token(account).token)
 
 
@@ -342,9 +373,9 @@ def site_address() -> str | None:
     return served_at or f"http://127.0.0.1:{os.environ.get('FLASK_RUN_PORT') or 5000}"
 
 
-def _sender(application: Application | None) -> tuple[str, str]:
+def _sender(site_name: str) -> tuple[str, str]:
     """Return who a mail is from where its template does not say: MAIL_DEFAULT_SENDER, which is Flask-Mail's."""
     given = current_app.config.get("MAIL_DEFAULT_SENDER")
     name, address = given if isinstance(given, tuple | list) else parseaddr(given or "")
     host = urlsplit(settings.BASE_URL or "").hostname or "localhost"
-    return name or (application.name if application else settings.APPLICATION), address or f"no-reply@{host}"
+    return name or site_name, address or f"no-reply@{host}"

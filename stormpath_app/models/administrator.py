@@ -3,15 +3,16 @@
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Self
+from datetime import datetime, timedelta
+from typing import Any, Self
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ..database import session
-from ..errors import NotReady, ResourceNotFound, UnsupportedValue
+from ..errors import NotReady, ResourceNotFound, TokenRefused, UnsupportedValue
 from ..transactions import atomic
-from . import event
+from . import event, message, one_time_token
 from .account import Account
 from .administration import (
     APPLICATION,
@@ -22,11 +23,17 @@ from .administration import (
     is_administrators,
 )
 from .application import Application
-from .base import ENABLED, Base, Id
+from .base import ENABLED, UNVERIFIED, VERIFIED, Base, Id
 from .directory import Directory
+from .email_holder import find_token
+from .event import AuditEvent
 from .group import Group
 from .group_membership import GroupMembership
 from .member import enabled_groups
+from .one_time_token import INVITATION, OneTimeToken
+
+#: How long an invitation is good.
+INVITATION_LIFE = timedelta(days=7)
 
 
 class AdministratorLimit(Base):
@@ -134,6 +141,86 @@ class Administrator:
                     self.account.remove_group(group)
             _limit(self.account, None)
 
+    # --- By mail ---
+
+    @classmethod
+    def invite(
+        cls, email: str, role: str, *, directories: Iterable[Directory] | None = None, by: str | None = None
+    ) -> Self:
+        """Make an account with a role and no password, mail it a link to where its owner chooses one, and commit.
+
+        Until then it is UNVERIFIED, and lets nobody in.
+
+        :param by: who invites, for the mail.
+        :raises StormpathError: it cannot be, as with any account; nothing is written.
+        """
+        home = directory()
+        with atomic():
+            account = Account(directory_id=home.id, directory=home, email=email, status=UNVERIFIED)
+            account.registration_workflow_enabled = False
+            account.save()
+            found = cls.grant(account, role, directories=directories)
+            found.send_invitation(by=by)
+        return found
+
+    @property
+    def is_invited(self) -> bool:
+        """Whether it has not taken its invitation up yet."""
+        return self.account.status == UNVERIFIED
+
+    def send_invitation(self, *, by: str | None = None) -> None:
+        """Mail the link, and commit; the one before is dead then.
+
+        :raises MailQuotaExceeded: not so often; the last link stays good.
+        """
+        application_id = console().id
+        with atomic():
+            self.account.lock()
+            message.check_quota(message.INVITATION, self.account)
+            issued = one_time_token.issue(INVITATION, self.account, self.account.email, INVITATION_LIFE, application_id)
+            message.queue(
+                message.INVITATION,
+                self.account,
+                application_id=application_id,
+                nonce=issued.nonce,
+                life=INVITATION_LIFE,
+                by=by,
+            )
+            _record("administrator.invited", self.account)
+
+    @classmethod
+    def accept(
+        cls,
+        token: str | OneTimeToken,
+        password: str,
+        *,
+        given_name: str | None = None,
+        surname: str | None = None,
+    ) -> Account:
+        """Give an invited account the password and the names that its owner chose, and commit. It is ENABLED then.
+
+        :raises TokenRefused: the token is none, or does not work any more.
+        :raises PasswordRefused, PropertyError: they cannot be so; the token stays good.
+        """
+        found = cls.find_invitation(one_time_token.hash_of(token))
+        account = found.account
+        account.choose_password(password)
+        account.given_name, account.surname = given_name, surname
+        account.status, account.email_verification_status = ENABLED, VERIFIED
+        account.save_using(found, lambda: _record("administrator.joined", account))
+        return account
+
+    @classmethod
+    def find_invitation(cls, token_hash: str) -> OneTimeToken:
+        """Return the invitation with this hash of its token, which a browser's session may keep.
+
+        :raises TokenRefused: there is none that works.
+        """
+        found = find_token(INVITATION, token_hash)
+        if found.account.status != UNVERIFIED:
+            raise TokenRefused
+        return found
+
     def may(self, role: str) -> bool:
         """Tell whether it may do what this role may."""
         return ROLES.index(self.role) >= ROLES.index(role)
@@ -152,13 +239,11 @@ def _limit(account: Account, directory_ids: list[str] | None) -> None:
     else:
         session.add(AdministratorLimit(account_id=account.id, directory_ids=json.dumps(directory_ids)))
     session.flush()
-    event.record(
-        "administrator.limited",
-        target=account,
-        account_id=account.id,
-        directory_id=account.directory_id,
-        changed={"directories": [before, directory_ids]},
-    )
+    _record("administrator.limited", account, directories=[before, directory_ids])
+
+
+def _record(kind: str, account: Account, **details: Any) -> None:
+    event.record(kind, target=account, account_id=account.id, directory_id=account.directory_id, **details)
 
 
 def highest(groups: str | None) -> str | None:
@@ -187,6 +272,36 @@ def console() -> Application:
     if found is None:
         raise NotReady([f"There is no application {APPLICATION!r} yet. Run `flask stormpath init`."])
     return found
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One account of the administrators' directory. `role`: None where it has none; `limits`: how many directories."""
+
+    account: Account
+    role: str | None
+    limits: int | None
+    last_login_at: datetime | None
+
+
+def everybody(limit: int = 500) -> list[Listed]:
+    """Return the accounts of the administrators' directory by their address, the first so many. One statement."""
+    last = (
+        sa.select(sa.func.max(AuditEvent.at))
+        .where(AuditEvent.account_id == Account.id, AuditEvent.kind == "login.succeeded")
+        .scalar_subquery()
+    )
+    found = (
+        sa.select(Account, enabled_groups(Account.id).scalar_subquery(), AdministratorLimit.directory_ids, last)
+        .outerjoin(AdministratorLimit, AdministratorLimit.account_id == Account.id)
+        .where(Account.directory_id == directory().id)
+        .order_by(Account.email_key, Account.id)
+        .limit(limit)
+    )
+    return [
+        Listed(account, highest(groups), None if limits is None else len(json.loads(limits)), at)
+        for account, groups, limits, at in session.execute(found)
+    ]
 
 
 def exist() -> bool:

@@ -5,9 +5,12 @@ import hmac
 import secrets
 import string
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Mapped, deferred, mapped_column, relationship, validates
 
 from .. import clock, names
@@ -20,8 +23,9 @@ from ..errors import (
     ResourceNotFound,
     WrongApiKeySecret,
 )
+from ..transactions import beside
 from . import event
-from .base import ENABLED, Id, Resource, merge, status
+from .base import ENABLED, Id, Resource, first_id, merge, status
 from .collection import Collection
 
 if TYPE_CHECKING:
@@ -169,14 +173,30 @@ class ApiKeys(Collection[ApiKey]):
         is_right = hmac.compare_digest(_digest(secret if isinstance(secret, str) else ""), stored_hash)
         if row is None:
             raise ApiKeyNotFound
-        if not is_right:
-            raise WrongApiKeySecret
-        if stored_status != ENABLED:
-            raise ApiKeyDisabled
-        found = self.get_key(known_id)
+        found = self.get_key(known_id) if is_right and stored_status == ENABLED else None
         if found is None:
-            raise ApiKeyAccountRefused
+            refused = ApiKeyDisabled if is_right and stored_status != ENABLED else ApiKeyAccountRefused
+            error = refused() if is_right else WrongApiKeySecret()
+            _record_refusal(known_id, type(error).__name__)
+            raise error
         return found
+
+
+#: A key's refusals are recorded so often at most: a program that goes on asking fills no log.
+_RECORDED_EVERY = timedelta(hours=1)
+
+
+def _record_refusal(key_id: str, why: str) -> None:
+    """Record that a key was refused, in a transaction of its own; an id that no key has is anybody's to invent."""
+    key, log = session.get(ApiKey, key_id), event.AuditEvent
+    if key is None:
+        return
+    whose = {} if key.account is None else {"account_id": key.account.id, "directory_id": key.account.directory_id}
+    since = first_id(clock.now() - _RECORDED_EVERY)
+    lately = sa.select(log.id).where(log.target_id == key_id, log.kind == "api_key.refused", log.id >= since)
+    with suppress(SQLAlchemyError), beside() as connection:
+        if connection.scalar(lately.limit(1)) is None:
+            event.record("api_key.refused", connection, target=key, **whose, why=why)
 
 
 def _new_id() -> str:

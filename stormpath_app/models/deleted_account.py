@@ -121,7 +121,8 @@ class DeletedAccount(Base):
                 _write({**copied, _MEMBERSHIPS: kept})
                 lost = tuple(sorted(name for group_id, name in groups.items() if group_id not in there_are))
                 account = current.get_one(Account, whose, populate_existing=True)
-                event.record("account.restored", account_id=whose, directory_id=account.directory_id, lost_groups=lost)
+                places = {"account_id": whose, "directory_id": account.directory_id}
+                event.record("account.restored", target=account, **places, lost_groups=lost)
                 announce(signals.user_created, account.payload)
         except IntegrityError as error:  # a name was taken just now
             _check_free(copied)

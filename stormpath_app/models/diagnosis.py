@@ -115,8 +115,11 @@ class Diagnosis:
             return _("%(who)s can log in once they have chosen another password", who=who)
         if self.failing:
             return _("%(who)s cannot log in", who=who)
-        if any(step.state == WARNED for step in self.steps):
+        warned = {step.kind for step in self.steps if step.state == WARNED}
+        if "network" in warned:
             return _("%(who)s can log in, but not from everywhere", who=who)
+        if warned:
+            return _("%(who)s can log in, and may have to choose another password", who=who)
         return _("%(who)s can log in", who=who)
 
 
@@ -132,7 +135,7 @@ def diagnose(application: AccountStoreHolder, login: str, expected: Account | No
     steps = [_application(application), *_stores(application, places)]
     if places:
         steps.append(account_step)
-    failures = _failures(account)
+    failures = failures_of(account)
     if account:
         steps += _of_account(account, failures)
     return Diagnosis(application, login, account, tuple(_until_one_fails(steps)), failures, _mails(account))
@@ -347,11 +350,28 @@ def _verification(account: Account) -> Step:
 
 
 def _must_change(account: Account) -> Step:
+    """Return the step at which a login may end for a new password: the account must, or the directory's rules say so.
+
+    Whether an older password keeps newer rules is only known once it is typed.
+    """
+    strength, at = account.directory.password_policy.strength, account.password_modified_at
+    checks, replaces = (
+        moment is not None and (at is None or at < moment)
+        for moment in (strength.checks_before, strength.replaces_before)
+    )
+    if replaces and not account.must_change_password:
+        sentence = _("Another password must be chosen")
+        detail = _("%(name)s replaces all that are older than its rules.", name=account.directory.name)
+        return Step("must_change_password", FAILED, sentence, detail, PasswordChangeRequired)
     if account.must_change_password:
         sentence = _("Another password must be chosen")
         detail = _("The login page asks for it once the right one was given.")
         remedies = (Remedy(KEEP_PASSWORD, account),)
         return Step("must_change_password", FAILED, sentence, detail, PasswordChangeRequired, remedies)
+    if checks:
+        sentence = _("Another password may have to be chosen")
+        detail = _("It is older than the rules of %(name)s, and tried against them.", name=account.directory.name)
+        return Step("must_change_password", WARNED, sentence, detail)
     return Step("must_change_password", PASSED, _("The password may stay"))
 
 
@@ -388,7 +408,8 @@ _WHY = {
 }
 
 
-def _failures(account: Account | None) -> tuple[Failure, ...]:
+def failures_of(account: Account | None) -> tuple[Failure, ...]:
+    """Return the last logins of an account that failed, newest first."""
     if account is None:
         return ()
     wanted = sa.select(AuditEvent).where(AuditEvent.account_id == account.id, AuditEvent.kind == "login.failed")

@@ -184,7 +184,7 @@ class Directory(AccountStore):
             policy.save()
             if old == REPLACE:
                 ended = sessions.end(sessions.AccountSession.account_id.in_(self.account_ids()))
-                event.record("directory.passwords_expired", directory_id=self.id, sessions=ended)
+                self._record("directory.passwords_expired", sessions=ended)
         return ended
 
     # --- Groups ---

@@ -23,6 +23,20 @@ LONGEST_BODY = 60_000
 #: Those that have a link, which the reader must find in them.
 LINKED = frozenset({RESET, VERIFICATION})
 
+#: The five workflows: which policy of a directory says whether its mail is sent, and the attribute there.
+WORKFLOWS = {
+    VERIFICATION: ("account_creation_policy", "verification_email_status"),
+    VERIFICATION_SUCCESS: ("account_creation_policy", "verification_success_email_status"),
+    WELCOME: ("account_creation_policy", "welcome_email_status"),
+    RESET: ("password_policy", "reset_email_status"),
+    RESET_SUCCESS: ("password_policy", "reset_success_email_status"),
+}
+#: And how long the link in it is good, in hours.
+TOKEN_LIVES = {
+    VERIFICATION: ("account_creation_policy", "verification_token_ttl"),
+    RESET: ("password_policy", "reset_token_ttl"),
+}
+
 _NAMES = {
     VERIFICATION: "Default Verification Email Template",
     VERIFICATION_SUCCESS: "Default Verification Success Email Template",

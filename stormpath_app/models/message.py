@@ -26,6 +26,7 @@ VERIFICATION, VERIFICATION_SUCCESS, WELCOME = "verification", "verification_succ
 RESET, RESET_SUCCESS = "reset", "reset_success"
 EMAIL_CHANGE, EMAIL_CHANGED, ACCOUNT_EXISTS, TEST = "email_change", "email_changed", "account_exists", "test"
 PASSWORD_CHANGED = "password_changed"  # noqa: S105 - by its owner, who knew the one before
+INVITATION = "invitation"  # to the console
 #: What a mail of another kind would say, for whoever writes its template; its link opens nothing.
 PREVIEW = "preview"
 
@@ -153,6 +154,13 @@ def of_account(account_id: str, *, before: str | None = None, limit: int) -> lis
     if before is not None:
         wanted = wanted.where(OutboxMessage.id < before)
     return list(session.scalars(wanted.order_by(OutboxMessage.id.desc()).limit(limit)))
+
+
+def find_of_account(account_id: str, message_id: str) -> OutboxMessage | None:
+    """Return the mail to an account with this id; None where there is none."""
+    return session.scalar(
+        sa.select(OutboxMessage).where(OutboxMessage.id == message_id, OutboxMessage.account_id == account_id)
+    )
 
 
 def take(asked: OutboxMessage) -> bool:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 #: What a token is for.
 RESET, VERIFICATION, EMAIL_CHANGE = "reset", "verification", "email_change"
+INVITATION = "invitation"  # of an administrator
 
 _KEY = "one-time token"  # what our keys are for
 _LETTERS = 43  # of a token: 256 bits

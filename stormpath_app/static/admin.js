@@ -105,3 +105,25 @@ for (const button of document.querySelectorAll("[data-copy]")) {
     button.setAttribute("data-copied", "");
   });
 }
+
+// A login that is about to end says so, two minutes before; at its end the page is gone too.
+const idle = document.querySelector("[data-idle]");
+let warned, ended;
+
+function watch(seconds) {
+  clearTimeout(warned);
+  clearTimeout(ended);
+  idle.hidden = true;
+  warned = setTimeout(() => { idle.hidden = false; }, Math.max(0, seconds - 120) * 1000);
+  ended = setTimeout(() => { location.assign(idle.dataset.login); }, (seconds + 1) * 1000);
+}
+
+if (idle) {
+  watch(Number(idle.dataset.idle));
+  idle.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const answer = await fetch(idle.action, { method: "POST", body: new FormData(idle), headers: { Accept: "application/json" } });
+    if (answer.ok) watch((await answer.json()).seconds);
+    else location.assign(idle.dataset.login);
+  });
+}

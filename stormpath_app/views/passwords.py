@@ -5,13 +5,13 @@ from flask.typing import ResponseReturnValue
 from .. import names
 from ..authentication import login_user
 from ..errors import LoginFailed, PasswordRefused, PropertyError, StormpathError, TokenRefused, TooManyAttempts
+from ..mailed_links import SECRET, MailedLink
 from ..models import ENABLED, Account, Application, OneTimeToken
 from ..models.one_time_token import RESET
 from ..pages import link, refuse, render, site_url, tell, tell_errors, was_sent
 from ..settings import settings
 from ..translation import gettext as _
 from .forms import ForgotForm, ResetForm
-from .mailed_links import SECRET, MailedLink
 
 #: How long the last page waits before it leads on, in seconds.
 WAITS = 5

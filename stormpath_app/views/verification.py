@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from ..errors import StormpathError, TooManyAttempts
 from ..forms import Form
+from ..mailed_links import SECRET, MailedLink
 from ..models import Account, Application, OneTimeToken
 from ..models.email_holder import find_token
 from ..models.one_time_token import EMAIL_CHANGE, VERIFICATION
@@ -14,7 +15,6 @@ from ..pages import link, refuse, render, site_url, tell, tell_errors, was_sent
 from ..settings import settings
 from ..translation import gettext as _
 from .forms import ResendForm
-from .mailed_links import SECRET, MailedLink
 
 
 def verify() -> ResponseReturnValue:

@@ -83,6 +83,11 @@ def who(browser):
     return browser.get("/admin/who", buffered=True).json
 
 
+def sent_by(answer):
+    """Return the console's cookies that an answer sets; that of a known device is another matter."""
+    return [sent for sent in answer.headers.getlist("Set-Cookie") if "stormpath_admin" in sent]
+
+
 def cookie(browser):
     return browser.get_cookie("stormpath_admin", path="/admin") or browser.get_cookie(
         "__Secure-stormpath_admin", path="/admin"
@@ -102,14 +107,14 @@ def test_an_administrator_is_known_by_a_cookie_of_the_consoles_own(leia):
 )
 def test_the_cookie_goes_to_the_console_alone_and_ends_with_the_browser(app, client, secure, name):
     app.config["STORMPATH_COOKIE_SECURE"] = secure
-    (sent,) = client.post(f"/admin/in/{LEIA}").headers.getlist("Set-Cookie")
+    (sent,) = sent_by(client.post(f"/admin/in/{LEIA}"))
     assert sent.startswith(f"{name}=")
     flags = {part.strip() for part in sent.split(";")[1:]}
     assert flags == {"HttpOnly", "Path=/admin", "SameSite=Lax", *(["Secure"] if secure else [])}
 
 
 def test_where_the_app_is_mounted_below_a_path_the_cookie_is_too(client):
-    (sent,) = client.post(f"/admin/in/{LEIA}", base_url="http://localhost/shop").headers.getlist("Set-Cookie")
+    (sent,) = sent_by(client.post(f"/admin/in/{LEIA}", base_url="http://localhost/shop"))
     assert "Path=/shop/admin" in sent
 
 

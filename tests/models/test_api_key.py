@@ -224,3 +224,27 @@ def test_a_stranger_cannot_tell_the_causes_apart(key):
         told.append((refused.value.status, refused.value.code, refused.value.message))
     sentence = "API Key Authentication failed because the API key or secret submitted is invalid."
     assert set(told) == {(401, 10019, sentence)}
+
+
+# --- Refusals ---
+
+
+def test_a_refused_key_is_in_the_log_once_an_hour(han, key, held_clock):
+    keys = Application.current().api_keys
+    for _ in range(3):
+        with pytest.raises(errors.WrongApiKeySecret):
+            keys.authenticate(key.id, "wrong")
+    (refused,) = events("api_key.refused")
+    assert (refused.target_id, refused.account_id, refused.data) == (key.id, han.id, {"why": "WrongApiKeySecret"})
+    key.status = "disabled"
+    key.save()
+    held_clock.forward(hours=1, seconds=1)
+    with pytest.raises(errors.ApiKeyDisabled):
+        keys.authenticate(key.id, key.secret)
+    assert [one.data["why"] for one in events("api_key.refused")] == ["WrongApiKeySecret", "ApiKeyDisabled"]
+
+
+def test_an_id_that_no_key_has_fills_no_log(context, key):
+    with pytest.raises(errors.ApiKeyNotFound):
+        Application.current().api_keys.authenticate("nobody", "wrong")
+    assert events("api_key.refused") == []

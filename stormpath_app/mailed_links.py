@@ -5,10 +5,10 @@ from functools import cached_property
 from flask import Response, make_response, redirect, request, session as browser_session
 from werkzeug.wrappers import Response as Redirect
 
-from ..errors import StormpathError
-from ..models import one_time_token
-from ..pages import answer_json, here, prefers_json, render
-from ..translation import gettext as _
+from .errors import StormpathError
+from .models import one_time_token
+from .pages import answer_json, here, prefers_json, render
+from .translation import gettext as _
 
 #: Of the pages that a link leads to: nobody whom they lead to is told where one came from.
 SECRET = {"Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}

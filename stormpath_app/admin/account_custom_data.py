@@ -1,0 +1,184 @@
+"""The custom data of an account: as a tree, and as JSON to be edited.
+
+Who saves has looked at a state of each key. A key that somebody else changed meanwhile is told, and not replaced; what
+was typed stays there to be saved once more.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from flask import abort, flash, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_admin import expose
+from wtforms import HiddenField, TextAreaField
+
+from ..database import session
+from ..errors import StormpathError
+from ..models import Account
+from ..models.administration import MANAGER, VIEWER
+from ..models.custom_data_text import dump
+from ..pages import tell, was_sent
+from ..translation import gettext as _, mark
+from .account import AccountTabs
+from .base import ConsoleForm
+from .gate import needs
+from .session import administrator
+
+#: So many bytes are shown and edited as a whole; of more, one key at a time, up to so many.
+_MOST_AT_ONCE, _MOST_OF_ONE = 32 * 1024, 256 * 1024
+#: So many keys are listed.
+_MOST_KEYS = 500
+
+
+class CustomDataForm(ConsoleForm):
+    """JSON, and what was there when it was opened: a digest for each key."""
+
+    text = TextAreaField(mark("JSON"))
+    opened = HiddenField()
+
+
+class Wrong(Exception):
+    """What was typed is no JSON object. Its text says where."""
+
+
+class Merged(NamedTuple):
+    """What is to be written. `conflicts`: keys that somebody else changed, too."""
+
+    values: dict[str, Any]
+    removed: list[str]
+    conflicts: list[str]
+
+
+class AccountCustomData(AccountTabs):
+    """The tab with the custom data."""
+
+    @expose("/<id>/custom-data", methods=("GET", "POST"))
+    @needs(VIEWER)
+    def custom_data(self, id: str) -> ResponseReturnValue:  # noqa: A002 - as in the addresses of all pages
+        """Show it, or save it."""
+        if was_sent() and not administrator.may(MANAGER):
+            abort(403)
+        account = self.get_one(id)
+        sizes = _sizes(account)
+        key = request.args.get("key")
+        if key is not None and (sizes.get(key) is None or sizes[key] > _MOST_OF_ONE):
+            abort(404)
+        is_shown = key is not None or sum(sizes.values()) <= _MOST_AT_ONCE
+        shown = ([key] if key is not None else list(sizes)) if is_shown else []
+        form = CustomDataForm()
+        if was_sent():
+            if not is_shown:
+                abort(400)
+            if _save(account, form, key):
+                flash(_("The custom data was saved."), "success")
+                return redirect(url_for("stormpath_admin.accounts.custom_data", id=account.id, key=key), 303)
+        elif is_shown:
+            form.text.data = _pretty({name: account.custom_data[name] for name in shown})
+            form.opened.data = json.dumps(_digests(account, shown))
+        return self.tab(
+            account,
+            "custom-data",
+            form=form,
+            sizes=dict(list(sizes.items())[:_MOST_KEYS]),
+            total=sum(sizes.values()),
+            most_of_one=_MOST_OF_ONE,
+            only=key,
+            is_shown=is_shown,
+            tree={name: account.custom_data[name] for name in shown if name in account.custom_data},
+        )
+
+
+def _sizes(account: Account) -> dict[str, int]:
+    """Return the keys that are stored, and how many bytes each is."""
+    rows = Account.custom_data_table.c
+    found = sa.select(rows.key, rows.size).where(rows.owner_id == account.id, rows.key != "").order_by(rows.key)
+    return {key: size for key, size in session.execute(found)}  # noqa: C416 - a row is no pair for `dict`
+
+
+def _save(account: Account, form: CustomDataForm, only: str | None) -> bool:
+    """Save what was typed; False: it is refused, which was told."""
+    try:
+        typed = _read(form.text.data or "")
+        merged = _merge(account, typed, _read(form.opened.data or "{}"), only)
+    except Wrong as wrong:
+        tell(form, "text", str(wrong))
+        return False
+    except StormpathError as error:
+        tell(form, "text", error.message)
+        return False
+    if merged.conflicts:
+        for key in merged.conflicts:
+            now = _pretty(account.custom_data[key]) if key in account.custom_data else _("gone")
+            told = _("Somebody else changed “%(key)s” since you opened it. It is now: %(value)s", key=key, value=now)
+            tell(form, "text", told[:_LONGEST_TOLD])
+        shown = [only] if only is not None else [*account.custom_data]
+        form.opened.raw_data, form.opened.data = None, json.dumps(_digests(account, shown))
+        return False
+    try:
+        for key in merged.removed:
+            del account.custom_data[key]
+        account.custom_data.update(merged.values)
+        account.custom_data.save()
+    except StormpathError as error:
+        account.custom_data.refresh()
+        tell(form, "text", error.message)
+        return False
+    return True
+
+
+_LONGEST_TOLD = 500
+
+
+def _merge(account: Account, typed: Mapping[str, Any], opened: Mapping[str, Any], only: str | None) -> Merged:
+    """Compare what was opened, what is there now and what was typed, key by key."""
+    if only is not None and set(typed) - {only}:
+        raise Wrong(_("Here is one key alone: “%(key)s”.", key=only))
+    now = {key: _digest(dump("Account", key, value)) for key, value in account.custom_data.items()}
+    wanted = {key: _digest(dump("Account", key, value)) for key, value in typed.items()}
+    changed = [key for key in sorted(opened.keys() | wanted.keys()) if opened.get(key) != wanted.get(key)]
+    todo = [key for key in changed if wanted.get(key) != now.get(key)]
+    return Merged(
+        values={key: typed[key] for key in todo if key in typed},
+        removed=[key for key in todo if key not in typed],
+        conflicts=[key for key in todo if now.get(key) != opened.get(key)],
+    )
+
+
+def _read(text: str) -> dict[str, Any]:
+    """Return a JSON object.
+
+    :raises Wrong: it is none, or has a key twice.
+    """
+    try:
+        found = json.loads(text or "{}", object_pairs_hook=_once)
+    except json.JSONDecodeError as error:
+        place = {"line": error.lineno, "column": error.colno}
+        raise Wrong(_("This is no JSON: line %(line)s, column %(column)s: %(why)s.", **place, why=error.msg)) from error
+    except (ValueError, RecursionError) as error:  # a number too long to be read, or brackets without end
+        raise Wrong(_("This is no JSON that can be kept.")) from error
+    if not isinstance(found, dict):
+        raise Wrong(_("Custom data is a JSON object: it begins with { and ends with }."))
+    return found
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        twice = next(key for number, (key, _value) in enumerate(pairs) if key in dict(pairs[:number]))
+        raise Wrong(_("“%(key)s” is there twice: one of the two would be lost.", key=twice))
+    return found
+
+
+def _digests(account: Account, keys: list[str]) -> dict[str, str]:
+    return {key: _digest(dump("Account", key, account.custom_data[key])) for key in keys if key in account.custom_data}
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _pretty(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False)

@@ -1,0 +1,139 @@
+"""Directories: their list, and the page of one. What it asks and what it mails is in `policies` and `workflows`."""
+
+from typing import Any, ClassVar
+
+from flask.typing import ResponseReturnValue
+from flask_admin import expose
+from wtforms import SelectField, StringField, TextAreaField
+from wtforms.validators import InputRequired
+
+from ..models import DISABLED, ENABLED, Application, Directory
+from ..models.administration import OWNER, VIEWER
+from ..transactions import atomic
+from ..translation import gettext as _, mark
+from . import scope
+from .base import ConsoleForm, Quick, ResourceView
+from .directory_pages import accounts, mails
+from .gate import needs
+from .pages import MOST_COUNTED, count
+from .policies import PolicyPages
+from .workflows import WorkflowPages
+
+#: So many applications are shown to choose from.
+_MOST_CHOICES = 200
+
+
+class DirectoryForm(ConsoleForm):
+    """What a directory is called and is for."""
+
+    name = StringField(mark("Name"), [InputRequired(mark("Give it a name."))])
+    description = TextAreaField(mark("Description"))
+    status = SelectField(mark("Status"), default=ENABLED)
+
+    def __init__(self, known: Any = None) -> None:
+        super().__init__(known)
+        self.status.choices = [(ENABLED, _("Enabled")), (DISABLED, _("Disabled"))]
+
+
+class NewDirectoryForm(DirectoryForm):
+    """And the application that its accounts log in to."""
+
+    application = SelectField(mark("Application"), validate_choice=False)
+
+
+class DirectoriesView(PolicyPages, WorkflowPages, ResourceView):
+    """All directories but that of the administrators."""
+
+    path, icon, section = "/directories", "folder", 1
+    new_text, search_text = mark("New directory"), mark("Name or description")
+    creates = changes = OWNER
+    column_list = ("name", "accounts", "rules", "mails", "status", "created_at")
+    column_labels: ClassVar[dict[str, str]] = {
+        "name": mark("Directory"),
+        "accounts": mark("Accounts"),
+        "rules": mark("Passwords"),
+        "mails": mark("Mails"),
+        "status": mark("Status"),
+        "created_at": mark("Created"),
+    }
+    column_sortable_list: ClassVar = [("name", "name"), ("created_at", "created_at")]
+    wide_columns = frozenset({"rules", "mails", "created_at"})
+    natural_sort = "name"
+    quick = (
+        Quick("enabled", mark("Enabled"), lambda found: found.query(status=ENABLED)),
+        Quick("disabled", mark("Disabled"), lambda found: found.query(status=DISABLED)),
+    )
+    exported = ("name", "description", "status")
+    list_template = "stormpath_admin/directories.html"
+    create_template = "stormpath_admin/directory_new.html"
+    edit_template = "stormpath_admin/directory.html"
+
+    def beside(self, rows: list[Directory]) -> dict[str, Any]:
+        """Return how many accounts each has, and which mails it sends."""
+        return {
+            "accounts_of": {row.id: count(row.accounts.count(MOST_COUNTED)) for row in rows},
+            "mails_of": {row.id: [mail["name"] for mail in mails(row) if mail["is_on"]] for row in rows},
+        }
+
+    # --- New, change ---
+
+    def create_form(self, obj: Any = None) -> NewDirectoryForm:
+        """Return the form of a new directory."""
+        form = NewDirectoryForm()
+        found = scope.applications().order("name")[:_MOST_CHOICES]
+        form.application.choices = [("", _("None yet")), *((each.id, each.name) for each in found)]
+        return form
+
+    def create_model(self, form: NewDirectoryForm) -> Directory:
+        """Create it, and let the accounts of an application be in it if one was chosen."""
+        chosen = form.application.data
+        application = scope.one_of(scope.applications(), Application, chosen) if chosen else None
+        with atomic():
+            created = Directory.create(
+                name=form.name.data, description=form.description.data or None, status=form.status.data
+            )
+            if application:
+                application.add_account_store(created)
+        return created
+
+    def edit_form(self, obj: Directory) -> DirectoryForm:
+        """Return the form of a directory."""
+        known = {"name": obj.name, "description": obj.description, "status": obj.status, "version": obj.version}
+        return DirectoryForm(known)
+
+    def update_model(self, form: DirectoryForm, model: Directory) -> None:
+        """Save its name, description and status."""
+        model.name, model.description, model.status = (
+            form.name.data,
+            form.description.data or None,
+            form.status.data,
+        )
+        model.save()
+
+    def page(self, resource: Directory) -> dict[str, Any]:
+        """Return what its first page shows."""
+        mine = {application.id for application in scope.applications()}
+        head = self.head(resource, "overview")
+        del head["resource"]  # the list's view gives it
+        mapped = [each for each in resource.applications if each.id in mine]
+        groups = count(resource.groups.count(MOST_COUNTED))
+        return {**head, "mails": mails(resource), "applications": mapped, "groups_count": groups}
+
+    def goes_with(self, resource: Directory) -> list[str]:
+        """Say what becomes of its accounts, its groups, and the applications that ask it."""
+        told = [
+            _("Accounts: %(count)s, with their groups, logins, keys and custom data.", count=accounts(resource)),
+            _("Groups: %(count)s.", count=count(resource.groups.count(MOST_COUNTED))),
+            _("Its rules and the texts of its mails."),
+        ]
+        if names := [application.name for application in resource.applications]:
+            told.append(_("Nobody of it can log in to %(names)s any more. These stay.", names=", ".join(names)))
+        return told
+
+    # --- Where its accounts come from ---
+
+    @expose("/<id>/provider")
+    @needs(VIEWER)
+    def provider(self, id: str) -> ResponseReturnValue:  # noqa: A002 - Flask-Admin's name
+        """Show where its accounts come from."""
+        return self.render("stormpath_admin/directory_provider.html", **self.head(self.get_one(id), "provider"))
