@@ -80,6 +80,8 @@ WORDS = {
     "account_store.mapped": (mark("%(name)s added to an application's account stores"), OK, "apps"),
     "account_store.updated": (mark("Account store %(name)s of an application changed"), PLAIN, "apps"),
     "account_store.unmapped": (mark("%(name)s taken from an application's account stores"), BAD, "apps"),
+    "administrator.invited": (mark("%(name)s invited to the console"), PLAIN, "send"),
+    "administrator.joined": (mark("%(name)s took up the invitation to the console"), OK, "user"),
     "administrator.limited": (mark("Directories of the administrator %(name)s changed"), PLAIN, "shield"),
     "tenant.created": (mark("Tenant %(name)s created"), OK, "building"),
     "tenant.updated": (mark("Tenant %(name)s changed"), PLAIN, "building"),
