@@ -200,9 +200,9 @@ class Resource(Base, SavedAlone):
         try:
             with atomic() as current, current.no_autoflush:
                 self._check_free()
-                current.add(self)  # the log asks it for the name of its directory
                 self._before_save()
                 what = changed(self)
+                current.add(self)
                 write(self)
                 current.flush()
                 self._save_parts()
@@ -274,6 +274,13 @@ class Resource(Base, SavedAlone):
 def _take_along(_mapper: object, connection: sa.Connection, resource: Resource) -> None:
     """Look at foreign keys after the host's relationships did what they say, and also when a host deletes the row."""
     references.delete_dependents(connection, resource.__table__, resource.id)
+
+
+def directory_name(directory_id: str) -> str:
+    """Return the name of a directory, for the log; no resource is loaded for it."""
+    directories = Base.metadata.tables["stormpath_directories"].c
+    found: str | None = session.scalar(sa.select(directories.name).where(directories.id == directory_id))
+    return found or directory_id
 
 
 def merge(model: type[Resource], properties: Mapping[str, Any] | None, more: Mapping[str, Any]) -> dict[str, Any]:

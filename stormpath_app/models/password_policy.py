@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
@@ -12,15 +12,12 @@ from ..database import UTCDateTime
 from ..errors import OutOfRange, PasswordRefused, UnsupportedValue, WrongType
 from ..translation import gettext as _, ngettext, nmark
 from . import event, password_history, password_rules
-from .base import ENABLED, Id, Resource, boolean, status, whole_number
+from .base import ENABLED, Id, Resource, boolean, directory_name, status, whole_number
 from .collection import Collection
 from .email_template import EmailTemplate, templates, workflow
 from .message import RESET, RESET_SUCCESS
 from .password_rules import PRESETS, Verdict
 from .unsaved import changed, write
-
-if TYPE_CHECKING:
-    from .directory import Directory
 
 
 class PasswordStrength(Resource):
@@ -53,12 +50,10 @@ class PasswordStrength(Resource):
     #: Passwords from before this moment must be replaced at the next login, whatever they are.
     replaces_before: Mapped[datetime | None] = mapped_column(UTCDateTime, active_history=True)
 
-    policy: Mapped["PasswordPolicy"] = relationship(back_populates="strength")
-
     @property
     def title(self) -> str:
         """The name of the directory."""
-        return self.policy.title
+        return directory_name(self.id)
 
     @property
     def href(self) -> str:
@@ -135,14 +130,13 @@ class PasswordPolicy(Resource):
     reset_email_status: Mapped[str] = workflow(ENABLED)
     reset_success_email_status: Mapped[str] = workflow(ENABLED)
     strength: Mapped[PasswordStrength] = relationship(
-        back_populates="policy", lazy="joined", innerjoin=True, cascade="all", passive_deletes=True
+        lazy="joined", innerjoin=True, cascade="all", passive_deletes=True
     )
-    directory: Mapped["Directory"] = relationship(back_populates="password_policy")
 
     @property
     def title(self) -> str:
         """The name of the directory."""
-        return self.directory.name
+        return directory_name(self.id)
 
     @validates("refuses_common")
     def _check_refuses_common(self, key: str, value: object) -> bool:
