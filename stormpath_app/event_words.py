@@ -47,6 +47,7 @@ WORDS = {
     "password.changed": (mark("Password changed"), PLAIN, "lock"),
     "password.expired": (mark("Another password must be chosen"), WARN, "lock"),
     "password_reset.requested": (mark("A link for a new password was asked for"), PLAIN, "mail"),
+    "password_reset.link_created": (mark("A link for a new password was made to be handed over"), WARN, "copy"),
     "password_reset.completed": (mark("A new password was set by mail"), OK, "lock"),
     "reset_request.refused": (mark("No link for a new password was sent"), WARN, "mail"),
     "verification.requested": (mark("A link to confirm the email address was asked for"), PLAIN, "mail"),

@@ -23,7 +23,6 @@ from ..models import (
     UNVERIFIED,
     Account,
     Application,
-    AuditEvent,
     DeletedAccount,
     Diagnosis,
     Directory,
@@ -47,9 +46,7 @@ from .messages import kind_name
 from .pages import count
 from .session import administrator
 
-_PAGE, _FOUND, _MOST_CHOICES = 25, 10, 200
-#: So many events are on the first page of an account.
-_LATEST = 6
+_PAGE, _FOUND, _RECENT, _MOST_CHOICES = 25, 10, 6, 200
 #: Letters of a password that nobody is to know.
 _LENGTH = 32
 
@@ -144,7 +141,6 @@ class AccountTabs(ResourceView):
         applications = scope.applications().order("name")[:_MOST_CHOICES]
         application = self._application(account)
         found = application.diagnose(account.email, account) if application else None
-        logins = statistics.logins_of(account.id)
         return self.tab(
             account,
             "",
@@ -153,10 +149,9 @@ class AccountTabs(ResourceView):
             application=application,
             applications=applications,
             groups=account.groups.order("name")[:_FOUND],
-            last_login=_last(account, "login.succeeded"),
-            logins=logins,
+            logins=(logins := statistics.logins_of(account.id)),
             heat=charts.heat(logins.days, clock.now().date()),
-            latest=log.lines(event_log.find(Question(account_id=account.id), limit=_LATEST).events),
+            lines=log.lines(event_log.find(Question(account_id=account.id), limit=_RECENT).events),
             suggestions=self._suggestions(account, found),
             checked_at=clock.now(),
         )
@@ -342,18 +337,25 @@ class AccountTabs(ResourceView):
     @expose("/<id>/timeline")
     @needs(VIEWER)
     def timeline(self, id: str) -> ResponseReturnValue:  # noqa: A002 - Flask-Admin's name
-        """Show what happened to it."""
-        account, before = self.get_one(id), _place("before")
-        show = request.args.get("show") if request.args.get("show") in log.RESULTS else None
-        found = event_log.find(
-            Question(account_id=account.id, result=log.RESULTS[show or ""][0]), before=before, limit=_PAGE
+        """Show what happened to it: all, or a part."""
+        account, before, show = self.get_one(id), _place("before"), request.args.get("show", "")
+        parts = {key: part for key, part in log.RESULTS.items() if key != "changes"}
+        if show not in parts:
+            show = ""
+        question = Question(account_id=account.id, result=parts[show][0])
+        found = event_log.find(question, before=before, limit=_PAGE)
+        return self.tab(
+            account,
+            "timeline",
+            lines=log.lines(found.events),
+            found=found,
+            before=before,
+            show=show,
+            parts=[
+                {"label": _(label), "url": self._url("timeline", account, show=key or None), "is_current": key == show}
+                for key, (_patterns, label) in parts.items()
+            ],
         )
-        shows = [
-            (_(label), url_for(".timeline", id=account.id, show=key or None), key == (show or ""))
-            for key, (_patterns, label) in log.RESULTS.items()
-        ]
-        rows = log.lines(found.events)
-        return self.tab(account, "timeline", lines=rows, older=found.older, before=before, show=show, shows=shows)
 
     # --- JSON ---
 
@@ -396,11 +398,6 @@ def _unknown_password(strength: PasswordStrength) -> str:
     letters += draw.choices(string.ascii_letters, k=max(missing, 0))
     draw.shuffle(letters)
     return "".join(letters)
-
-
-def _last(account: Account, kind: str) -> AuditEvent | None:
-    wanted = sa.select(AuditEvent).where(AuditEvent.account_id == account.id, AuditEvent.kind == kind)
-    return session.scalar(wanted.order_by(AuditEvent.id.desc()).limit(1))
 
 
 def _days_since(at: datetime | None) -> int | None:
