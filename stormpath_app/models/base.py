@@ -282,13 +282,6 @@ def _take_along(_mapper: object, connection: sa.Connection, resource: Resource) 
     references.delete_dependents(connection, resource.__table__, resource.id)
 
 
-def directory_name(directory_id: str) -> str:
-    """Return the name of a directory, for the log; no resource is loaded for it."""
-    directories = Base.metadata.tables["stormpath_directories"].c
-    found: str | None = session.scalar(sa.select(directories.name).where(directories.id == directory_id))
-    return found or directory_id
-
-
 def merge(model: type[Resource], properties: Mapping[str, Any] | None, more: Mapping[str, Any]) -> dict[str, Any]:
     """Return the attributes of a `create({...})` or `create(name=...)` as one dictionary.
 
