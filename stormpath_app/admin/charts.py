@@ -84,18 +84,18 @@ def _said(logins: int, failures: int) -> str:
 def spark(logins: Sequence[int], failures: Sequence[int]) -> Markup:
     """Draw a bar for each day, the failures on top in their colour; a stump where nothing was."""
     most = max((sum(pair) for pair in zip(logins, failures, strict=True)), default=0) or 1
-    paths = {"none": "", "": "", "fail": ""}
+    paths = {"none": "", "good": "", "fail": ""}
     for at, (good, bad) in enumerate(zip(logins, failures, strict=True)):
         x = 1 + 3 * at
         high, higher = 24 - ceil(20 * good / most), 24 - ceil(20 * (good + bad) / most)
         if not good and not bad:
             paths["none"] += f"M{x} 24V22"
         if good:
-            paths[""] += f"M{x} 24V{high}"
+            paths["good"] += f"M{x} 24V{high}"
         if bad:
             paths["fail"] += f"M{x} {high}V{higher}"
     label = _("%(told)s in %(days)s days", told=_said(sum(logins), sum(failures)), days=len(logins))
-    drawn = "".join(f'<path{f" class={name!r}" if name else ""} d="{path}"/>' for name, path in paths.items() if path)
+    drawn = "".join(f'<path class="{name}" d="{path}"/>' for name, path in paths.items() if path)
     begin = f'<svg class="sp-spark" viewBox="0 0 {3 * len(logins)} 24" role="img" aria-label="{escape(label)}">'
     return Markup(begin + drawn + "</svg>")  # noqa: S704 - all text in it is escaped
 

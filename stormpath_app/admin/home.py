@@ -13,6 +13,8 @@ from .. import clock, throttle
 from ..database import session
 from ..models import (
     DISABLED,
+    UNVERIFIED,
+    Account,
     AccountStoreMapping,
     Application,
     Directory,
@@ -22,6 +24,7 @@ from ..models import (
     statistics,
 )
 from ..models.administration import OWNER, VIEWER
+from ..models.administrator import INVITATION_LIFE
 from ..models.event_log import Question
 from ..models.message import QUEUED
 from ..models.statistics import FAILURES, LOGINS, REGISTRATIONS, RESETS, Numbers
@@ -159,6 +162,7 @@ def _items(numbers: Numbers) -> Iterator[Item]:
     yield from _closed_stores()
     if administrator.may(OWNER):
         yield from _warnings()
+        yield from _invitations()
     yield from _mails()
     yield from _locked()
 
@@ -211,7 +215,25 @@ def _warnings() -> Iterator[Item]:
             ngettext("Deploy check: %(count)s warning", "Deploy check: %(count)s warnings", len(found)),
             found[0].sentence,
             _("Open"),
-            _address("settings.index"),
+            url_for("stormpath_admin.settings.index"),
+        )
+
+
+def _invitations() -> Iterator[Item]:
+    """Yield how many administrators were invited so long ago that their link is dead."""
+    late = sa.select(Account.id).where(
+        Account.directory_id.in_(log.apart()),
+        Account.status == UNVERIFIED,
+        Account.created_at < clock.now() - INVITATION_LIFE,
+    )
+    if number := session.scalar(sa.select(sa.func.count()).select_from(late.limit(_MOST).subquery())):
+        yield Item(
+            "",
+            "users",
+            ngettext("%(number)s invitation has run out", "%(number)s invitations have run out", number, number=number),
+            _("Nobody took it up: send it again, or remove the administrator."),
+            _("Show"),
+            url_for("stormpath_admin.administrators.index"),
         )
 
 
@@ -252,8 +274,3 @@ def _locked() -> Iterator[Item]:
             _("Show"),
             url_for("stormpath_admin.accounts.index_view", show="locked"),
         )
-
-
-def _address(endpoint: str) -> str | None:
-    whole = f"stormpath_admin.{endpoint}"
-    return url_for(whole) if whole in current_app.view_functions else None

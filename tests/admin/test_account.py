@@ -28,7 +28,7 @@ def soup(answer):
 
 
 def flashed(answer):
-    return [" ".join(alert.text.split()) for alert in soup(answer).select(".sp-alert")]
+    return [" ".join(alert.text.split()) for alert in soup(answer).select(".sp-alert:not([hidden] *, [hidden])")]
 
 
 @pytest.fixture
@@ -138,7 +138,7 @@ def test_a_viewer_sees_what_fails_and_no_button(app, sign_in, ada):
         account.save()
     page = soup(sign_in("viewer").get(path(ada)))
     assert "Account is disabled" in page.select_one(".sp-stop").text
-    assert page.main.select('form[method="post"]') == []
+    assert page.main.select('form[method="post"]:not([hidden])') == []
 
 
 def test_the_doctor_can_be_asked_about_another_application(app, owner, ada):

@@ -9,7 +9,7 @@ from stormpath_app.database import session
 from stormpath_app.errors import TooLong
 from stormpath_app.mail import deliver, preview
 from stormpath_app.mail.rendering import template_of
-from stormpath_app.models import OneTimeToken, OutboxMessage, message
+from stormpath_app.models import EmailTemplate, OneTimeToken, OutboxMessage, message
 
 from ..conftest import PASSWORD
 from ..payloads import HTML, TEMPLATE
@@ -136,3 +136,4 @@ def test_a_preview_has_no_secret_where_it_waits(owner, han, reset):
         "reader": han.id,
         "parts": {},
     }
+    assert session.query(EmailTemplate).filter_by(directory_id=reset.directory_id).count() == 5
