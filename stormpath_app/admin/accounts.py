@@ -5,24 +5,20 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
-from flask import url_for
 from flask_admin.actions import action
 from wtforms import SelectField
 from wtforms.validators import InputRequired
 
 from .. import clock, throttle
 from ..database import session
-from ..models import DISABLED, ENABLED, UNVERIFIED, Account, Collection, Directory, Group, GroupMembership
+from ..models import DISABLED, ENABLED, UNVERIFIED, Account, Collection, Directory, Group, GroupMembership, statistics
 from ..models.administration import MANAGER, SUPPORT
 from ..translation import gettext as _, mark
-from . import scope
+from . import charts, scope
 from .account_actions import AccountActions
 from .account_custom_data import AccountCustomData
 from .base import ConsoleForm, Quick
 from .gate import needs
-
-#: So many directories and groups can be chosen from; there is a search for the others.
-_MOST_CHOICES = 200
 
 
 def _with_status(status: str) -> Any:
@@ -38,21 +34,29 @@ def _locked(found: Collection[Account]) -> Collection[Account]:
     return found.among(throttle.locked_accounts())
 
 
+class GroupForm(ConsoleForm):
+    """The group that accounts are put into, or taken out of."""
+
+    group = SelectField(mark("Group"), [InputRequired(mark("Choose a group."))])
+
+
 class AccountsView(AccountActions, AccountCustomData):
     """All accounts of the directories that the administrator deals with."""
 
     path, icon, section = "/accounts", "users", 1
     new_text, search_text = mark("New account"), mark("Email, name or username")
-    column_list = ("name", "directory", "groups", "status", "created_at")
+    column_list = ("name", "directory", "groups", "status", "last_login", "activity")
     column_labels: ClassVar[dict[str, str]] = {
         "name": mark("Account"),
         "directory": mark("Directory"),
         "groups": mark("Groups"),
         "status": mark("Status"),
+        "last_login": mark("Last login"),
+        "activity": mark("30 days"),
         "created_at": mark("Created"),
     }
     column_sortable_list: ClassVar = [("name", "email"), ("created_at", "created_at")]
-    wide_columns = frozenset({"directory", "groups"})
+    wide_columns = frozenset({"directory", "groups", "activity"})
     quick = (
         Quick("enabled", mark("Enabled"), _with_status(ENABLED)),
         Quick("unverified", mark("Unverified"), _with_status(UNVERIFIED)),
@@ -87,15 +91,14 @@ class AccountsView(AccountActions, AccountCustomData):
 
     def filters(self, asked: Mapping[str, str]) -> list[dict[str, Any]]:
         """Return the directories and the groups."""
-        found = scope.directories().order("name")[:_MOST_CHOICES]
-        choices = [("", _("All directories")), *((each.id, each.name) for each in found)]
         groups = scope.groups()
         if directory_id := asked.get("directory"):
             groups = scope.one_of(scope.directories(), Directory, directory_id).groups
-        of_groups = [("", _("All groups")), *((each.id, each.name) for each in groups.order("name")[:_MOST_CHOICES])]
+        directories = scope.choices(scope.directories(), directory_id)
+        of_groups = scope.choices(groups, asked.get("group"))
         return [
-            {"name": "directory", "label": _("Directory"), "choices": choices},
-            {"name": "group", "label": _("Group"), "choices": of_groups},
+            {"name": "directory", "label": _("Directory"), "choices": [("", _("All directories")), *directories]},
+            {"name": "group", "label": _("Group"), "choices": [("", _("All groups")), *of_groups]},
         ]
 
     def beside(self, rows: list[Account]) -> dict[str, Any]:
@@ -110,13 +113,12 @@ class AccountsView(AccountActions, AccountCustomData):
         )
         for account_id, name in session.execute(named):
             groups.setdefault(account_id, []).append(name)
-        directories = sa.select(Directory.id, Directory.name).where(
-            Directory.id.in_({row.directory_id for row in rows})
-        )
         return {
             "groups_of": groups,
-            "directory_of": {row[0]: row[1] for row in session.execute(directories)},
+            "directory_of": scope.directory_names(rows),
             "locked_until": throttle.locked_until(ids),
+            "logins_of": statistics.logins(ids),
+            "spark": charts.spark,
         }
 
     # --- In bulk ---
@@ -135,9 +137,15 @@ class AccountsView(AccountActions, AccountCustomData):
 
     @action("add_group", mark("Add to group"), mark("Each becomes a member, if they are in the group's directory."))
     @needs(MANAGER)
-    def add_group(self, account: Account, form: ConsoleForm) -> None:
+    def add_group(self, account: Account, form: GroupForm) -> None:
         """Add to the group that was chosen."""
         account.add_group(scope.one_of(scope.groups(), Group, form.group.data))
+
+    @action("remove_group", mark("Remove from group"), mark("Each who is in the group is no member of it any more."))
+    @needs(MANAGER)
+    def remove_group(self, account: Account, form: GroupForm) -> None:
+        """Take out of the group that was chosen."""
+        account.remove_group(scope.one_of(scope.groups(), Group, form.group.data))
 
     @action("enable", mark("Enable"), mark("Each can log in again."))
     @needs(MANAGER)
@@ -155,18 +163,12 @@ class AccountsView(AccountActions, AccountCustomData):
         account.status = DISABLED
         account.save()
 
-    def action_form_fields(self, name: str) -> ConsoleForm | None:
-        """Return the choice of a group, for who is to be added to one."""
-        if name != "add_group":
+    def action_form_fields(self, name: str, chosen: list[Account]) -> ConsoleForm | None:
+        """Return the choice of a group of their directories, for who is to be put into one or taken out."""
+        if name not in {"add_group", "remove_group"}:
             return None
-
-        class GroupForm(ConsoleForm):
-            group = SelectField(mark("Group"), [InputRequired(mark("Choose a group."))], validate_choice=False)
-
         form = GroupForm()
-        form.group.choices = [(each.id, each.name) for each in scope.groups().order("name")[:_MOST_CHOICES]]
+        directory_ids = {account.directory_id for account in chosen}
+        groups = scope.groups().among(sa.select(Group.id).where(Group.directory_id.in_(directory_ids)))
+        form.group.choices = scope.choices(groups)
         return form
-
-    def page_url(self, resource: Account) -> str:
-        """Return the address of the account's page."""
-        return url_for("stormpath_admin.accounts.edit_view", id=resource.id)

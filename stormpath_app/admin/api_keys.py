@@ -1,6 +1,5 @@
 """API keys: the tenant's own and those of accounts. A secret is shown and downloaded once, when its key is made."""
 
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
@@ -8,16 +7,19 @@ from flask import Response, abort, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from flask_admin.actions import action
-from wtforms import SelectField, StringField, TextAreaField
+from wtforms import StringField, TextAreaField
 
-from .. import credentials
-from ..errors import StormpathError
+from .. import credentials, names
+from ..database import session
+from ..errors import ResourceNotFound, StormpathError
 from ..models import DISABLED, ENABLED, Account, ApiKey, Collection, Tenant
 from ..models.administration import OWNER
-from ..pages import was_sent
+from ..models.login_name import LoginName
+from ..pages import tell, was_sent
 from ..translation import gettext as _, mark
 from . import scope
 from .base import ConsoleForm, Quick, ResourceView, tell_refused
+from .forms import StatusForm
 from .gate import needs
 from .session import administrator
 
@@ -25,34 +27,26 @@ _OWN: sa.Select[Any] = sa.select(ApiKey.id).where(ApiKey.account_id.is_(None))
 _DISABLED: sa.Select[Any] = sa.select(ApiKey.id).where(ApiKey.status == DISABLED)
 
 
-class ApiKeyForm(ConsoleForm):
-    """What a key is called and is for."""
+class ApiKeyForm(StatusForm):
+    """What a key is called and is for, and whether it works."""
 
     name = StringField(mark("Name"))
     description = TextAreaField(mark("Description"))
 
 
-class NewApiKeyForm(ApiKeyForm):
-    """And whose it is."""
+class NewApiKeyForm(ConsoleForm):
+    """What a new key is called and is for, and whose it is."""
 
     account = StringField(mark("Account"))
-
-
-class EditApiKeyForm(ApiKeyForm):
-    """And whether it works."""
-
-    status = SelectField(mark("Status"), choices=[(ENABLED, mark("Enabled")), (DISABLED, mark("Disabled"))])
-
-    def __init__(self, known: Mapping[str, Any] | None = None) -> None:
-        super().__init__(known)
-        self.status.choices = [(value, _(text)) for value, text in self.status.choices]
+    name = StringField(mark("Name"))
+    description = TextAreaField(mark("Description"))
 
 
 class ApiKeysView(ResourceView):
     """The keys of the accounts that the administrator deals with; and the tenant's own, for who deals with all."""
 
     path, icon, section = "/api-keys", "key", 2
-    new_text, search_text = mark("New API key"), mark("The beginning of an ID")
+    new_text, search_text = mark("New API key"), mark("The beginning of an ID, or the owner's email")
     reads = creates = changes = OWNER
     column_list = ("id", "owner", "status", "created_at")
     column_labels: ClassVar[dict[str, str]] = {
@@ -81,8 +75,19 @@ class ApiKeysView(ResourceView):
         return Collection(ApiKey, sa.or_(ApiKey.account_id.is_(None), of_accounts))
 
     def searched(self, found: Collection[ApiKey], text: str) -> Collection[ApiKey]:
-        """Return those whose id begins so."""
-        return found.among(sa.select(ApiKey.id).where(ApiKey.id.startswith(text.upper(), autoescape=True)))
+        """Return those whose id begins so, or whose owner has this email address or username."""
+        if not names.can_be_stored(text):
+            return found.among(sa.select(ApiKey.id).where(sa.false()))
+        begun = ApiKey.id.startswith(text.upper(), autoescape=True)
+        owners = sa.select(LoginName.account_id).where(
+            LoginName.directory_id.in_(scope.ids()), LoginName.name_key == names.key(text)
+        )
+        return found.among(sa.select(ApiKey.id).where(sa.or_(begun, ApiKey.account_id.in_(owners))))
+
+    def beside(self, rows: list[ApiKey]) -> dict[str, Any]:
+        """Return the addresses of the accounts that they are of."""
+        owners = sa.select(Account.id, Account.email).where(Account.id.in_({row.account_id for row in rows}))
+        return {"owner_of": {found.id: found.email for found in session.execute(owners)}}
 
     def label(self, resource: ApiKey) -> str:
         """Return its name, or its id."""
@@ -98,6 +103,8 @@ class ApiKeysView(ResourceView):
         if was_sent() and form.validate():
             try:
                 created = self.create_model(form)
+            except ResourceNotFound:
+                tell(form, "account", _("There is not one account with this email address, username or ID."))
             except StormpathError as error:
                 tell_refused(form, error)
             else:
@@ -107,10 +114,9 @@ class ApiKeysView(ResourceView):
     def create_model(self, form: NewApiKeyForm) -> ApiKey:
         """Create it for the account that was named, or for the tenant."""
         given = {"name": form.name.data or None, "description": form.description.data or None}
-        if login := (form.account.data or "").strip():
+        login = (form.account.data or "").strip()
+        if login or administrator.directory_ids is not None:
             return scope.account_named(login).api_keys.create(given)
-        if administrator.directory_ids is not None:
-            abort(403)
         return Tenant.current().api_keys.create(given)
 
     @expose("/file", methods=("POST",))
@@ -126,12 +132,12 @@ class ApiKeysView(ResourceView):
 
     # --- Change ---
 
-    def edit_form(self, obj: ApiKey) -> EditApiKeyForm:
+    def edit_form(self, obj: ApiKey) -> ApiKeyForm:
         """Return the form of a key."""
         known = {"name": obj.name, "description": obj.description, "status": obj.status, "version": obj.version}
-        return EditApiKeyForm(known)
+        return ApiKeyForm(known)
 
-    def update_model(self, form: EditApiKeyForm, model: ApiKey) -> None:
+    def update_model(self, form: ApiKeyForm, model: ApiKey) -> None:
         """Save its name, description and status."""
         model.name, model.description = form.name.data or None, form.description.data or None
         model.status = form.status.data

@@ -1,44 +1,30 @@
 """Applications: their list, and the page of one, with the account stores that it asks, in order."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
+import sqlalchemy as sa
 from flask import abort, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
-from wtforms import BooleanField, SelectField, StringField, TextAreaField
-from wtforms.validators import InputRequired
+from wtforms import BooleanField
 
+from ..database import session
 from ..errors import StormpathError
 from ..models import DISABLED, ENABLED, AccountStoreMapping, Application, Collection, Directory, Group
 from ..models.administration import OWNER
 from ..settings import settings
 from ..translation import gettext as _, mark
 from . import scope
-from .base import ConsoleForm, Quick, ResourceView
+from .base import Quick, ResourceView
+from .forms import NamedForm
 from .gate import needs
 from .pages import MOST_COUNTED, count
-
-#: So many stores are shown to choose from; there is a search for the others.
-_MOST_CHOICES = 200
+from .session import administrator
 
 
-class ApplicationForm(ConsoleForm):
-    """What an application is called and is for."""
-
-    name = StringField(mark("Name"), [InputRequired(mark("Give it a name."))])
-    description = TextAreaField(mark("Description"))
-    status = SelectField(
-        mark("Status"), choices=[(ENABLED, mark("Enabled")), (DISABLED, mark("Disabled"))], default=ENABLED
-    )
-
-    def __init__(self, known: Mapping[str, Any] | None = None) -> None:
-        super().__init__(known)
-        self.status.choices = [(value, _(text)) for value, text in self.status.choices]
-
-
-class NewApplicationForm(ApplicationForm):
-    """And whether it gets a directory of its own."""
+class NewApplicationForm(NamedForm):
+    """What a new application is, and whether it gets a directory of its own."""
 
     create_directory = BooleanField(mark("Make a directory for its accounts"), default=True)
 
@@ -73,10 +59,28 @@ class ApplicationsView(ResourceView):
         """Return the applications in scope."""
         return scope.applications()
 
+    def may_change(self) -> bool:
+        """Tell whether they may, as in every list; who deals with some directories alone may not."""
+        return administrator.directory_ids is None and super().may_change()
+
+    def may_create(self) -> bool:
+        """Tell the same of new ones."""
+        return administrator.directory_ids is None and super().may_create()
+
     def beside(self, rows: list[Application]) -> dict[str, Any]:
-        """Return how many accounts each lets in, and which is the site's own."""
+        """Return the stores of each and how many accounts they let in, and which is the site's own."""
+        mapped = (
+            sa.select(AccountStoreMapping)
+            .where(AccountStoreMapping.application_id.in_([row.id for row in rows]))
+            .order_by(AccountStoreMapping.list_index)
+        )
+        stores: dict[str, list[str]] = {}
+        for mapping in session.scalars(mapped):
+            if mapping.directory_id in scope.ids():
+                stores.setdefault(mapping.application_id, []).append(mapping.account_store.name)
         return {
-            "accounts_of": {row.id: count(row.accounts.count(MOST_COUNTED)) for row in rows},
+            "stores_of": stores,
+            "accounts_of": {row.id: count(scope.accounts_of(row).count(MOST_COUNTED)) for row in rows},
             "site": settings.APPLICATION,
         }
 
@@ -88,49 +92,43 @@ class ApplicationsView(ResourceView):
 
     def create_model(self, form: NewApplicationForm) -> Application:
         """Create it, with a directory of its own if that was asked for."""
-        return Application.create(
-            name=form.name.data,
-            description=form.description.data or None,
-            status=form.status.data,
-            create_directory=form.create_directory.data,
-        )
+        return Application.create(form.properties, create_directory=form.create_directory.data)
 
-    def edit_form(self, obj: Application) -> ApplicationForm:
-        """Return the form of an application."""
+    def edit_form(self, obj: Application) -> NamedForm:
+        """Return the form of one."""
         known = {"name": obj.name, "description": obj.description, "status": obj.status, "version": obj.version}
-        return ApplicationForm(known)
+        return NamedForm(known)
 
-    def update_model(self, form: ApplicationForm, model: Application) -> None:
+    def update_model(self, form: NamedForm, model: Application) -> None:
         """Save its name, description and status."""
-        model.name, model.description, model.status = (
-            form.name.data,
-            form.description.data or None,
-            form.status.data,
-        )
+        for name, value in form.properties.items():
+            setattr(model, name, value)
         model.save()
 
     def page(self, resource: Application) -> dict[str, Any]:
         """Return the account stores in order, those that can be added, and what a login name that is tried meets."""
         mappings = list(resource.account_store_mappings)
         tried = request.args.get("login", "").strip()
-        wanted = request.args.get("store", "").strip()
         return {
+            "may": self.may_change(),
             "mappings": mappings,
-            "candidates": self._candidates(resource, wanted),
-            "wanted": wanted,
+            "is_seen": lambda mapping: mapping.directory_id in scope.ids(),
+            "candidates": self._candidates(mappings) if self.may_change() else [],
             "tried": tried,
             "steps": list(_walk(mappings, tried)) if tried else [],
-            "is_site": resource.name_key == (Application.named(settings.APPLICATION) or resource).name_key,
-            "accounts_count": count(resource.accounts.count(MOST_COUNTED)),
+            "is_site": resource.name == settings.APPLICATION,
+            "accounts_count": count(scope.accounts_of(resource).count(MOST_COUNTED)),
         }
 
-    def _candidates(self, application: Application, wanted: str) -> list[Directory | Group]:
-        mapped = {mapping.store_id for mapping in application.account_store_mappings}
-        directories, groups = scope.directories(), scope.groups()
-        if wanted:
-            directories, groups = directories.search(wanted), groups.search(wanted)
-        some: list[Any] = [*directories.order("name")[:_MOST_CHOICES], *groups.order("name")[:_MOST_CHOICES]]
-        return [store for store in some if store.id not in mapped]
+    def _candidates(self, mappings: list[AccountStoreMapping]) -> list[tuple[str, str]]:
+        """Return the directories and groups that can be added: ids and names."""
+        mapped = {mapping.store_id for mapping in mappings}
+        directories = scope.choices(scope.directories())
+        groups = scope.groups().order("name")[: scope.MOST_CHOICES]
+        of_groups = [
+            (each.id, f"{each.name} ({_('Group of %(directory)s', directory=each.directory.name)})") for each in groups
+        ]
+        return [(store_id, name) for store_id, name in [*directories, *of_groups] if store_id not in mapped]
 
     def goes_with(self, resource: Application) -> list[str]:
         """Say what stays."""
@@ -146,6 +144,8 @@ class ApplicationsView(ResourceView):
     def stores(self, id: str) -> ResponseReturnValue:  # noqa: A002 - Flask-Admin's name
         """Add an account store, move it, make it a default, or take it away."""
         application = self.get_one(id)
+        if not self.may_change():
+            abort(403)
         try:
             flash(self._change(application, request.form.get("do", "")), "success")
         except StormpathError as error:
@@ -180,7 +180,8 @@ class ApplicationsView(ResourceView):
 
     def _mapping(self, application: Application) -> AccountStoreMapping:
         wanted = request.form.get("mapping", "")
-        return next((each for each in application.account_store_mappings if each.id == wanted), None) or abort(404)
+        found = (each for each in application.account_store_mappings if each.directory_id in scope.ids())
+        return next((each for each in found if each.id == wanted), None) or abort(404)
 
 
 def _store(store_id: str) -> Directory | Group:
@@ -190,12 +191,16 @@ def _store(store_id: str) -> Directory | Group:
     return scope.one_of(scope.groups(), Group, store_id)
 
 
-def _walk(mappings: list[AccountStoreMapping], login: str) -> Any:
-    """Yield each account store in turn, with the account that it has for a login name, until one has it."""
+def _walk(mappings: list[AccountStoreMapping], login: str) -> Iterator[dict[str, Any]]:
+    """Yield each account store in turn, with the account that it has for a login name, until one has it.
+
+    What a store has that is not in scope is not told.
+    """
     is_found = False
     for mapping in mappings:
         store = mapping.account_store
-        account = None if is_found or not store.is_open else store.home.find_account(login)
+        is_asked = not is_found and store.is_open and mapping.directory_id in scope.ids()
+        account = store.home.find_account(login) if is_asked else None
         if account is not None and isinstance(store, Group) and not store.has_account(account):
             account = None
         yield {"mapping": mapping, "account": account, "is_open": store.is_open, "is_reached": not is_found}

@@ -101,9 +101,10 @@ class ResourceView(ConsoleView, BaseModelView):  # type: ignore[misc]
     creates = changes = MANAGER
     page_size = 25
     page_sizes: ClassVar[tuple[int, ...]] = (25, 50, 100)
-    #: The order of a list that nobody asked for another; "": as they were made, the newest first.
+    #: The column that a list is sorted by, where nobody asks for another; "": as they were made, the newest first.
     natural_sort = ""
     quick: ClassVar[tuple[Quick, ...]] = ()
+    filter_names: ClassVar[tuple[str, ...]] = ()
     #: Attributes of each resource that exports have, after its href.
     exported: ClassVar[tuple[str, ...]] = ()
     list_template = "stormpath_admin/list.html"
@@ -155,6 +156,14 @@ class ResourceView(ConsoleView, BaseModelView):  # type: ignore[misc]
         """Delete one, by the verb."""
         model.delete()
 
+    def may_create(self) -> bool:
+        """Tell whether the administrator may make a new one."""
+        return bool(administrator.may(self.creates))
+
+    def may_change(self) -> bool:
+        """Tell whether the administrator may change one."""
+        return bool(administrator.may(self.changes))
+
     # --- The list ---
 
     def collection(self) -> Collection[Any]:
@@ -179,13 +188,25 @@ class ResourceView(ConsoleView, BaseModelView):  # type: ignore[misc]
 
     def asked(self) -> dict[str, Any]:
         """Return what the address asks for; what it cannot ask for is left out."""
-        return {name: value for name, value in request.args.items() if value and name in self._arguments}
+        given = {name: request.args.get(name, "").strip() for name in ("q", "show", "sort", "size", *self.filter_names)}
+        choices = {
+            "show": {quick.key for quick in self.quick},
+            "sort": {turn + name for name in self._sortable_columns for turn in ("", "-")},
+            "size": set(map(str, self.page_sizes)),
+        }
+        return {name: value for name, value in given.items() if value and value in choices.get(name, {value})}
 
-    @property
-    def _arguments(self) -> frozenset[str]:
-        return frozenset({"q", "show", "sort", "size", *self.filter_names})
-
-    filter_names: ClassVar[tuple[str, ...]] = ()
+    def turned_on(self, asked: Mapping[str, str], filters: list[dict[str, Any]]) -> list[dict[str, str]]:
+        """Return what narrows the list, in words, each with the address without it."""
+        words = [("show", "", _(quick.label)) for quick in self.quick if quick.key == asked.get("show")]
+        words += [("q", _("Search"), f"“{asked['q']}”")] if "q" in asked else []
+        for each in filters:
+            if chosen := asked.get(each["name"]):
+                words.append((each["name"], each["label"], dict(each["choices"]).get(chosen, chosen)))
+        return [
+            {"text": f"{label}: {value}" if label else value, "url": self.here(asked, **{name: ""})}
+            for name, label, value in words
+        ]
 
     def found(self, asked: Mapping[str, str]) -> Collection[Any]:
         """Return what the address asks for, in no order yet."""
@@ -196,12 +217,11 @@ class ResourceView(ConsoleView, BaseModelView):  # type: ignore[misc]
     def to_choose_from(self, asked: Mapping[str, str]) -> Collection[Any]:
         """Return what the quick filters are of."""
         found = self.filtered(self.collection(), asked)
-        text = asked.get("q", "").strip()
-        return self.searched(found, text) if text else found
+        return self.searched(found, asked["q"]) if "q" in asked else found
 
     def _bounded(self, found: Collection[Any], asked: Mapping[str, str]) -> Collection[Any]:
         """Return so many as a filter may look at one by one: an index of texts knows nothing of filters."""
-        return found.head(_POOL) if asked.get("q", "").strip() else found
+        return found.head(_POOL) if "q" in asked else found
 
     def sorted(self, found: Collection[Any], total: int, asked: Mapping[str, str]) -> Collection[Any]:
         """Return what was found in the order that is asked for.
@@ -216,22 +236,20 @@ class ResourceView(ConsoleView, BaseModelView):  # type: ignore[misc]
 
     def _sort(self, asked: Mapping[str, str]) -> str:
         """Return the order that is asked for, as `order` takes it: of the columns that may be sorted by, or ours."""
-        sort = asked.get("sort", "")
-        name = sort.removeprefix("-")
-        if name not in self._sortable_columns:
-            return "" if asked.get("q") else self.natural_sort  # what is found is sorted by how it was found
-        return f"{self._sortable_columns[name]} {'desc' if sort.startswith('-') else 'asc'}"
+        sort = asked.get("sort") or ("" if "q" in asked else self.natural_sort)
+        name = self._sortable_columns.get(sort.removeprefix("-"))
+        return f"{name} {'desc' if sort.startswith('-') else 'asc'}" if name else ""
 
-    def _size(self, asked: Mapping[str, str]) -> int:
-        size = asked.get("size", "")
-        return int(size) if size in map(str, self.page_sizes) else self.page_size
+    def turned(self, asked: Mapping[str, str]) -> str:
+        """Return the column that the list is sorted by, as the address has it; "" for what a search found."""
+        return asked.get("sort") or ("" if "q" in asked else self.natural_sort or "-created_at")
 
     @expose("/")
     @needs(VIEWER)
     def index_view(self) -> ResponseReturnValue:
         """Show a page of the list."""
         asked = self.asked()
-        size = self._size(asked)
+        size, filters, turned = int(asked.get("size", self.page_size)), self.filters(asked), self.turned(asked)
         found, most = self.found(asked), _POOL if "q" in asked else MOST_COUNTED
         total = found.count(most)
         page = self.sorted(found, total, asked).page(
@@ -252,9 +270,12 @@ class ResourceView(ConsoleView, BaseModelView):  # type: ignore[misc]
             size=size,
             newer=self.here(asked, before=rows[0].id) if page.has_before else None,
             older=self.here(asked, after=rows[-1].id) if page.has_after else None,
-            sort_url=lambda name: self.here(asked, sort=_turned(asked.get("sort", ""), name)),
+            turned=turned,
+            sort_url=lambda name: self.here(asked, sort=_turned(turned, name)),
             actions=self.allowed_actions(),
-            filters=self.filters(asked),
+            filters=filters,
+            turned_on=self.turned_on(asked, filters),
+            all_url=self.here({name: value for name, value in asked.items() if name in {"sort", "size"}}),
             url=lambda **changes: self.here(asked, **changes),
             **self.beside(rows),
         )
@@ -286,10 +307,9 @@ class ResourceView(ConsoleView, BaseModelView):  # type: ignore[misc]
 
     def is_action_allowed(self, name: str) -> bool:
         """Tell whether the administrator's role is enough for something in bulk."""
-        handler = self._actions_data[name][0]
-        return bool(administrator.may(needed(handler).role or VIEWER))
+        return bool(administrator.may(needed(self._actions_data[name][0], "POST").role or OWNER))
 
-    def action_form_fields(self, name: str) -> Form | None:
+    def action_form_fields(self, name: str, chosen: list[Any]) -> Form | None:
         """Return the form that the confirming page of an action has, if it asks for anything."""
         return None
 
@@ -302,12 +322,12 @@ class ResourceView(ConsoleView, BaseModelView):  # type: ignore[misc]
             abort(400)
         if not self.is_action_allowed(name):
             abort(403)
-        chosen = self._chosen(request.form.getlist("id"))
+        chosen = self._chosen([*request.form.getlist("id"), *request.args.getlist("id")])
         if not chosen:
             flash(_("Nothing was chosen. Tick the rows that it is for."), "warning")
             return redirect(back, 303)
         handler, text, consequence = self._actions_data[name]
-        form = self.action_form_fields(name)
+        form = self.action_form_fields(name, chosen)
         if "confirmed" not in request.form or (form and not form.validate()):
             return self.render(
                 "stormpath_admin/confirm_action.html",
@@ -319,7 +339,7 @@ class ResourceView(ConsoleView, BaseModelView):  # type: ignore[misc]
                 form=form,
                 url=url_for(f"stormpath_admin.{self.endpoint}.action_view", **self.asked()),
             )
-        if needed(handler).fresh and not administrator.is_fresh and (answer := ask_password()):
+        if needed(handler, "POST").fresh and not administrator.is_fresh and (answer := ask_password()):
             return answer
         self._do(handler, chosen, form)
         return redirect(back, 303)
@@ -365,7 +385,7 @@ class ResourceView(ConsoleView, BaseModelView):  # type: ignore[misc]
     @needs(SUPPORT)
     def create_view(self) -> ResponseReturnValue:
         """Show the form for a new one, or create it."""
-        if not administrator.may(self.creates):
+        if not self.may_create():
             abort(403)
         form = self.create_form()
         status = 200
@@ -391,7 +411,7 @@ class ResourceView(ConsoleView, BaseModelView):  # type: ignore[misc]
     def edit_view(self, id: str) -> ResponseReturnValue:  # noqa: A002 - Flask-Admin's name
         """Show one, or change it. A change needs a manager, unless the view says more."""
         resource = self.get_one(id)
-        if was_sent() and not administrator.may(self.changes):
+        if was_sent() and not self.may_change():
             abort(403)
         form = self.edit_form(resource)
         status = 200
@@ -420,9 +440,11 @@ class ResourceView(ConsoleView, BaseModelView):  # type: ignore[misc]
     def delete_view(self, id: str) -> ResponseReturnValue:  # noqa: A002 - Flask-Admin's name
         """Show what goes with one, or delete it, once its name was typed: it cannot be undone."""
         resource = self.get_one(id)
+        if not self.may_change():
+            abort(403)
         name, refused = self.label(resource), None
         if was_sent():
-            if request.form.get("typed", "").strip() != name:
+            if request.form.get("typed", "").split() != name.split():
                 refused = _("Type %(name)s to delete it.", name=name)
             else:
                 try:

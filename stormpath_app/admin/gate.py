@@ -13,16 +13,18 @@ from ..errors import LoginFailed, TooManyAttempts
 from ..models.administration import OWNER, VIEWER
 from ..pages import answer_json, here, prefers_json
 from ..translation import gettext as _
-from .pages import render
+from .pages import render, role_name
 from .session import administrator, prove
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 #: The field of a form that gives the password once more, for what needs it fresh.
 PASSWORD = "password_once_more"  # noqa: S105 - the name of a field
+#: The field that tells that a page was only to be opened, and nothing was sent to it.
+_OPENED = "opened"
 #: The field of a form with a password that somebody tries the rules with.
 TRIED = "password_to_try"
-_NOT_KEPT = frozenset({PASSWORD, TRIED, "csrf_token"})
+_NOT_KEPT = frozenset({PASSWORD, TRIED, "password", "csrf_token"})
 _LOOKS = frozenset({"GET", "HEAD"})
 
 
@@ -52,24 +54,30 @@ def _with(wanted: Needs) -> Callable[[F], F]:
     return mark
 
 
-def needed(view: Any) -> Needs:
-    """Return what a view needs. One that says nothing may be looked at by a viewer, and used by an owner."""
+def needed(view: Any, method: str | None = None) -> Needs:
+    """Return what a view needs. One that says nothing may be looked at by a viewer, and used by an owner.
+
+    :param method: how it is asked; None: as this request is.
+    """
     said: Needs | None = getattr(view, "stormpath_needs", None)
-    return said or Needs(VIEWER if request.method in _LOOKS else OWNER)
+    return said or Needs(VIEWER if (method or request.method) in _LOOKS else OWNER)
 
 
 def guard() -> ResponseReturnValue | None:
     """Answer whoever may not pass; None lets in."""
     current_app.extensions["stormpath"].require_ready()
-    wanted = needed(current_app.view_functions[request.endpoint or ""])
+    view = current_app.view_functions[request.endpoint or ""]
+    wanted = needed(view)
+    if wanted.role is not None and not administrator:
+        return _ask_who()
     if request.method not in _LOOKS:
         _check_token()
     if wanted.role is None:
         return None
-    if not administrator:
-        return _ask_who()
-    if not administrator.may(wanted.role):
-        raise Forbidden(_("Your role, %(role)s, may not do this.", role=administrator.role))
+    # What opens a screen, for each of its pages.
+    reads = getattr(getattr(view, "__self__", None), "reads", VIEWER)
+    if not (administrator.may(wanted.role) and administrator.may(reads)):
+        raise Forbidden(_("Your role, %(role)s, may not do this.", role=role_name(administrator.role)))
     return ask_password() if wanted.fresh and not administrator.is_fresh else None
 
 
@@ -82,7 +90,10 @@ def _ask_who() -> ResponseReturnValue:
 
 
 def ask_password() -> ResponseReturnValue | None:
-    """Ask for the password once more, and go on with the very form that was sent. None: it was right."""
+    """Ask for the password once more, and go on with the very form that was sent. None: it was right.
+
+    Where a page was only opened, it is opened again.
+    """
     status, headers, sentence = 200, {}, ""
     if PASSWORD in request.form:
         try:
@@ -92,8 +103,9 @@ def ask_password() -> ResponseReturnValue | None:
         except LoginFailed:
             sentence = _("The password is wrong.")
         else:
-            return None
-    page = render("stormpath_admin/again.html", field=PASSWORD, sent=_sent(), sentence=sentence)
+            return redirect(here(), 303) if _OPENED in request.form else None
+    sent = [(_OPENED, "1")] if request.method in _LOOKS else _sent()
+    page = render("stormpath_admin/again.html", field=PASSWORD, sent=sent, sentence=sentence)
     return page, status, headers
 
 

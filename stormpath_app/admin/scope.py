@@ -4,23 +4,26 @@ The application "Stormpath" and the directory "Stormpath Administrators" are in 
 would be everything. The screen of administrators alone deals with them.
 """
 
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from flask import abort, g
 
+from .. import names
 from ..database import session
 from ..errors import AccountStoreNotMapped, ResourceNotFound
 from ..models import Account, AccountStoreMapping, Application, Collection, Directory, Group
 from ..models.administration import APPLICATION_KEY, DIRECTORY_KEY
 from ..models.base import Resource
+from ..models.login_name import LoginName
 from ..settings import settings
 from .session import administrator
 
 R = TypeVar("R", bound=Resource)
 
-#: So many directories are asked for a login name.
-_MOST_ASKED = 100
+#: So many can be chosen from in a form; there is a search for the others.
+MOST_CHOICES = 200
 
 
 def directory_ids() -> sa.Select[Any]:
@@ -33,6 +36,12 @@ def directory_ids() -> sa.Select[Any]:
 def directories() -> Collection[Directory]:
     """Return the directories, without that of the administrators."""
     return Collection(Directory, Directory.id.in_(directory_ids()), create=Directory.create)
+
+
+def directory_names(rows: Iterable[Account | Group]) -> dict[str, str]:
+    """Return the names of the directories that the rows of a page are in, by their ids."""
+    wanted = sa.select(Directory.id, Directory.name).where(Directory.id.in_({row.directory_id for row in rows}))
+    return {found.id: found.name for found in session.execute(wanted)}
 
 
 def ids() -> list[str]:
@@ -64,11 +73,24 @@ def applications() -> Collection[Application]:
     return Collection(Application, *conditions, create=Application.create)
 
 
+def accounts_of(application: Application) -> Collection[Account]:
+    """Return the accounts in scope that an application lets in."""
+    return Collection(Account, application.holds(Account), Account.directory_id.in_(ids()))
+
+
 def one_of(collection: Collection[R], model: type[R], resource_id: str) -> R:
     """Return the one with this id, if it is in a collection; anything else is a 404."""
     found = model.find(resource_id) if resource_id.isalnum() else None
     if found is None or found not in collection:
         abort(404)
+    return found
+
+
+def choices(collection: Collection[Any], chosen: str | None = None) -> list[tuple[str, str]]:
+    """Return ids and names to choose from, sorted by name, with the one that is chosen however many there are."""
+    found = [(each.id, each.name) for each in collection.order("name")[:MOST_CHOICES]]
+    if chosen and chosen.isalnum() and chosen not in dict(found):
+        found += [(each.id, each.name) for each in collection.among(sa.select(sa.literal(chosen)))]
     return found
 
 
@@ -93,8 +115,11 @@ def account_named(login: str) -> Account:
     """
     wanted = Account.id_in(login) or login
     by_id = Account.find(wanted) if wanted.isalnum() else None
-    found = [by_id] if by_id is not None and by_id in accounts() else []
-    found = found or [one for directory in directories()[:_MOST_ASKED] if (one := directory.find_account(login))]
+    if by_id is not None and by_id in accounts():
+        return by_id
+    key = names.key(login.strip()) if names.can_be_stored(login) else ""
+    known_as = sa.select(LoginName.account_id).where(LoginName.directory_id.in_(ids()), LoginName.name_key == key)
+    found = accounts().among(known_as)[:2]
     if len(found) != 1:
         raise ResourceNotFound(developer_message=f"There is not one account {login!r}.")
     return found[0]

@@ -216,8 +216,8 @@ class Collection(Generic[R]):
     ) -> Page[R]:
         """Return so many, from the first on, in one statement or two; however far from the first, at the same cost.
 
-        :param after, before: the id of the one that the page follows, or ends before; of one that is not there, the
-            page is the first.
+        :param after, before: the id of the one that the page follows, or ends before; where it is not there, or is
+            the last that way, the page is the first.
         :param from_the_end: the last is the first.
         """
         listing = self._listing
@@ -225,6 +225,8 @@ class Collection(Generic[R]):
         place = listing.place(beside) if beside is not None and names.can_be_stored(beside) else None
         goes_back = place is not None and after is None
         rows = listing.rows(size + 1, after=place, backwards=goes_back != from_the_end)
+        if place is not None and not rows:
+            return self.page(size, from_the_end=from_the_end)
         items = [row.resource for row in rows[:size]]
         has_more, came_from = len(rows) > size, place is not None
         if goes_back:

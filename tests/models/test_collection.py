@@ -4,6 +4,7 @@ import re
 
 import pytest
 import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from stormpath_app import Account, Application
 from stormpath_app.database import session
@@ -363,3 +364,85 @@ def test_a_collection_is_shown_without_being_read(accounts, context):
     with statements(context) as sent:
         assert repr(found) == "<Collection of Account>"
     assert sent == []
+
+
+# --- Pages by the place of a row, and the first so many ---
+
+
+def follow(found, size, **how):
+    """Return all pages, as somebody finds them who goes on as long as there is more."""
+    page = found.page(size, **how)
+    pages = [page]
+    while page.has_after:
+        page = found.page(size, after=page.items[-1].id, **how)
+        pages.append(page)
+    return pages
+
+
+@pytest.fixture
+def namesakes(context):
+    """Return a collection of groups; those that a test makes have few descriptions and statuses between them."""
+    return Application.current().default_account_store().groups
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    statuses=st.lists(st.sampled_from(["ENABLED", "DISABLED"]), max_size=9),
+    size=st.integers(1, 4),
+    order=st.sampled_from(["status", "status desc", "name desc", "created_at", "created_at desc", ""]),
+    from_the_end=st.booleans(),
+)
+def test_pages_have_each_row_once_in_order_there_and_back_over_all_ties(
+    namesakes, held_clock, statuses, size, order, from_the_end
+):
+    for each in list(namesakes):
+        each.delete()
+    for number, status in enumerate(statuses):
+        namesakes.create(name=f"{number}", status=status)
+    found = namesakes.order(order) if order else namesakes
+    every = [each.id for each in found][:: -1 if from_the_end else 1]
+    pages = follow(found, size, from_the_end=from_the_end)
+    assert [each.id for page in pages for each in page.items] == every
+    assert not pages[0].has_before
+    assert all(page.has_before for page in pages[1:])
+    page = pages[-1]
+    back = [page]
+    while page.has_before:
+        page = found.page(size, before=page.items[0].id, from_the_end=from_the_end)
+        back.append(page)
+    assert [page.items for page in reversed(back)] == [page.items for page in pages]
+    assert all(page.has_after for page in back[1:])
+
+
+def test_a_page_after_the_last_before_the_first_or_beside_a_stranger_is_the_first(accounts, stranger):
+    first, last = accounts[0].id, accounts[-1].id
+    for place in ({"after": last}, {"before": first}, {"after": stranger.id}, {"before": "none"}, {"after": "\0"}):
+        page = accounts.page(2, **place)
+        assert (emails(page.items), page.has_before, page.has_after) == (["0", "1"], False, True)
+    assert emails(accounts.page(2, from_the_end=True, after=first).items) == ["4", "3"]
+
+
+def test_a_page_of_nothing_is_empty(context):
+    assert Application.current().accounts.page(3) == ([], False, False)
+
+
+def test_a_page_costs_two_statements_however_far_from_the_first_it_is(accounts, context):
+    place = accounts[3].id
+    with statements(context) as sent:
+        assert emails(accounts.page(1, after=place).items) == ["4"]
+    assert len(sent) == 2
+
+
+def test_the_head_of_a_collection_is_as_many_of_those_that_are_found_and_no_others(accounts):
+    accounts[2].status = "DISABLED"
+    accounts[2].save()
+    assert len(accounts.head(3)) == 3
+    assert len(accounts.head(30)) == 5
+    assert emails(accounts.query(status="DISABLED").head(3)) == ["2"]
+    assert emails(accounts.search("falcon").head(30).query(status="DISABLED")) == ["2"]
+    assert len(accounts.head(4).order("email desc")) == 4
+
+
+def test_nothing_can_be_created_among_the_head_of_a_collection(accounts):
+    with pytest.raises(TypeError):
+        accounts.head(3).create(email="luke@tatooine.example", password=PASSWORD)
