@@ -377,7 +377,7 @@ class ResourceView(ConsoleView, BaseModelView):  # type: ignore[misc]
         asked = self.asked()
         found = self.found(asked)
         total = found.count(MOST_COUNTED)
-        return export.answer(kind, self.endpoint, self.exported, self.sorted(found, total, asked))
+        return export.answer(kind, self.endpoint, self.exported, self.sorted(found, total, asked), asked)
 
     # --- New, change, delete ---
 
