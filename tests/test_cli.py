@@ -305,12 +305,16 @@ def test_who_joins_a_disabled_group_is_told_that_it_opens_no_door(app, account):
     assert (code, said) == (0, f"{HAN} is in admins now. The group is DISABLED: it opens no door.\n")
 
 
+#: The directories that there are.
+ALL = f"{PLACE!r}, 'Stormpath Administrators'"
+
+
 @pytest.mark.parametrize(
     ("command", "told"),
     [
         (("create-group", "ADMINS"), "Group with that name already exists.  Please choose another name."),
         (("create-group", " "), "Group name is required; it cannot be null, empty, or blank."),
-        (("create-group", "x", "--directory", "Rebel"), f"There is no directory 'Rebel'; there are: {PLACE!r}."),
+        (("create-group", "x", "--directory", "Rebel"), f"There is no directory 'Rebel'; there are: {ALL}."),
         (
             ("add-to-group", HAN, "admin"),
             f"The Directory {PLACE!r} has no Group 'admin'. Did you mean 'admins'? It has: 'admins', 'crew'.",

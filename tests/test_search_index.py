@@ -118,7 +118,7 @@ def test_a_downgrade_loses_nobody(app):
     create()
     downgrade_schema(BEFORE)
     with database.engine.connect() as connection:
-        for table, rows in (("accounts", 2), ("login_names", 3), ("applications", 1)):
+        for table, rows in (("accounts", 2), ("login_names", 3), ("applications", 2)):
             assert connection.exec_driver_sql(f"SELECT count(*) FROM stormpath_{table}").scalar() == rows
     upgrade_schema()
     assert Application.current().authenticate_account("captain", PASSWORD)

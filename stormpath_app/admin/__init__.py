@@ -26,6 +26,7 @@ from .entry import EntryView
 from .gate import guard, needs, public
 from .groups import GroupsView
 from .home import HomeView
+from .log import LogView
 from .messages import MessagesView
 from .myself import MyselfView
 from .pages import THEME_COOKIE, THEMES, known, render
@@ -46,6 +47,7 @@ def _views() -> list[ConsoleView]:
         DirectoriesView(Directory, mark("Directories"), "directories"),
         ApplicationsView(Application, mark("Applications"), "applications"),
         GroupsView(Group, mark("Groups"), "groups"),
+        LogView(mark("Log"), "log"),
         MessagesView(mark("Messages"), "messages"),
         ApiKeysView(ApiKey, mark("API keys"), "api_keys"),
         AdministratorsView(mark("Administrators"), "administrators"),

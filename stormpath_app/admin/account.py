@@ -23,28 +23,30 @@ from ..models import (
     UNVERIFIED,
     Account,
     Application,
-    AuditEvent,
     DeletedAccount,
     Diagnosis,
     Directory,
     Group,
     PasswordStrength,
     diagnosis,
+    event_log,
     message,
+    statistics,
 )
 from ..models.administration import APPLICATION_KEY, MANAGER, SUPPORT, VIEWER
 from ..models.base import Resource
+from ..models.event_log import Question
 from ..pages import was_sent
 from ..settings import settings
 from ..translation import gettext as _, mark, ngettext
-from . import scope
+from . import charts, log, scope
 from .base import ConsoleForm, ResourceView
 from .gate import ask_password, needs
 from .messages import kind_name
 from .pages import count
 from .session import administrator
 
-_PAGE, _FOUND, _MOST_CHOICES = 25, 10, 200
+_PAGE, _FOUND, _RECENT, _MOST_CHOICES = 25, 10, 6, 200
 #: Letters of a password that nobody is to know.
 _LENGTH = 32
 
@@ -147,7 +149,9 @@ class AccountTabs(ResourceView):
             application=application,
             applications=applications,
             groups=account.groups.order("name")[:_FOUND],
-            last_login=_last(account, "login.succeeded"),
+            logins=(logins := statistics.logins_of(account.id)),
+            heat=charts.heat(logins.days, clock.now().date()),
+            lines=log.lines(event_log.find(Question(account_id=account.id), limit=_RECENT).events),
             suggestions=self._suggestions(account, found),
             checked_at=clock.now(),
         )
@@ -333,13 +337,25 @@ class AccountTabs(ResourceView):
     @expose("/<id>/timeline")
     @needs(VIEWER)
     def timeline(self, id: str) -> ResponseReturnValue:  # noqa: A002 - Flask-Admin's name
-        """Show what happened to it."""
-        account, before = self.get_one(id), _place("before")
-        wanted = sa.select(AuditEvent).where(AuditEvent.account_id == account.id)
-        if before:
-            wanted = wanted.where(AuditEvent.id < before)
-        found = list(session.scalars(wanted.order_by(AuditEvent.id.desc()).limit(_PAGE + 1)))
-        return self.tab(account, "timeline", events=found[:_PAGE], older=_older(found), before=before)
+        """Show what happened to it: all, or a part."""
+        account, before, show = self.get_one(id), _place("before"), request.args.get("show", "")
+        parts = {key: part for key, part in log.RESULTS.items() if key != "changes"}
+        if show not in parts:
+            show = ""
+        question = Question(account_id=account.id, result=parts[show][0])
+        found = event_log.find(question, before=before, limit=_PAGE)
+        return self.tab(
+            account,
+            "timeline",
+            lines=log.lines(found.events),
+            found=found,
+            before=before,
+            show=show,
+            parts=[
+                {"label": _(label), "url": self._url("timeline", account, show=key or None), "is_current": key == show}
+                for key, (_patterns, label) in parts.items()
+            ],
+        )
 
     # --- JSON ---
 
@@ -382,11 +398,6 @@ def _unknown_password(strength: PasswordStrength) -> str:
     letters += draw.choices(string.ascii_letters, k=max(missing, 0))
     draw.shuffle(letters)
     return "".join(letters)
-
-
-def _last(account: Account, kind: str) -> AuditEvent | None:
-    wanted = sa.select(AuditEvent).where(AuditEvent.account_id == account.id, AuditEvent.kind == kind)
-    return session.scalar(wanted.order_by(AuditEvent.id.desc()).limit(1))
 
 
 def _days_since(at: datetime | None) -> int | None:

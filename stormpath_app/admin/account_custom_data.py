@@ -16,7 +16,7 @@ from flask_admin import expose
 from wtforms import HiddenField, TextAreaField
 
 from ..database import session
-from ..errors import StormpathError
+from ..errors import CustomDataLocked, StormpathError
 from ..models import Account
 from ..models.administration import MANAGER, VIEWER
 from ..models.custom_data_text import dump
@@ -69,6 +69,11 @@ class AccountCustomData(AccountTabs):
         is_shown = key is not None or sum(sizes.values()) <= _MOST_AT_ONCE
         shown = ([key] if key is not None else list(sizes)) if is_shown else []
         form = CustomDataForm()
+        try:
+            tree = {name: account.custom_data[name] for name in shown if name in account.custom_data}
+        except CustomDataLocked as error:
+            flash(error.developer_message, "error")
+            is_shown, tree = False, {}
         if was_sent():
             if not is_shown:
                 abort(400)
@@ -76,7 +81,7 @@ class AccountCustomData(AccountTabs):
                 flash(_("The custom data was saved."), "success")
                 return redirect(url_for("stormpath_admin.accounts.custom_data", id=account.id, key=key), 303)
         elif is_shown:
-            form.text.data = _pretty({name: account.custom_data[name] for name in shown})
+            form.text.data = _pretty(tree)
             form.opened.data = json.dumps(_digests(account, shown))
         return self.tab(
             account,
@@ -87,7 +92,7 @@ class AccountCustomData(AccountTabs):
             most_of_one=_MOST_OF_ONE,
             only=key,
             is_shown=is_shown,
-            tree={name: account.custom_data[name] for name in shown if name in account.custom_data},
+            tree=tree,
         )
 
 

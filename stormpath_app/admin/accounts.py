@@ -11,10 +11,10 @@ from wtforms.validators import InputRequired
 
 from .. import clock, throttle
 from ..database import session
-from ..models import DISABLED, ENABLED, UNVERIFIED, Account, Collection, Directory, Group, GroupMembership
+from ..models import DISABLED, ENABLED, UNVERIFIED, Account, Collection, Directory, Group, GroupMembership, statistics
 from ..models.administration import MANAGER, SUPPORT
 from ..translation import gettext as _, mark
-from . import scope
+from . import charts, scope
 from .account_actions import AccountActions
 from .account_custom_data import AccountCustomData
 from .base import ConsoleForm, Quick
@@ -45,16 +45,18 @@ class AccountsView(AccountActions, AccountCustomData):
 
     path, icon, section = "/accounts", "users", 1
     new_text, search_text = mark("New account"), mark("Email, name or username")
-    column_list = ("name", "directory", "groups", "status", "created_at")
+    column_list = ("name", "directory", "groups", "status", "last_login", "activity")
     column_labels: ClassVar[dict[str, str]] = {
         "name": mark("Account"),
         "directory": mark("Directory"),
         "groups": mark("Groups"),
         "status": mark("Status"),
+        "last_login": mark("Last login"),
+        "activity": mark("30 days"),
         "created_at": mark("Created"),
     }
     column_sortable_list: ClassVar = [("name", "email"), ("created_at", "created_at")]
-    wide_columns = frozenset({"directory", "groups"})
+    wide_columns = frozenset({"directory", "groups", "activity"})
     quick = (
         Quick("enabled", mark("Enabled"), _with_status(ENABLED)),
         Quick("unverified", mark("Unverified"), _with_status(UNVERIFIED)),
@@ -115,6 +117,8 @@ class AccountsView(AccountActions, AccountCustomData):
             "groups_of": groups,
             "directory_of": scope.directory_names(rows),
             "locked_until": throttle.locked_until(ids),
+            "logins_of": statistics.logins(ids),
+            "spark": charts.spark,
         }
 
     # --- In bulk ---

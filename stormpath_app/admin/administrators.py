@@ -12,7 +12,7 @@ from wtforms.validators import InputRequired
 from ..errors import StormpathError
 from ..mail import configuration
 from ..models import DISABLED, ENABLED, UNVERIFIED, Account, Administrator, Client, Directory, administrator as admins
-from ..models.administration import DIRECTORY_KEY, OWNER, ROLES, VIEWER
+from ..models.administration import DIRECTORY_KEY, MANAGER, OWNER, ROLES, SUPPORT, VIEWER
 from ..models.event import of_account
 from ..pages import tell, tell_errors, was_sent
 from ..translation import gettext as _, mark, ngettext
@@ -26,10 +26,12 @@ MOST_INVITED, MOST_DIRECTORIES, MOST_LINES = 20, 500, 20
 
 #: What each role may do, in a sentence.
 WHAT = {
-    "viewer": mark("Looks at everything, changes nothing."),
-    "support": mark("Helps people: unlocks, enables, mails links, ends logins."),
-    "manager": mark("Also edits accounts, groups and applications."),
-    "owner": mark("Also sets policies, deletes, makes keys, and invites administrators. Never limited."),
+    VIEWER: mark("Looks at everything, changes nothing."),
+    SUPPORT: mark("Helps people: mails and copies links, unlocks, logs out."),
+    MANAGER: mark("Also creates, edits and deletes accounts, and their groups."),
+    OWNER: mark(
+        "Also sets applications, directories, policies, mails and keys, and invites administrators. Never limited."
+    ),
 }
 #: What of the log is about an administrator, and what it is called.
 KINDS = {

@@ -16,10 +16,11 @@ from ..transactions import atomic
 _LOGGED = 200
 
 
-class _Line:
+class Line:
     """A file that gives back what is written to it."""
 
     def write(self, line: str) -> str:
+        """Return the line."""
         return line
 
 
@@ -48,7 +49,7 @@ def _row(attributes: Sequence[str], resource: Any) -> dict[str, Any]:
 
 
 def _csv(attributes: Sequence[str], resources: Iterable[Any]) -> Iterator[str]:
-    writer = csv.writer(_Line())
+    writer = csv.writer(Line())
     yield writer.writerow(["href", *attributes, "created_at", "modified_at"])
     for resource in resources:
         yield writer.writerow([cell(value) for value in _row(attributes, resource).values()])

@@ -24,7 +24,7 @@ PASSWORD = "password_once_more"  # noqa: S105 - the name of a field
 _OPENED = "opened"
 #: The field of a form with a password that somebody tries the rules with.
 TRIED = "password_to_try"
-_NOT_KEPT = frozenset({PASSWORD, TRIED, "csrf_token"})
+_NOT_KEPT = frozenset({PASSWORD, TRIED, "password", "csrf_token"})
 _LOOKS = frozenset({"GET", "HEAD"})
 
 

@@ -108,6 +108,11 @@ def find(message_id: str) -> OutboxMessage:
     return found if found is not None else abort(404)
 
 
+def number(show: str) -> int:
+    """Return how many messages in scope are in a state, as far as they are counted."""
+    return _count(_narrowed(_in_scope(), show, ""))
+
+
 def _in_scope() -> sa.Select[Any]:
     """Return a statement for the messages in scope: no request of a stranger's, as that is none yet."""
     wanted = sa.select(OutboxMessage).where(OutboxMessage.kind.not_in(message.REQUESTS))

@@ -7,7 +7,7 @@ from flask import current_app, render_template, request, url_for
 from flask_wtf.csrf import generate_csrf
 
 from .. import clock
-from ..models import Account
+from ..models import Account, Application, Directory, Resource, event_log
 from ..pages import here
 from ..settings import settings
 from ..translation import day, gettext as _, mark, ngettext, spoken, template_gettext
@@ -41,6 +41,7 @@ def known() -> dict[str, Any]:
         "theme_chosen": chosen_theme(),
         "ago": ago,
         "exact": exact,
+        "history": history,
         "initials": initials,
         "role_name": role_name,
     }
@@ -74,6 +75,16 @@ def chosen_theme() -> str | None:
     """Return the theme that the administrator chose; None: as the system has it."""
     chosen = request.cookies.get(THEME_COOKIE)
     return chosen if chosen in THEMES else None
+
+
+def history(resource: Resource) -> str:
+    """Return the address of the log of who changed a resource."""
+    asked: dict[str, Any] = {"target": resource.id}
+    if isinstance(resource, Directory):
+        asked = {"directory": resource.id, "kind": ",".join(event_log.OF_A_DIRECTORY)}
+    elif isinstance(resource, Application):
+        asked = {"application": resource.id, "kind": ",".join(event_log.OF_AN_APPLICATION)}
+    return url_for("stormpath_admin.log.index", **asked)
 
 
 def role_name(role: str | None) -> str:

@@ -234,10 +234,11 @@ def _fill(form: MailForm, template: EmailTemplate) -> None:
 
 
 def _macros(template: EmailTemplate) -> list[str]:
-    """Return the macros that this mail can have, the link first."""
+    """Return the macros that this mail can have, the link first, as they are written."""
     links = ("url", "sptoken", "sptokenNameValuePair")
-    others = sorted(macros.NAMES.difference(links))
-    return [*(links if template.kind in TOKEN_LIVES else ()), *others, *(f"{path}KEY" for path in macros.CUSTOM_DATA)]
+    others = [*sorted(macros.NAMES.difference(links)), *(f"{path}KEY" for path in macros.CUSTOM_DATA)]
+    written = [f"${{{name}}}" for name in links] if template.kind in TOKEN_LIVES else []
+    return [*written, *(f"$!{{{name}}}" for name in others)]
 
 
 # --- What is shown ---

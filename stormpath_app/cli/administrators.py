@@ -1,6 +1,7 @@
 """Administrators of the console."""
 
 import click
+from flask import current_app
 
 from .. import entry_links
 from ..models import Administrator
@@ -36,7 +37,11 @@ def admin_link() -> None:
     """
     if settings.ADMIN_URL is None:
         raise click.ClickException("STORMPATH_ADMIN_URL is None: there is no console.")
-    click.echo(entry_links.address(entry_links.make()))
+    current_app.extensions["stormpath"].load_secret()
+    address = entry_links.address(entry_links.make())
+    click.echo(address)
+    if address.startswith("/"):
+        click.echo("STORMPATH_BASE_URL is not set: open it behind the address of the site.", err=True)
 
 
 def _article(role: str) -> str:

@@ -49,7 +49,7 @@ def set_preset(name: str, directory_name: str | None, old: str, dry_run: bool) -
     directory = _directory(directory_name)
     directory.password_policy.preset = name
     for effect in of_passwords(directory, old):
-        click.echo(f"  {f'{effect.count}: ' if effect.count else ''}{effect.sentence}")
+        click.echo(f"  {f'{effect.count} ' if effect.count else ''}{effect.sentence}")
     if dry_run:
         click.echo("Nothing was saved.")
         return

@@ -10,7 +10,7 @@ from .. import names
 from ..database import TextTuple
 from ..errors import EmailDomainBlacklisted, EmailDomainNotWhitelisted, TooLong, WrongType
 from . import event
-from .base import DISABLED, ENABLED, Id, Resource, status, whole_number
+from .base import DISABLED, ENABLED, Id, Resource, directory_name, status, whole_number
 from .collection import Collection
 from .email_template import EmailTemplate, templates, workflow
 from .message import VERIFICATION, VERIFICATION_SUCCESS, WELCOME
@@ -102,7 +102,7 @@ class AccountCreationPolicy(Resource):
     @property
     def title(self) -> str:
         """The name of the directory."""
-        return self.directory.name
+        return directory_name(self.id)
 
     def check(self, email: str) -> None:
         """Accept an address whose domain an account may have. The blacklist beats the whitelist.

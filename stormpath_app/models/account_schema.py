@@ -8,7 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from ..errors import PropertyRequired, UnknownProperty
 from . import event
-from .base import Id, Resource, boolean, stays
+from .base import Id, Resource, boolean, directory_name, stays
 from .unsaved import changed
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Field(Resource):
     @property
     def title(self) -> str:
         """The name of the directory."""
-        return self.schema.directory.name
+        return directory_name(self.schema_id)
 
     @property
     def attribute(self) -> str:

@@ -270,6 +270,12 @@ class Resource(Base, SavedAlone):
         return f"<{type(self).__name__} {self.id}>"
 
 
+def directory_name(directory_id: str) -> str:
+    """Return the name of a directory, "" where it is not there yet. It is not loaded: a caller may hold it detached."""
+    directories = Base.metadata.tables["stormpath_directories"].c
+    return session.scalar(sa.select(directories.name).where(directories.id == directory_id)) or ""
+
+
 @sa.event.listens_for(Resource, "before_delete", propagate=True)
 def _take_along(_mapper: object, connection: sa.Connection, resource: Resource) -> None:
     """Look at foreign keys after the host's relationships did what they say, and also when a host deletes the row."""

@@ -141,17 +141,6 @@ class DeletedAccount(Base):
         return cast("dict[str, Any]", json.loads(content, object_hook=_moment))
 
 
-def forget_old() -> int:
-    """Forget the copies that can be restored no more, and commit; return how many there were."""
-    old = sa.select(DeletedAccount.id).where(DeletedAccount.deleted_at <= clock.now() - KEPT)
-    forgotten = 0
-    while found := session.scalars(old.limit(100)).all():
-        with atomic():
-            session.execute(sa.delete(DeletedAccount).where(DeletedAccount.id.in_(found)))
-        forgotten += len(found)
-    return forgotten
-
-
 # --- Rows ---
 
 _MOMENT = "moment"  # what a moment is marked with

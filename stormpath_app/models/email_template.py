@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 from .. import names
 from ..errors import InvalidFormat, LinkMacroMissing, PropertyRequired, ReadOnly, TooLong, UnsupportedValue, WrongType
 from . import event
-from .base import Id, Resource
+from .base import Id, Resource, directory_name
 from .collection import Collection
 from .message import RESET, RESET_SUCCESS, VERIFICATION, VERIFICATION_SUCCESS, WELCOME
 
@@ -115,7 +115,7 @@ class EmailTemplate(Resource):
     @property
     def title(self) -> str:
         """The name of the directory."""
-        return self.directory.name
+        return directory_name(self.directory_id)
 
     @property
     def default_model(self) -> dict[str, str | None] | None:

@@ -24,18 +24,10 @@ from .event import OF_THE_APP, AuditEvent
 ERRORS = ("*.failed", "*.refused", "*.replayed")
 SECURITY = (*ERRORS, "password.*", "password_reset.*", "account.signed_out", "session.*", "api_key.*")
 CHANGES = (
-    "*.created",
-    "*.updated",
-    "*.deleted",
-    "*.mapped",
-    "*.unmapped",
-    "*.group_added",
-    "*.group_removed",
-    *("*.restored", "*.locked_down", "*.expired", "*.passwords_expired", "*.limited", "*.exported"),
-    "account.unlocked",
-    "account.signed_out",
-    "session.ended",
-    "password.changed",
+    *("*.created", "*.updated", "*.deleted", "*.restored", "*.mapped", "*.unmapped"),
+    *("*.group_added", "*.group_removed"),
+    *("*.locked_down", "*.expired", "*.passwords_expired", "*.limited", "*.invited", "*.joined", "*.exported"),
+    *("account.unlocked", "account.signed_out", "session.ended", "password.changed"),
 )
 APP = (f"{OF_THE_APP}*",)
 

@@ -12,7 +12,7 @@ from ..database import UTCDateTime
 from ..errors import OutOfRange, PasswordRefused, UnsupportedValue, WrongType
 from ..translation import gettext as _, ngettext, nmark
 from . import event, password_history, password_rules
-from .base import ENABLED, Id, Resource, boolean, status, whole_number
+from .base import ENABLED, Id, Resource, boolean, directory_name, status, whole_number
 from .collection import Collection
 from .email_template import EmailTemplate, templates, workflow
 from .message import RESET, RESET_SUCCESS
@@ -58,7 +58,7 @@ class PasswordStrength(Resource):
     @property
     def title(self) -> str:
         """The name of the directory."""
-        return self.policy.title
+        return directory_name(self.id)
 
     @property
     def href(self) -> str:
@@ -142,7 +142,7 @@ class PasswordPolicy(Resource):
     @property
     def title(self) -> str:
         """The name of the directory."""
-        return self.directory.name
+        return directory_name(self.id)
 
     @validates("refuses_common")
     def _check_refuses_common(self, key: str, value: object) -> bool:

@@ -52,7 +52,7 @@ def of_passwords(directory: Directory, old: str = KEEP) -> list[Effect]:
     if old in {CHECK, REPLACE}:
         told += _of_old_passwords(directory, old)
     elif any(_is_tighter(name, *values) for name, values in what.items()):
-        keep = _("They keep the password they have, and log in with it: the rules are for new ones.")
+        keep = _("Accounts keep the password they have, and log in with it: the rules are for new ones.")
         told.append(Effect(count_passwords(directory), keep))
     elif what.keys() & PRESETS["stormpath"].keys():
         told.append(Effect(None, _("Nobody notices: each password that was good stays good.")))
@@ -68,7 +68,7 @@ def of_account_creation(directory: Directory) -> list[Effect]:
     policy = directory.account_creation_policy
     what, told = changed(policy), []
     if {"email_domain_whitelist", "email_domain_blacklist"} & what.keys():
-        stay = _("They stay, and log in, whatever their address: only new accounts and new addresses are held to this.")
+        stay = _("Accounts stay, whatever their address: only new accounts and new addresses are held to this.")
         told.append(Effect(count_accounts(directory), stay))
     if "verification_email_status" in what:
         told.append(_of_verification(directory, is_on=policy.verifies))
@@ -85,7 +85,7 @@ def of_schema(directory: Directory) -> list[Effect]:
             continue
         if field.required:
             key: Any = getattr(Account, f"{field.attribute}_key")
-            lack = _("They have no such name, and log in as before. New accounts must have one.")
+            lack = _("Accounts have no such name, and log in as before. New ones must have it.")
             told.append(Effect(count_accounts(directory, key == ""), lack))
         else:
             told.append(Effect(None, _("New accounts may leave it out. Those there are stay as they are.")))
@@ -99,16 +99,16 @@ def _of_old_passwords(directory: Directory, old: str) -> list[Effect]:
     count, none = count_passwords(directory), count_accounts(directory, Account.password_modified_at.is_(None))
     if old == CHECK:
         at_login = _(
-            "Their password is looked at when they next log in. Who has one that breaks these rules must change it."
+            "Passwords are looked at when their owner next logs in. One that breaks these rules must be changed."
         )
         told = [Effect(count, at_login)]
     else:
         told = [
-            Effect(count, _("They must choose another password when they next log in.")),
-            Effect(count_logins(directory), _("These logins end.")),
+            Effect(count, _("Accounts must choose another password when they next log in.")),
+            Effect(count_logins(directory), _("Logins end.")),
         ]
     if none.number:
-        told.append(Effect(none, _("They have no password, and notice nothing.")))
+        told.append(Effect(none, _("Accounts have no password, and notice nothing.")))
     return told
 
 
@@ -122,9 +122,8 @@ def _of_reuse(before: int, after: int) -> str:
 
 def _of_links(directory: Directory, purpose: str, hours: int) -> Effect:
     told = ngettext(
-        "These links, which were mailed already, stay good as long as their mail says. New ones are good for one hour.",
-        "These links, which were mailed already, stay good as long as their mail says."
-        " New ones are good for %(count)s hours.",
+        "Links that were mailed already stay good as long as their mail says. New ones are good for one hour.",
+        "Links that were mailed already stay good as long as their mail says. New ones are good for %(count)s hours.",
         hours,
     )
     return Effect(count_links(directory, purpose), told)
@@ -132,11 +131,9 @@ def _of_links(directory: Directory, purpose: str, hours: int) -> Effect:
 
 def _of_verification(directory: Directory, *, is_on: bool) -> Effect:
     if is_on:
-        stay = _("They log in as before. New accounts must confirm their address first.")
+        stay = _("Accounts log in as before. New ones must confirm their address first.")
         return Effect(count_accounts(directory, Account.status == ENABLED), stay)
-    wait = _(
-        "They wait to confirm their address. Links that were mailed stay good, no more are sent: verify them by hand."
-    )
+    wait = _("Accounts wait to confirm their address. Links that were mailed stay good; no more are sent.")
     return Effect(count_accounts(directory, Account.status == UNVERIFIED), wait)
 
 

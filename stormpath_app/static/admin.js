@@ -122,8 +122,27 @@ if (idle) {
   watch(Number(idle.dataset.idle));
   idle.addEventListener("submit", async (event) => {
     event.preventDefault();
-    const answer = await fetch(idle.action, { method: "POST", body: new FormData(idle), headers: { Accept: "application/json" } });
+    const form = event.target;
+    const answer = await fetch(form.action, { method: "POST", body: new FormData(form), headers: { Accept: "application/json" } });
     if (answer.ok) watch((await answer.json()).seconds);
     else location.assign(idle.dataset.login);
   });
+}
+
+// A mail that is edited: its frame follows what is typed. A frame that is new each time leaves no step in the history.
+for (const button of document.querySelectorAll("[data-preview]")) {
+  let waiting;
+  const follow = () => {
+    const frame = document.querySelector("iframe[name=preview]");
+    const fresh = frame.cloneNode();
+    fresh.removeAttribute("src");
+    frame.replaceWith(fresh);
+    button.form.requestSubmit(button);
+    if (idle) watch(Number(idle.dataset.idle));
+  };
+  button.form.addEventListener("input", () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(follow, 500);
+  });
+  if (button.dataset.preview === "now") follow();
 }

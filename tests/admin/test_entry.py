@@ -218,7 +218,7 @@ def test_a_forgotten_password_is_chosen_anew_by_mail(app, client, leia, outbox):
 def test_nobody_learns_who_is_an_administrator(app, client, account, leia, outbox, address):
     there = send(app.test_client(), "/admin/forgot", email=LEIA).text.replace(LEIA, "")
     assert send(client, "/admin/forgot", email=address).text.replace(address, "") == there
-    assert [mail.to for mail in outbox] == [[LEIA]]
+    assert [mail.to for mail in outbox] == [LEIA]
 
 
 def test_a_sites_link_opens_nothing_here_and_the_consoles_nothing_there(app, client, leia, outbox):

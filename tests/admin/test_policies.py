@@ -74,7 +74,7 @@ def test_the_rules_and_their_preset_are_shown(owner, policy):
 def test_a_preset_fills_the_form_and_saves_nothing(app, owner, policy, home_directory, ada):
     page = sent(owner, policy, do="preset:nist-800-63b-4")
     assert (page.status_code, value(page, "min_length"), value(page, "min_numeric")) == (200, "15", "0")
-    assert "1 They keep the password they have" in text(page)
+    assert "1 Accounts keep the password they have" in text(page)
     assert "Minimum length 8 → 15" in text(page)
     assert rules(app, home_directory)[:2] == (8, "stormpath")
     assert sent(owner, policy, do="preset:nothing").status_code == 400
@@ -84,7 +84,7 @@ def test_what_a_change_touches_is_counted_before_it_is_saved(app, owner, policy,
     with app.app_context(), atomic():
         active_session.start(Account.get(ada), Application.current(), remembered=True)
     told = text(sent(owner, policy, do="recount", min_length="12", old="replace"))
-    assert "1 They must choose another password when they next log in. 1 These logins end." in told
+    assert "1 Accounts must choose another password when they next log in. 1 Logins end." in told
     told = text(sent(owner, policy, do="recount", min_length="6"))
     assert "Nobody notices" in told
     assert rules(app, home_directory)[:2] == (8, "stormpath")
@@ -223,8 +223,8 @@ def test_domains_and_names_are_saved_together(app, owner, accounts, home_directo
         "email_domain_blacklist": "spies.example",
     }
     told = text(sent(owner, accounts, do="recount", **lists, surname="y"))
-    assert "1 They stay, and log in, whatever their address" in told
-    assert "0 They have no such name" in told
+    assert "1 Accounts stay, whatever their address" in told
+    assert "0 Accounts have no such name" in told
     assert asked(app, home_directory) == ((), (), [])
     assert sent(owner, accounts, do="save", **lists, surname="y").status_code == 303
     assert asked(app, home_directory) == (("rebels.example", "*.rebels.example"), ("spies.example",), ["surname"])

@@ -186,7 +186,7 @@ def test_two_who_edit_a_mail_at_once_are_told(app, owner, reset, home_directory)
 def test_a_mail_without_a_link_has_no_fields_for_one(owner, home_directory):
     page = owner.get(f"/directories/{home_directory}/workflows/welcome")
     assert "link_base_url" not in fields(page)
-    assert "$!{url}" not in page.text
+    assert "<code>${url}</code>" not in page.text
 
 
 @pytest.mark.parametrize("mail", ["test", "reset_success", "email-change", "x", "preview"])

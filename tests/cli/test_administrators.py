@@ -82,6 +82,16 @@ def test_admin_link_prints_a_link_that_makes_an_owner(app):
     assert role(app) == OWNER
 
 
+def test_admin_link_uses_the_secret_that_was_generated(app, monkeypatch):
+    generated = app.secret_key
+    monkeypatch.setattr("stormpath_app.installation.read_secret", lambda _app: generated)
+    app.secret_key = None
+    code, said, _ = run(app, "admin-link")
+    assert code == 0
+    with app.app_context():
+        EntryLink.read(said.strip().partition("sptoken=")[2])
+
+
 @pytest.mark.settings(STORMPATH_ADMIN_URL=None)
 def test_without_a_console_there_is_no_link(app):
     code, _, complained = run(app, "admin-link")

@@ -99,7 +99,7 @@ def test_another_application_is_asked_by_its_name(app, account):
     code, _, complained = run(app, "doctor", HAN, "--application", "Shpo")
     assert (code, complained) == (
         1,
-        "Error: There is no application 'Shpo'; there are: 'My Application', 'Shop'.\n",
+        "Error: There is no application 'Shpo'; there are: 'My Application', 'Stormpath', 'Shop'.\n",
     )
 
 

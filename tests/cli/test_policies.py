@@ -31,7 +31,7 @@ def test_a_preset_is_set_and_its_effect_told(app):
     code, said, _ = run(app, "policy", "preset", "nist-800-63b-4")
     assert code == 0
     assert said.splitlines() == [
-        "  1: They keep the password they have, and log in with it: the rules are for new ones.",
+        "  1 Accounts keep the password they have, and log in with it: the rules are for new ones.",
         f"{PLACE}: At least 15 characters.",
     ]
     assert rules(app)["preset"] == "nist-800-63b-4"

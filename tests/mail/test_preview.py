@@ -136,4 +136,4 @@ def test_a_preview_has_no_secret_where_it_waits(owner, han, reset):
         "reader": han.id,
         "parts": {},
     }
-    assert session.query(EmailTemplate).count() == 5
+    assert session.query(EmailTemplate).filter_by(directory_id=reset.directory_id).count() == 5

@@ -84,7 +84,7 @@ def test_another_role_takes_the_place_of_the_one_before_and_is_in_the_log(leia, 
     written = session.scalars(
         sa.select(AuditEvent).where(AuditEvent.account_id == han.account.id).order_by(AuditEvent.id.desc()).limit(2)
     ).all()
-    assert {(one.kind, one.data["name"], one.actor_id, one.interface) for one in written} == {
+    assert {(one.kind, one.target_name, one.actor_id, one.interface) for one in written} == {
         ("account.group_added", MANAGER, leia.account.id, "admin"),
         ("account.group_removed", SUPPORT, leia.account.id, "admin"),
     }

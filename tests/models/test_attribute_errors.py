@@ -56,6 +56,12 @@ def number(low, high=255):
     return None, [*types, *((value, OutOfRange, told) for value in outside)]
 
 
+def moment():
+    """Return what is wrong with a point in time."""
+    types = [(value, TYPE, IS_WRONG_TYPE) for value in ("2026-11-28", 5, True, [])]
+    return None, types
+
+
 def switch():
     """Return what is wrong with yes or no."""
     return None, [(value, TYPE, IS_WRONG_TYPE) for value in (None, 1, "", "perhaps", [])]
@@ -133,6 +139,7 @@ WRONG = {
         **{one: number(1) for one in ("min_length", "max_length")},
         **{one: number(0) for one in COUNTS},
         "prevent_reuse": number(0, 25),
+        **{one: moment() for one in ("checks_before", "replaces_before")},
     },
     "Account creation policy": domains(),
     "Field": {"required": switch()},

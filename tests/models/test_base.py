@@ -122,9 +122,9 @@ def test_a_group_stays_in_its_directory(leia):
 def test_the_tenant_has_everything(leia):
     tenant = Client().tenant
     assert list(tenant.accounts) == [leia]
-    assert list(tenant.directories) == [leia.directory]
-    assert list(tenant.applications) == [Application.current()]
-    assert len(tenant.groups) == 0
+    assert set(tenant.directories) == {leia.directory, Directory.named("Stormpath Administrators")}
+    assert set(tenant.applications) == {Application.current(), Application.named("Stormpath")}
+    assert {group.directory for group in tenant.groups} == {Directory.named("Stormpath Administrators")}
 
 
 def test_all_belongs_to_the_tenant(leia):

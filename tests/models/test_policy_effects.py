@@ -10,7 +10,7 @@ from stormpath_app.transactions import atomic
 
 from ..conftest import PASSWORD, statements
 
-BY_HAND = "Links that were mailed stay good, no more are sent: verify them by hand."
+BY_HAND = "Links that were mailed stay good; no more are sent."
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_nothing_is_told_where_nothing_changes(crew):
 def test_a_tighter_rule_is_for_new_passwords(crew, name, value):
     setattr(crew.password_policy.strength, name, value)
     assert told(of_passwords(crew)) == [
-        ("3", "They keep the password they have, and log in with it: the rules are for new ones.")
+        ("3", "Accounts keep the password they have, and log in with it: the rules are for new ones.")
     ]
 
 
@@ -65,11 +65,14 @@ def test_the_lists_of_passwords_are_a_rule_as_well(crew):
 
 def test_who_is_looked_at_or_asked_is_counted(crew):
     assert told(of_passwords(crew, CHECK)) == [
-        ("3", "Their password is looked at when they next log in. Who has one that breaks these rules must change it.")
+        (
+            "3",
+            "Passwords are looked at when their owner next logs in. One that breaks these rules must be changed.",
+        )
     ]
     assert told(of_passwords(crew, REPLACE)) == [
-        ("3", "They must choose another password when they next log in."),
-        ("2", "These logins end."),
+        ("3", "Accounts must choose another password when they next log in."),
+        ("2", "Logins end."),
     ]
 
 
@@ -119,26 +122,26 @@ def test_links_that_were_mailed_keep_their_life(crew):
 def test_domains_are_for_new_addresses(crew):
     crew.account_creation_policy.email_domain_whitelist = ["rebels.example"]
     ((count, sentence),) = told(of_account_creation(crew))
-    assert (count, sentence.startswith("They stay, and log in")) == ("3", True)
+    assert (count, sentence.startswith("Accounts stay, whatever")) == ("3", True)
 
 
 def test_confirming_addresses_is_for_new_accounts_and_leaves_those_that_wait(crew):
     policy = crew.account_creation_policy
     policy.verification_email_status = "ENABLED"
     assert told(of_account_creation(crew)) == [
-        ("3", "They log in as before. New accounts must confirm their address first.")
+        ("3", "Accounts log in as before. New ones must confirm their address first.")
     ]
     policy.save()
     crew.accounts.create(email="lando@x.example", password=PASSWORD)
     policy.verification_email_status = "DISABLED"
-    assert told(of_account_creation(crew)) == [("1", f"They wait to confirm their address. {BY_HAND}")]
+    assert told(of_account_creation(crew)) == [("1", f"Accounts wait to confirm their address. {BY_HAND}")]
 
 
 def test_a_name_that_becomes_required_is_counted_where_it_lacks(crew):
     crew.accounts.create(email="lando@x.example", password=PASSWORD, surname="Calrissian")
     field = crew.account_schema.fields["surname"]
     field.required = True
-    assert told(of_schema(crew)) == [("3", "They have no such name, and log in as before. New accounts must have one.")]
+    assert told(of_schema(crew)) == [("3", "Accounts have no such name, and log in as before. New ones must have it.")]
     field.save()
     field.required = False
     assert told(of_schema(crew)) == [(None, "New accounts may leave it out. Those there are stay as they are.")]

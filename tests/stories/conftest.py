@@ -65,10 +65,11 @@ def open_page(site: Server, browser: Browser, request: pytest.FixtureRequest) ->
     complaints: list[str] = []
 
     def open_page(browser: Browser = browser, **options: Any) -> Page:
-        context = browser.new_context(base_url=site.url, **{**DESKTOP, **options})
+        options = {"base_url": site.url, **DESKTOP, **options}
+        context = browser.new_context(**options)
         contexts.append(context)
         context.set_default_timeout(PATIENCE)
-        _listen(context, site.url, complaints)
+        _listen(context, options["base_url"], complaints)
         return context.new_page()
 
     yield open_page

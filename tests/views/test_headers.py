@@ -155,9 +155,14 @@ def test_our_pages_have_nothing_inline(pages):
         assert all(url.startswith(("/", "#")) for url in urls), name
 
 
+#: The console's one script, from a file of its own.
+OUR_SCRIPT = """<script src="{{ url_for('stormpath.static', filename='admin.js') }}" defer></script>"""
+
+
 def test_no_template_of_ours_has_anything_inline():
     for template in TEMPLATES.rglob("*.html"):
         source = re.sub(r"\{#.*?#\}", "", template.read_text(), flags=re.DOTALL)
+        source = source.replace(OUR_SCRIPT, "")
         assert not re.search(r"<script|\son\w+=|javascript:|\|\s*safe\b|autoescape false", source), template
         if template.parent.name != "mail":  # mail programs know no other styles
             assert not re.search(r"<style|\sstyle=", source), template
