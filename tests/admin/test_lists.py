@@ -121,14 +121,13 @@ def test_a_sorted_list_is_walked_through_without_a_gap_over_all_ties(people, own
 
 
 def test_a_heading_tells_how_its_column_is_sorted_and_turns_it(people, owner):
-    page = owner.get("/accounts/")
-    assert re.findall(r'aria-sort="(\w+)"', page.text) == ["descending"]  # the newest first, as nobody asked otherwise
-    assert 'href="/admin/accounts/?sort=created_at"' in page.text
-    page = owner.get("/accounts/?sort=name")
+    page = owner.get("/groups/")  # by name, as nobody asked otherwise
     assert re.findall(r'aria-sort="(\w+)"', page.text) == ["ascending"]
-    assert 'href="/admin/accounts/?sort=-name"' in page.text
+    assert 'href="/admin/groups/?sort=-name"' in page.text
+    page = owner.get("/accounts/?sort=-name")
+    assert re.findall(r'aria-sort="(\w+)"', page.text) == ["descending"]
+    assert 'href="/admin/accounts/?sort=name"' in page.text
     assert "aria-sort" not in owner.get("/accounts/?q=falcon").text
-    assert re.findall(r'aria-sort="(\w+)"', owner.get("/groups/").text) == ["ascending"]
 
 
 def test_the_size_of_a_page_is_kept_by_whatever_leads_on(people, owner):
@@ -156,6 +155,16 @@ def test_a_locked_account_says_so(people, owner, app, client, log_in):
     assert shown(page) == ["02"]
     assert "Locked" in page.text
     assert chips(page)["Locked"] == "1"
+
+
+def test_each_row_has_buttons_for_what_the_role_may_do_to_it(people, owner, sign_in):
+    menu = owner.get("/accounts/?q=07@falcon").text.split("sp-cell-menu")[1].split("</td>")[0]
+    assert re.findall(r'form="([^"]+)" formaction="[^"]+q=07@falcon" name="action" value="(\w+)"', menu) == [
+        ("at-once", "reset"),
+        ("at-once", "sign_out"),
+        ("ask-first", "disable"),
+    ]
+    assert 'value="disable"' not in sign_in("support").get("/accounts/").text
 
 
 # --- Search, filters, counts ---
