@@ -27,8 +27,20 @@ LOOKS = {
     "-phone": {"viewport": {"width": 360, "height": 780}, "is_mobile": True, "has_touch": True},
 }
 
-GIVEN = "Amara Priya Sofia Tomás Jonas Noor Daniel Elif Mei Ada Grace Linus".split()
-SURNAMES = "Okafor Raman Rossi Herrera Lindqvist Haddad Fischer Kaya Tanaka Lovelace Hopper".split()
+GIVEN = ["Amara", "Priya", "Sofia", "Tomás", "Jonas", "Noor", "Daniel", "Elif", "Mei", "Ada", "Grace", "Linus"]
+SURNAMES = [
+    "Okafor",
+    "Raman",
+    "Rossi",
+    "Herrera",
+    "Lindqvist",
+    "Haddad",
+    "Fischer",
+    "Kaya",
+    "Tanaka",
+    "Lovelace",
+    "Hopper",
+]
 
 #: The names of the pictures, and where each screen is.
 SCREENS = {
