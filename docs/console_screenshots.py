@@ -1,11 +1,11 @@
-"""Take the pictures in docs/screenshots/console/ again, each screen in light, dark and on a phone: `make screenshots`."""
+"""Take the pictures in docs/screenshots/console/ again, in light, dark and on a phone: `make screenshots`."""
 
 import os
 import random
 import sys
 import tempfile
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -73,9 +73,13 @@ SCREENS = {
 }
 
 
+def hold(at: datetime) -> None:
+    clock.now = lambda: at
+
+
 def people(instance: Path) -> dict[str, str]:
     """Fill a site with some people and what they did in a month; return the ids of what the pictures show."""
-    draw, now, hold = random.Random(3), clock.now(), clock.now
+    draw, now, ticking = random.Random(3), clock.now(), clock.now
     os.environ.update(SETTINGS)
     app = create_app(instance_path=str(instance), check=False)
     app.secret_key = installation.make_secret(app)
@@ -91,7 +95,7 @@ def people(instance: Path) -> dict[str, str]:
         names = [("Amara", "Okafor"), *{(draw.choice(GIVEN), draw.choice(SURNAMES)) for _person in range(40)}]
         accounts = []
         for given, surname in dict.fromkeys(names):
-            clock.now = lambda at=now - timedelta(days=draw.randrange(31, 40)): at
+            hold(now - timedelta(days=draw.randrange(31, 40)))
             email = f"{given}.{surname}@example.com".lower().replace("á", "a")
             status = draw.choice(["ENABLED"] * 8 + ["DISABLED", "UNVERIFIED"])
             accounts.append(here.accounts.create(email=email, password=PASSWORD, given_name=given, surname=surname))
@@ -103,14 +107,14 @@ def people(instance: Path) -> dict[str, str]:
         amara.custom_data.save()
         for day in range(30, 0, -1):
             for account in draw.sample(accounts, draw.randrange(3, 9)):
-                clock.now = lambda at=now - timedelta(days=day, minutes=draw.randrange(1400)): at
+                hold(now - timedelta(days=day, minutes=draw.randrange(1400)))
                 with suppress(StormpathError):
                     here.authenticate_account(account.email, PASSWORD if draw.random() < 0.9 else "wrong")
         for minute in range(12, 0, -1):
-            clock.now = lambda at=now - timedelta(seconds=minute * 20): at
+            hold(now - timedelta(seconds=minute * 20))
             with suppress(StormpathError):
                 here.authenticate_account(amara.email, "wrong")
-        clock.now = hold
+        clock.now = ticking
         here.send_password_reset_email(accounts[3].email)
         amara.api_keys.create(name="Nightly export")
         return {"account": amara.id, "directory": customers.id, "application": here.id, "group": groups[0].id}
