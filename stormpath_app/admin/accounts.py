@@ -68,6 +68,11 @@ class AccountsView(AccountActions, AccountCustomData):
         *("email", "username", "given_name", "middle_name", "surname", "full_name", "status"),
         *("email_verification_status", "must_change_password", "password_modified_at"),
     )
+    row_actions: ClassVar[dict[str, tuple[str, str]]] = {
+        "reset": ("send", "at-once"),
+        "sign_out": ("out", "at-once"),
+        "disable": ("cross", "ask-first"),
+    }
     list_template = "stormpath_admin/accounts.html"
 
     def collection(self) -> Collection[Account]:

@@ -21,7 +21,6 @@ from . import scope
 from .base import ConsoleForm, Quick, ResourceView, tell_refused
 from .forms import StatusForm
 from .gate import needs
-from .session import administrator
 
 _OWN: sa.Select[Any] = sa.select(ApiKey.id).where(ApiKey.account_id.is_(None))
 _DISABLED: sa.Select[Any] = sa.select(ApiKey.id).where(ApiKey.status == DISABLED)
@@ -43,7 +42,7 @@ class NewApiKeyForm(ConsoleForm):
 
 
 class ApiKeysView(ResourceView):
-    """The keys of the accounts that the administrator deals with; and the tenant's own, for who deals with all."""
+    """The tenant's own keys, and those of all accounts but the administrators'."""
 
     path, icon, section = "/api-keys", "key", 2
     new_text, search_text = mark("New API key"), mark("The beginning of an ID, or the owner's email")
@@ -69,10 +68,7 @@ class ApiKeysView(ResourceView):
     def collection(self) -> Collection[ApiKey]:
         """Return the keys in scope."""
         mine = (Account.id == ApiKey.account_id, Account.directory_id.in_(scope.ids()))
-        of_accounts = sa.exists().where(*mine)
-        if administrator.directory_ids is not None:
-            return Collection(ApiKey, of_accounts)
-        return Collection(ApiKey, sa.or_(ApiKey.account_id.is_(None), of_accounts))
+        return Collection(ApiKey, sa.or_(ApiKey.account_id.is_(None), sa.exists().where(*mine)))
 
     def searched(self, found: Collection[ApiKey], text: str) -> Collection[ApiKey]:
         """Return those whose id begins so, or whose owner has this email address or username."""
@@ -115,7 +111,7 @@ class ApiKeysView(ResourceView):
         """Create it for the account that was named, or for the tenant."""
         given = {"name": form.name.data or None, "description": form.description.data or None}
         login = (form.account.data or "").strip()
-        if login or administrator.directory_ids is not None:
+        if login:
             return scope.account_named(login).api_keys.create(given)
         return Tenant.current().api_keys.create(given)
 

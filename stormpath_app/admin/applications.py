@@ -20,7 +20,6 @@ from .base import Quick, ResourceView
 from .forms import NamedForm
 from .gate import needs
 from .pages import MOST_COUNTED, count
-from .session import administrator
 
 
 class NewApplicationForm(NamedForm):
@@ -58,14 +57,6 @@ class ApplicationsView(ResourceView):
     def collection(self) -> Collection[Application]:
         """Return the applications in scope."""
         return scope.applications()
-
-    def may_change(self) -> bool:
-        """Tell whether they may, as in every list; who deals with some directories alone may not."""
-        return administrator.directory_ids is None and super().may_change()
-
-    def may_create(self) -> bool:
-        """Tell the same of new ones."""
-        return administrator.directory_ids is None and super().may_create()
 
     def beside(self, rows: list[Application]) -> dict[str, Any]:
         """Return the stores of each and how many accounts they let in, and which is the site's own."""
@@ -144,8 +135,6 @@ class ApplicationsView(ResourceView):
     def stores(self, id: str) -> ResponseReturnValue:  # noqa: A002 - Flask-Admin's name
         """Add an account store, move it, make it a default, or take it away."""
         application = self.get_one(id)
-        if not self.may_change():
-            abort(403)
         try:
             flash(self._change(application, request.form.get("do", "")), "success")
         except StormpathError as error:

@@ -105,6 +105,8 @@ class ResourceView(ConsoleView, BaseModelView):  # type: ignore[misc]
     natural_sort = ""
     quick: ClassVar[tuple[Quick, ...]] = ()
     filter_names: ClassVar[tuple[str, ...]] = ()
+    #: What is done in bulk that each row offers too: its icon, and "at-once" or "ask-first".
+    row_actions: ClassVar[dict[str, tuple[str, str]]] = {}
     #: Attributes of each resource that exports have, after its href.
     exported: ClassVar[tuple[str, ...]] = ()
     list_template = "stormpath_admin/list.html"
@@ -302,8 +304,10 @@ class ResourceView(ConsoleView, BaseModelView):  # type: ignore[misc]
     # --- In bulk ---
 
     def allowed_actions(self) -> list[tuple[str, str]]:
-        """Return what the administrator may do in bulk: names and texts."""
-        return [(name, _(text)) for name, text in self._actions if self.is_action_allowed(name)]
+        """Return what the administrator may do in bulk: names and texts, in the order of the code."""
+        order = [verb._action[0] for verb in vars(type(self)).values() if hasattr(verb, "_action")]
+        texts = dict(self._actions)
+        return [(name, _(texts[name])) for name in order if self.is_action_allowed(name)]
 
     def is_action_allowed(self, name: str) -> bool:
         """Tell whether the administrator's role is enough for something in bulk."""
@@ -377,7 +381,7 @@ class ResourceView(ConsoleView, BaseModelView):  # type: ignore[misc]
         asked = self.asked()
         found = self.found(asked)
         total = found.count(MOST_COUNTED)
-        return export.answer(kind, self.endpoint, self.exported, self.sorted(found, total, asked))
+        return export.answer(kind, self.endpoint, self.exported, self.sorted(found, total, asked), asked)
 
     # --- New, change, delete ---
 

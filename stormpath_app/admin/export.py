@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +11,9 @@ from flask import Response, stream_with_context
 from .. import clock
 from ..models import event
 from ..transactions import atomic
+
+#: Longest text of a filter that the log keeps.
+_LOGGED = 200
 
 
 class Line:
@@ -25,10 +28,15 @@ class Line:
 _BEGINS_FORMULA = tuple("=+-@\t\r\n＝＋－＠")  # noqa: RUF001 - they are meant
 
 
-def answer(kind: str, name: str, attributes: Sequence[str], resources: Iterable[Any]) -> Response:
-    """Return resources as a file, `kind` "csv" or "json": their hrefs, these attributes and their two times."""
+def answer(
+    kind: str, name: str, attributes: Sequence[str], resources: Iterable[Any], asked: Mapping[str, str]
+) -> Response:
+    """Return resources as a file, `kind` "csv" or "json": their hrefs, these attributes and their two times.
+
+    :param asked: what the log tells of which they are.
+    """
     with atomic():
-        event.record(f"{name}.exported", format=kind)
+        event.record(f"{name}.exported", format=kind, filters={key: text[:_LOGGED] for key, text in asked.items()})
     lines = _csv(attributes, resources) if kind == "csv" else _json(attributes, resources)
     mimetype = "text/csv" if kind == "csv" else "application/json"
     answer = Response(stream_with_context(lines), mimetype=mimetype)

@@ -1,5 +1,6 @@
 """Search everywhere: accounts, groups, directories, applications and pages, by whatever somebody has of them."""
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from flask import redirect, request, url_for
@@ -8,13 +9,14 @@ from flask_admin import expose
 
 from ..errors import ResourceNotFound
 from ..models import Account, Application, Directory, Group
-from ..models.administration import VIEWER
-from ..pages import prefers_json
-from ..translation import gettext as _
+from ..models.administration import OWNER, VIEWER
+from ..models.administrator import directory
+from ..translation import gettext as _, ngettext
 from . import scope
 from .base import ConsoleView
 from .gate import needs
 from .pages import navigation
+from .session import administrator
 
 #: So many of each kind are shown.
 _MOST = 6
@@ -37,15 +39,18 @@ class SearchView(ConsoleView):
     @expose("/")
     @needs(VIEWER)
     def index(self) -> ResponseReturnValue:
-        """Show what was found. What can only be meant is opened, unless it is a script that asks."""
+        """Show what was found. What can only be meant is opened, but from the palette, which shows it first."""
         text = request.args.get("q", "").strip()
         exact = _exact(text) if text else None
-        if exact and "part" not in request.args and not prefers_json():
+        if exact and "part" not in request.args:
             return redirect(exact.url)
         found = [(_("Exactly this"), [exact])] if exact else []
-        found += [(title, hits) for title, hits in _found(text) if hits] if text else []
+        for title, hits in _found(text) if text else []:
+            if others := [hit for hit in hits if hit != exact]:
+                found.append((title, others))
         template = "_found.html" if "part" in request.args else "search.html"
-        return self.render(f"stormpath_admin/{template}", text=text, found=found)
+        said = ngettext("%(count)s result", "%(count)s results", sum(len(hits) for _title, hits in found))
+        return self.render(f"stormpath_admin/{template}", text=text, found=found, said=said)
 
 
 def _exact(text: str) -> Hit | None:
@@ -68,8 +73,19 @@ def _found(text: str) -> list[tuple[str, list[Hit]]]:
         (_("Groups"), [_group(each) for each in scope.groups().search(text).limit(_MOST)]),
         (_("Directories"), [_directory(each) for each in scope.directories().search(text).limit(_MOST)]),
         (_("Applications"), [_application(each) for each in scope.applications().search(text).limit(_MOST)]),
+        (_("Administrators"), [_administrator(each) for each in _administrators(text)]),
         (_("Pages"), [Hit(place["name"], "", place["url"], place["icon"]) for place in places]),
     ]
+
+
+def _administrators(text: str) -> Iterable[Account]:
+    """Return the administrators' accounts that a text finds, for owners; all others know nothing of them."""
+    return directory().accounts.search(text).limit(_MOST) if administrator.may(OWNER) else []
+
+
+def _administrator(account: Account) -> Hit:
+    url = url_for("stormpath_admin.administrators.page", id=account.id)
+    return Hit(account.full_name or account.email, account.email, url, "shield")
 
 
 def _account(account: Account) -> Hit:

@@ -6,39 +6,58 @@ const isTyping = (target) => target.closest("input, textarea, select, [contented
 
 // Search everywhere: the palette, on Ctrl-K and /. Without it the box leads to a page with the same results.
 const box = document.querySelector("[data-palette]");
-let palette, asked;
+let palette, waiting, asking;
 
-function openPalette() {
-  if (!palette) {
-    palette = document.createElement("dialog");
-    palette.className = "sp-palette";
-    palette.setAttribute("aria-label", box.getAttribute("aria-label"));
-    const form = box.form.cloneNode(true);
-    form.className = "sp-find";
-    form.querySelector("kbd")?.remove();
-    const list = document.createElement("div");
-    list.setAttribute("aria-live", "polite");
-    palette.append(form, list);
-    document.body.append(palette);
-    const input = form.querySelector("input");
-    input.removeAttribute("data-palette");
-    input.addEventListener("input", () => {
-      clearTimeout(asked);
-      asked = setTimeout(() => find(input.value, list), 120);
-    });
-    palette.addEventListener("keydown", (event) => move(event, input, list));
-    palette.addEventListener("click", (event) => event.target === palette && palette.close());
-  }
+function openPalette(text) {
+  palette ??= makePalette();
   if (!palette.open) palette.showModal();
-  palette.querySelector("input").select();
+  const input = palette.querySelector("input");
+  if (text) {
+    input.value = text;
+    input.dispatchEvent(new Event("input"));
+  } else input.select();
 }
 
-async function find(text, list) {
+function makePalette() {
+  const dialog = document.createElement("dialog");
+  dialog.className = "sp-palette";
+  dialog.setAttribute("aria-label", box.getAttribute("aria-label"));
+  const form = box.form.cloneNode(true);
+  form.className = "sp-find";
+  form.querySelector("kbd")?.remove();
+  const list = document.createElement("div");
+  const status = document.createElement("p");
+  status.className = "sp-vh";
+  status.setAttribute("role", "status");
+  dialog.append(form, list, status);
+  document.body.append(dialog);
+  const input = form.querySelector("input");
+  input.removeAttribute("data-palette");
+  input.addEventListener("input", () => {
+    clearTimeout(waiting);
+    asking?.abort();
+    waiting = setTimeout(() => find(input.value, list, status), 120);
+  });
+  dialog.addEventListener("keydown", (event) => move(event, input, list));
+  dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
+  return dialog;
+}
+
+async function find(text, list, status) {
   const url = new URL(box.form.action);
   url.search = new URLSearchParams({ q: text, part: "1" });
-  const answer = await fetch(url, { headers: { Accept: "text/html" } });
-  if (!answer.ok || answer.redirected) return box.form.requestSubmit();
-  if (palette.querySelector("input").value === text) list.innerHTML = text.trim() ? await answer.text() : "";
+  list.dataset.of = "";
+  if (!text.trim()) return list.replaceChildren();
+  asking = new AbortController();
+  try {
+    const answer = await fetch(url, { headers: { Accept: "text/html" }, signal: asking.signal });
+    if (!answer.ok || answer.redirected) return palette.querySelector("form").submit(); // logged out, say: its page tells
+    list.innerHTML = await answer.text();
+    list.dataset.of = text;
+    status.textContent = list.querySelector("[data-said]").dataset.said;
+  } catch (error) {
+    if (error.name !== "AbortError") palette.querySelector("form").submit();
+  }
 }
 
 function move(event, input, list) {
@@ -48,14 +67,19 @@ function move(event, input, list) {
     const next = at + (event.key === "ArrowDown" ? 1 : -1);
     (hits[next] ?? (next < 0 ? input : hits[0]))?.focus();
     event.preventDefault();
-  } else if (event.key === "Enter" && at < 0 && hits.length) {
+  } else if (event.key === "Enter" && at < 0 && hits.length && list.dataset.of === input.value) {
     hits[0].click();
     event.preventDefault();
   }
 }
 
 if (box) {
-  box.addEventListener("focus", () => { box.blur(); openPalette(); });
+  box.addEventListener("click", () => openPalette());
+  box.addEventListener("input", () => {
+    const text = box.value;
+    box.value = "";
+    openPalette(text);
+  });
   document.addEventListener("keydown", (event) => {
     const isShortcut = (event.key === "k" && (event.ctrlKey || event.metaKey)) || (event.key === "/" && !isTyping(event.target));
     if (!isShortcut) return;
@@ -144,5 +168,6 @@ for (const button of document.querySelectorAll("[data-preview]")) {
     clearTimeout(waiting);
     waiting = setTimeout(follow, 500);
   });
+  button.form.addEventListener("submit", () => clearTimeout(waiting));
   if (button.dataset.preview === "now") follow();
 }

@@ -13,7 +13,7 @@ from stormpath_app.admin.session import finish_response, log_in
 from stormpath_app.models import Account, Application, Directory
 from stormpath_app.models.administrator import Administrator
 
-from ..conftest import PASSWORD
+from ..conftest import PASSWORD, HeldClock
 
 
 class Console:
@@ -91,3 +91,13 @@ def home_directory(app: Flask) -> str:
     """Return the id of the directory of the site's accounts."""
     with app.app_context():
         return Application.current().default_account_store().home.id
+
+
+@pytest.fixture
+def stale(held_clock: HeldClock, owner: Console) -> Console:
+    """Return the browser of an owner who gave the password too long ago for what is dangerous."""
+    assert owner.token
+    for _pause in range(2):
+        held_clock.forward(minutes=9)
+        assert owner.get("/search/", buffered=True).status_code == 200
+    return owner

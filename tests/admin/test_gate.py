@@ -221,16 +221,6 @@ def test_the_url_field_of_flask_admins_forms_leads_nowhere(app, owner, ada):
 
 
 @pytest.fixture
-def stale(held_clock, owner):
-    """Return the browser of an owner who gave the password too long ago for what is dangerous."""
-    assert owner.token
-    for _pause in range(2):
-        held_clock.forward(minutes=9)
-        assert owner.get("/search/", buffered=True).status_code == 200
-    return owner
-
-
-@pytest.fixture
 def crew(app, home_directory):
     """Return the id of a group."""
     with app.app_context():
