@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
@@ -40,12 +41,18 @@ from stormpath_app.models import (
     OutboxMessage,
     administrator,
     console_session,
+    event,
+    event_log,
     message,
     one_time_token,
+    retention,
+    statistics,
 )
 from stormpath_app.models.administration import OWNER, VIEWER
 from stormpath_app.models.custom_data_rows import TABLES
 from stormpath_app.models.custom_data_search import leaves
+from stormpath_app.models.event_log import Question
+from stormpath_app.transactions import atomic
 
 from .conftest import PASSWORD, make_app, statements
 
@@ -639,3 +646,31 @@ def test_the_console_knows_who_asks_and_forgets_them_with_the_role(app):
         Administrator.of(leia).revoke()
         assert console_session.find(token) is None
         assert len(administrator.everybody()) == 2
+
+
+def test_the_log_is_found_counted_and_forgotten(app, held_clock):
+    now = held_clock.at
+    with app.app_context():
+        leia = Account.create(EMAIL, PASSWORD)
+        for ago in (400, 40, 2, 2, 1, 0):
+            held_clock.at = now - timedelta(days=ago)
+            with atomic():
+                event.record("login.succeeded", target=leia, account_id=leia.id, directory_id=leia.directory_id)
+            event.log(leia, "invoice.paid", {"number": 5})
+        held_clock.at = now + timedelta(seconds=1)
+        asked = Question(kinds=("login.*", "invoice.*"), account_id=leia.id, interface="python", without=["nobody"])
+        page = event_log.find(asked, limit=5)
+        assert len(page.events) == 5
+        assert len(event_log.find(asked, before=page.older).events) == 7
+        assert event_log.count(asked) == (12, False)
+        assert len(event_log.find(Question(result=event_log.APP)).events) == 6
+        assert event_log.find(Question(kinds=("nobody.*",))).events == []
+        for _again in range(2):
+            found = statistics.numbers(30)
+            assert (found.total("login.succeeded"), found.total_before("login.succeeded")) == (4, 1)
+            assert statistics.numbers(30, directory_ids=[leia.directory_id]).total("login.succeeded") == 4
+            assert statistics.numbers(30, without=[leia.directory_id]).total("login.succeeded") == 0
+        assert sum(statistics.logins([leia.id, "nobody"])[leia.id].days) == 4
+        assert {kept.name: sum(kept.prune()) for kept in retention.KEPT}["events"] == 2
+        statistics.forget_hours()
+        assert event_log.count(asked) == (10, False)
