@@ -74,6 +74,7 @@ docs: .venv/ready-to-document
 screenshots: .venv/ready-to-test
 	@$(servers)
 	@$(PY) -m docs.screenshots
+	@$(PY) -m docs.console_screenshots
 
 translations: .venv/ready-to-test
 	@$(PY) -m docs.translations $(ARGS)

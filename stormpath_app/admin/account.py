@@ -23,6 +23,7 @@ from ..models import (
     UNVERIFIED,
     Account,
     Application,
+    AuditEvent,
     DeletedAccount,
     Diagnosis,
     Directory,
@@ -151,7 +152,7 @@ class AccountTabs(ResourceView):
             groups=account.groups.order("name")[:_FOUND],
             logins=(logins := statistics.logins_of(account.id)),
             heat=charts.heat(logins.days, clock.now().date()),
-            lines=log.lines(event_log.find(Question(account_id=account.id), limit=_RECENT).events),
+            lines=_lines(event_log.find(Question(account_id=account.id), limit=_RECENT).events),
             suggestions=self._suggestions(account, found),
             checked_at=clock.now(),
         )
@@ -210,7 +211,8 @@ class AccountTabs(ResourceView):
             number = len(found.failures)
             sentence = ngettext("%(count)s failure", "The last %(count)s failures came from one address", number)
             told.append((sentence, address, self._url("timeline", account)))
-        if account.status == ENABLED and account.email_verification_status == UNVERIFIED:
+        asks = account.directory.account_creation_policy.verifies
+        if asks and account.status == ENABLED and account.email_verification_status == UNVERIFIED:
             told.append((_("The email is not known to be theirs"), account.email, self._url("security", account)))
         return [{"sentence": sentence, "detail": detail, "url": url} for sentence, detail, url in told]
 
@@ -347,7 +349,7 @@ class AccountTabs(ResourceView):
         return self.tab(
             account,
             "timeline",
-            lines=log.lines(found.events),
+            lines=_lines(found.events),
             found=found,
             before=before,
             show=show,
@@ -398,6 +400,11 @@ def _unknown_password(strength: PasswordStrength) -> str:
     letters += draw.choices(string.ascii_letters, k=max(missing, 0))
     draw.shuffle(letters)
     return "".join(letters)
+
+
+def _lines(events: list[AuditEvent]) -> list[log.Line]:
+    """Return events as the page of the account shows them that they are about."""
+    return [line._replace(about=None) for line in log.lines(events)]
 
 
 def _days_since(at: datetime | None) -> int | None:

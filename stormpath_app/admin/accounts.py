@@ -53,7 +53,6 @@ class AccountsView(AccountActions, AccountCustomData):
         "status": mark("Status"),
         "last_login": mark("Last login"),
         "activity": mark("30 days"),
-        "created_at": mark("Created"),
     }
     column_sortable_list: ClassVar = [("name", "email"), ("created_at", "created_at")]
     wide_columns = frozenset({"directory", "groups", "activity"})

@@ -164,7 +164,7 @@ class AdministratorsView(ConsoleView):
             form=form or RoleForm(known),
             was=_state(found),
             what=WHAT,
-            lines=[(line, _(KINDS[line.kind]), line.data.get("name")) for line in lines],
+            lines=[(line, _(KINDS[line.kind]), line.target_kind == "group" and line.target_name) for line in lines],
         )
 
     @expose("/<id>/role", methods=("POST",))

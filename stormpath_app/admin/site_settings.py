@@ -45,11 +45,12 @@ class SettingsView(ConsoleView):
     def index(self) -> ResponseReturnValue:
         """Show all of it. Settings are changed in the app's configuration, and nowhere here."""
         app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
-        found = app.extensions["stormpath"].check()
+        found, rows = app.extensions["stormpath"].check(), _rows(app)
         return self.render(
             "stormpath_admin/settings.html",
             problems=[(_(_LEVELS[one.level][0]), _LEVELS[one.level][1], one.sentence) for one in found],
-            groups=_in_groups(app),
+            changed=[row for row in rows if not row["is_default"]],
+            default=[row for row in rows if row["is_default"]],
             facts=list(_facts(app)),
         )
 
@@ -91,9 +92,9 @@ def _number(status: str) -> int:
     return session.scalar(sa.select(sa.func.count()).select_from(some)) or 0
 
 
-def _in_groups(app: Flask) -> list[tuple[str, list[dict[str, Any]]]]:
-    """Return the settings that were changed, then those that are as they come."""
-    rows = [
+def _rows(app: Flask) -> list[dict[str, Any]]:
+    """Return the settings: name, value as it may be shown, what it is, and whether it is as it comes."""
+    return [
         {
             "name": PREFIX + row.name,
             "value": _shown(row.kind, app.config[PREFIX + row.name], row.name, app),
@@ -101,10 +102,6 @@ def _in_groups(app: Flask) -> list[tuple[str, list[dict[str, Any]]]]:
             "is_default": app.config[PREFIX + row.name] == row.default,
         }
         for row in SETTINGS
-    ]
-    return [
-        (_("Changed"), [row for row in rows if not row["is_default"]]),
-        (_("As they come"), [row for row in rows if row["is_default"]]),
     ]
 
 

@@ -200,9 +200,9 @@ class Resource(Base, SavedAlone):
         try:
             with atomic() as current, current.no_autoflush:
                 self._check_free()
-                current.add(self)  # the log asks it for the name of its directory
                 self._before_save()
                 what = changed(self)
+                current.add(self)
                 write(self)
                 current.flush()
                 self._save_parts()

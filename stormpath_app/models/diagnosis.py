@@ -27,7 +27,7 @@ from .account_store_holder import AccountStoreHolder
 from .account_store_mapping import AccountStoreMapping
 from .base import DISABLED, ENABLED, UNVERIFIED, VERIFIED, Resource
 from .directory import Directory
-from .event import AuditEvent
+from .event import AuditEvent, unindexed
 from .group import Group
 from .group_membership import GroupMembership
 from .login_name import LoginName
@@ -379,7 +379,9 @@ def _network(account: Account, failures: Sequence[Failure]) -> Step:
     """Return the step for the network of the last try, failed or not: of the next one nothing is known."""
     last = session.scalar(
         sa.select(AuditEvent.address)
-        .where(AuditEvent.account_id == account.id, AuditEvent.kind.in_(_TRIES), AuditEvent.address.is_not(None))
+        .where(
+            AuditEvent.account_id == account.id, unindexed(AuditEvent.kind).in_(_TRIES), AuditEvent.address.is_not(None)
+        )
         .order_by(AuditEvent.id.desc())
         .limit(1)
     )
@@ -412,7 +414,9 @@ def failures_of(account: Account | None) -> tuple[Failure, ...]:
     """Return the last logins of an account that failed, newest first."""
     if account is None:
         return ()
-    wanted = sa.select(AuditEvent).where(AuditEvent.account_id == account.id, AuditEvent.kind == "login.failed")
+    wanted = sa.select(AuditEvent).where(
+        AuditEvent.account_id == account.id, unindexed(AuditEvent.kind) == "login.failed"
+    )
     found = session.scalars(wanted.order_by(AuditEvent.id.desc()).limit(_LAST))
     return tuple(
         Failure(event.at, event.address, user_agents.device(event.user_agent), _why(event.data.get("code")))

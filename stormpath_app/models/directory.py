@@ -66,9 +66,7 @@ class Directory(AccountStore):
     tenant_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("stormpath_tenants.id"))
     tenant: Mapped[Tenant] = relationship()
 
-    password_policy: Mapped[PasswordPolicy] = relationship(
-        back_populates="directory", cascade="all", passive_deletes=True
-    )
+    password_policy: Mapped[PasswordPolicy] = relationship(cascade="all", passive_deletes=True)
     account_creation_policy: Mapped[AccountCreationPolicy] = relationship(
         back_populates="directory", cascade="all", passive_deletes=True
     )

@@ -18,7 +18,7 @@ from .account import Account
 from .application import Application
 from .base import first_id, made_at
 from .directory import Directory
-from .event import OF_THE_APP, AuditEvent
+from .event import OF_THE_APP, AuditEvent, unindexed
 
 #: What filters of the console stand for.
 ERRORS = ("*.failed", "*.refused", "*.replayed")
@@ -132,28 +132,25 @@ class _Search:
     """What leads (`lanes`, of which each event is in one), what is looked at beside it, and between which ids."""
 
     def __init__(self, question: Question) -> None:
-        conditions: dict[str, sa.ColumnElement[bool]] = {}
-        for name in (*_LANES, "interface", "application_id", "directory_id"):
-            if (value := getattr(question, name)) is not None:
-                conditions[name] = getattr(AuditEvent, name) == value
+        asked = {name: getattr(question, name) for name in (*_LANES, "interface", "application_id", "directory_id")}
+        conditions = {name: value for name, value in asked.items() if value is not None}
         self.lanes: list[sa.ColumnElement[bool]] = [sa.true()]
         wanted = _kinds(question)
         leading = next((name for name in (*_LANES, "directory_id") if name in conditions), None)
-        if leading in _LANES or (leading and wanted is None):
-            self.lanes = [conditions.pop(leading)]
+        if leading is not None and (leading in _LANES or wanted is None):
+            self.lanes = [getattr(AuditEvent, leading) == conditions.pop(leading)]
         elif wanted is not None and len(wanted) <= _MOST_LANES:
             self.lanes, wanted = [AuditEvent.kind == kind for kind in wanted], None
         elif question.directory_ids is not None and len(question.directory_ids) <= _MOST_LANES:
             self.lanes = [AuditEvent.directory_id == id_ for id_ in question.directory_ids]
             question = replace(question, directory_ids=None)
-        self._rest = list(conditions.values())
+        self._rest = [unindexed(getattr(AuditEvent, name)) == value for name, value in conditions.items()]
         if wanted is not None:
-            self._rest.append(AuditEvent.kind.in_(wanted))
+            self._rest.append(unindexed(AuditEvent.kind).in_(wanted))
         if question.directory_ids is not None:
-            self._rest.append(AuditEvent.directory_id.in_(question.directory_ids))
+            self._rest.append(unindexed(AuditEvent.directory_id).in_(question.directory_ids))
         if question.without:
-            outside = AuditEvent.directory_id.not_in(question.without)
-            self._rest.append(sa.or_(AuditEvent.directory_id.is_(None), outside))
+            self._rest.append(unindexed(AuditEvent.directory_id).not_in(question.without))
         self.bounds = []
         if question.since is not None:
             self.bounds.append(AuditEvent.id >= first_id(question.since))

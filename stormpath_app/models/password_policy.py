@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
@@ -18,9 +18,6 @@ from .email_template import EmailTemplate, templates, workflow
 from .message import RESET, RESET_SUCCESS
 from .password_rules import PRESETS, Verdict
 from .unsaved import changed, write
-
-if TYPE_CHECKING:
-    from .directory import Directory
 
 
 class PasswordStrength(Resource):
@@ -52,8 +49,6 @@ class PasswordStrength(Resource):
     checks_before: Mapped[datetime | None] = mapped_column(UTCDateTime, active_history=True)
     #: Passwords from before this moment must be replaced at the next login, whatever they are.
     replaces_before: Mapped[datetime | None] = mapped_column(UTCDateTime, active_history=True)
-
-    policy: Mapped["PasswordPolicy"] = relationship(back_populates="strength")
 
     @property
     def title(self) -> str:
@@ -135,9 +130,8 @@ class PasswordPolicy(Resource):
     reset_email_status: Mapped[str] = workflow(ENABLED)
     reset_success_email_status: Mapped[str] = workflow(ENABLED)
     strength: Mapped[PasswordStrength] = relationship(
-        back_populates="policy", lazy="joined", innerjoin=True, cascade="all", passive_deletes=True
+        lazy="joined", innerjoin=True, cascade="all", passive_deletes=True
     )
-    directory: Mapped["Directory"] = relationship(back_populates="password_policy")
 
     @property
     def title(self) -> str:

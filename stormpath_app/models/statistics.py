@@ -252,7 +252,7 @@ def _count(parts: list[_Part]) -> set[_Part]:
     while left and events < _MOST_EVENTS:
         part = left.pop(0)
         found = _counted(part)
-        events += sum(found[_ALL].values())
+        events += sum(found[_ALL][kind] for kind in COUNTED)
         at = {"hours": part.hours, "begins_at": part.begins_at}
         rows += [
             {**at, "directory_id": directory_id, "kind": kind, "count": count}

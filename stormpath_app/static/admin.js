@@ -168,5 +168,6 @@ for (const button of document.querySelectorAll("[data-preview]")) {
     clearTimeout(waiting);
     waiting = setTimeout(follow, 500);
   });
+  button.form.addEventListener("submit", () => clearTimeout(waiting));
   if (button.dataset.preview === "now") follow();
 }

@@ -112,7 +112,7 @@ def test_an_account_out_of_scope_is_not_touched(app, sign_in, ada, action):
 
 
 @pytest.mark.settings(STORMPATH_ADMIN_MAY_SET_PASSWORD=True)
-@pytest.mark.parametrize("action", FRESH)
+@pytest.mark.parametrize("action", sorted(FRESH))
 def test_what_is_dangerous_asks_for_the_password_once_more(app, owner, ada, action, monkeypatch):
     monkeypatch.setattr("stormpath_app.admin.session.SignedIn.is_fresh", property(lambda _self: False))
     answer = owner.post(path(ada, action), reason="asked by phone", password=OTHER)

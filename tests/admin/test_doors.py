@@ -30,11 +30,11 @@ DOORS: dict[tuple[str, str], dict[str, str]] = {
     },
     (VIEWER, "GET"): {
         "accounts": "api_keys custom_data edit_view export groups index_view json messages security sessions timeline",
-        "api_keys": "edit_view export index_view",
         "applications": "edit_view export index_view",
         "directories": "edit_view export index_view passwords preview provider registration workflow workflows",
         "groups": "edit_view export index_view",
         "home": "index",
+        "log": "event export index",
         "messages": "index_view message",
         "myself": "index logins name_ password",
         "search": "index",
@@ -45,10 +45,8 @@ DOORS: dict[tuple[str, str], dict[str, str]] = {
         "entry": "logout stay",
         "myself": "logins name_ password",
     },
-    (SUPPORT, "GET"): {},
     (SUPPORT, "POST"): {
         "accounts": "action_view end_logins end_session link mail_again mail_reset must_change resend unlock",
-        "api_keys": "action_view",
         "applications": "action_view",
         "directories": "action_view",
         "groups": "action_view",
@@ -67,7 +65,7 @@ DOORS: dict[tuple[str, str], dict[str, str]] = {
     },
     (OWNER, "GET"): {
         "administrators": "index invite page remove",
-        "api_keys": "create_view delete_view",
+        "api_keys": "create_view delete_view edit_view export index_view",
         "applications": "create_view delete_view",
         "directories": "create_view delete_view",
         "groups": "delete_view",
@@ -76,7 +74,7 @@ DOORS: dict[tuple[str, str], dict[str, str]] = {
     (OWNER, "POST"): {
         "accounts": "enable_api_key",
         "administrators": "invite remove resend role status",
-        "api_keys": "create_view delete_view edit_view file",
+        "api_keys": "action_view create_view delete_view edit_view file",
         "applications": "create_view delete_view edit_view stores",
         "directories": "create_view delete_view edit_view passwords registration send workflow",
         "groups": "delete_view",

@@ -21,7 +21,8 @@ def preview(app):
 def test_every_mail_can_be_looked_at_and_nothing_is_written(app, preview, kind):
     result = preview(kind.replace("_", "-"))
     assert result.exit_code == 0, result.output
-    assert result.output.startswith("From: My Application <no-reply@localhost>\nTo: ")
+    sender = "My Application console" if kind == "invitation" else "My Application"
+    assert result.output.startswith(f"From: {sender} <no-reply@localhost>\nTo: ")
     assert "\nSubject: " in result.output
     with app.app_context():
         for model in (Account, OutboxMessage, OneTimeToken):

@@ -16,6 +16,7 @@ from ..payloads import HEADER_INJECTION, HTML, TEMPLATE
 EMAIL = "han@falcon.example"
 TOKEN = "T" * 43
 WITH_A_LINK = {"reset": "/forgot/change", "verification": "/verify", "email_change": "/verify/change"}
+WITH_A_LINK["invitation"] = "/admin/invitation"
 
 pytestmark = pytest.mark.settings(STORMPATH_BASE_URL="https://www.example.com", STORMPATH_ENABLE_FORGOT_PASSWORD=True)
 
@@ -64,7 +65,7 @@ def own(han):
 def test_every_mail_has_a_subject_and_says_the_same_twice(han, kind):
     found = about(kind, han)
     assert found.to == EMAIL
-    assert found.sender == ("Falcon", "no-reply@www.example.com")
+    assert found.sender == ("Falcon console" if kind == "invitation" else "Falcon", "no-reply@www.example.com")
     assert found.reply_to is None
     assert found.subject
     assert "Falcon" in found.text
