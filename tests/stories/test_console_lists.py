@@ -1,5 +1,6 @@
 """How people at the console find somebody, and do to many at once what they would not do one by one."""
 
+import re
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -54,7 +55,7 @@ def test_the_palette_is_walked_through_by_arrows_and_esc_gives_the_focus_back(pa
     page.keyboard.press("j")
     focused = page.evaluate("document.activeElement.textContent")
     page.keyboard.press("Control+k")
-    page.keyboard.type("example")
+    page.keyboard.type("example.com")
     hits = page.get_by_role("dialog").get_by_role("link")
     expect(hits).to_have_count(4)
     expect(page.get_by_role("dialog").get_by_role("status")).to_have_text("4 results")
@@ -92,7 +93,7 @@ def test_a_login_that_ended_meanwhile_leads_from_the_palette_to_the_login_page(p
     page.keyboard.press("Control+k")
     page.context.clear_cookies()
     page.keyboard.type("amara")
-    page.wait_for_url("**/admin/login?next=*amara*")
+    expect(page).to_have_url(re.compile("/admin/login.next=.*amara"))
 
 
 def test_rows_are_moved_through_chosen_and_opened_by_keys(page: Page) -> None:
@@ -113,7 +114,6 @@ def test_several_are_put_into_a_group_at_once(page: Page) -> None:
     enter(page)
     choose(page, "Amara", "Priya")
     expect(page.locator(".sp-bulk")).to_be_visible()
-    looks_right(page)
     page.get_by_role("button", name="Add to group", exact=True).click()
     looks_right(page)
     page.get_by_label("Group").select_option(label="members")
