@@ -116,7 +116,7 @@ def test_several_are_put_into_a_group_at_once(page: Page) -> None:
     expect(page.locator(".sp-bulk")).to_be_visible()
     page.get_by_role("button", name="Add to group", exact=True).click()
     looks_right(page)
-    page.get_by_label("Group").select_option(label="members")
+    page.get_by_label("Group", exact=True).select_option(label="members")
     page.get_by_role("button", name="Add to group", exact=True).click()
     expect(page.get_by_text("Done for 2.")).to_be_visible()
 
