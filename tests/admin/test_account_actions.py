@@ -15,6 +15,8 @@ from stormpath_app.models.message import FAILED, SENT
 from ..conftest import PASSWORD
 from .test_account import flashed, path, soup
 
+pytestmark = pytest.mark.sqlite
+
 OTHER = "Kessel12.Parsecs"
 #: Each POST of an account, and the least role that may send it; fields that it needs.
 ACTIONS = {

@@ -8,6 +8,8 @@ from stormpath_app.models import Account, Group
 
 from .test_gate import rules
 
+pytestmark = pytest.mark.sqlite
+
 
 def test_nobody_is_let_in_without_a_login(client):
     assert client.get("/admin/").status_code == 302

@@ -7,6 +7,8 @@ from stormpath_app.models import ApiKey, Group
 
 from ..conftest import PASSWORD
 
+pytestmark = pytest.mark.sqlite
+
 FORGED = {
     "id": "FORGED",
     "href": "x",

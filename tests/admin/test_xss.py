@@ -9,6 +9,8 @@ from ..conftest import PASSWORD
 from ..payloads import HTML
 from .test_gate import rules
 
+pytestmark = pytest.mark.sqlite
+
 
 @pytest.mark.parametrize("payload", HTML)
 def test_no_page_of_the_console_runs_what_somebody_wrote(app, owner, payload):
