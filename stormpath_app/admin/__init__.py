@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Blueprint, Flask, Response, abort, redirect, request
+from flask import Blueprint, Flask, Response, abort, current_app, redirect, request
 from flask.typing import ResponseReturnValue
 from flask_admin import Admin
 from flask_admin.theme import Theme
@@ -12,7 +12,7 @@ from ..authentication import is_secure
 from ..errors import StormpathError
 from ..models import Account, ApiKey, Application, Directory, Group
 from ..models.administration import VIEWER
-from ..pages import add_headers, answer_json, local_path, prefers_json
+from ..pages import LONGEST_BODY as LONGEST_OF_STRANGERS, add_headers, answer_json, local_path, prefers_json
 from ..settings import settings
 from ..translation import gettext as _, mark
 from .accounts import AccountsView
@@ -23,7 +23,7 @@ from .arrival import ArrivalView
 from .base import ConsoleView
 from .directories import DirectoriesView
 from .entry import EntryView
-from .gate import guard, needs, public
+from .gate import guard, needed, needs, public
 from .groups import GroupsView
 from .home import HomeView
 from .log import LogView
@@ -36,7 +36,7 @@ from .session import finish_response
 from .site_settings import SettingsView
 
 NAME = "stormpath_admin"
-#: Longest body of a form, in bytes: a mail's texts, or custom data that somebody edits.
+#: Longest body of a form, in bytes: a mail's texts, or custom data that somebody edits. Strangers send less.
 LONGEST_BODY = 1024 * 1024
 
 
@@ -90,9 +90,10 @@ def exempt_from_csrf(app: Flask, csrf: Any) -> None:
             csrf.exempt(view)
 
 
-def _limit_body(_endpoint: str | None, _values: dict[str, Any] | None) -> None:
-    request.max_content_length = LONGEST_BODY
-    request.max_form_memory_size = LONGEST_BODY
+def _limit_body(endpoint: str | None, _values: dict[str, Any] | None) -> None:
+    is_public = needed(current_app.view_functions[endpoint or ""]).role is None
+    longest = LONGEST_OF_STRANGERS if is_public else LONGEST_BODY
+    request.max_content_length = request.max_form_memory_size = longest
 
 
 # --- What goes wrong ---
