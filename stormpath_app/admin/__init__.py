@@ -6,10 +6,11 @@ from flask import Blueprint, Flask, Response, abort, current_app, redirect, requ
 from flask.typing import ResponseReturnValue
 from flask_admin import Admin
 from flask_admin.theme import Theme
+from sqlalchemy.orm.exc import ObjectDeletedError
 from werkzeug.exceptions import HTTPException
 
 from ..authentication import is_secure
-from ..errors import StormpathError
+from ..errors import ChangedMeanwhile, StormpathError
 from ..models import Account, ApiKey, Application, Directory, Group
 from ..models.administration import VIEWER
 from ..pages import LONGEST_BODY as LONGEST_OF_STRANGERS, add_headers, answer_json, local_path, prefers_json
@@ -80,6 +81,7 @@ def create_console(url: str) -> tuple[Admin, Blueprint]:
     blueprint.context_processor(known)
     blueprint.register_error_handler(StormpathError, _answer_refused)
     blueprint.register_error_handler(HTTPException, _answer_error)
+    blueprint.register_error_handler(ObjectDeletedError, _answer_gone)
     return admin, blueprint
 
 
@@ -125,6 +127,10 @@ def _answer_error(error: HTTPException) -> ResponseReturnValue:
 
 def _answer_refused(error: StormpathError) -> ResponseReturnValue:
     return _answer(error.status, error.message)
+
+
+def _answer_gone(_error: ObjectDeletedError) -> ResponseReturnValue:
+    return _answer_refused(ChangedMeanwhile())  # by somebody who deleted it while this request was under way
 
 
 def _answer(status: int, sentence: str) -> ResponseReturnValue:

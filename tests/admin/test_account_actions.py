@@ -4,6 +4,7 @@ import pytest
 import sqlalchemy as sa
 
 from stormpath_app import Account, Application, Directory
+from stormpath_app.admin.accounts import AccountsView
 from stormpath_app.database import session
 from stormpath_app.errors import LoginFailed, PointedAt
 from stormpath_app.models import AccountSession, AuditEvent, DeletedAccount, OutboxMessage
@@ -456,3 +457,18 @@ def test_mails_that_were_sent_have_no_button(app, owner, ada):
         session.execute(sa.update(OutboxMessage).values(status=SENT))
         session.commit()
     assert "Send again" not in owner.get(path(ada, "messages")).text
+
+
+@pytest.mark.parametrize("action", ["verify", "groups", "disable", "delete"])
+def test_an_account_that_somebody_deletes_meanwhile_is_told_of_and_no_error(owner, ada, outside, monkeypatch, action):
+    find = AccountsView.get_one
+
+    def find_and_delete(view, account_id):
+        found = find(view, account_id)
+        with outside.begin() as connection:
+            connection.exec_driver_sql(f"DELETE FROM stormpath_accounts WHERE id = '{account_id}'")
+        return found
+
+    monkeypatch.setattr(AccountsView, "get_one", find_and_delete)
+    answer = owner.post(f"/accounts/{ada}/{action}", do="add", group="x")
+    assert answer.status_code in {404, 409}
