@@ -33,7 +33,7 @@ from .myself import MyselfView
 from .pages import THEME_COOKIE, THEMES, known, render
 from .passwords import PasswordsView
 from .search import SearchView
-from .session import finish_response
+from .session import finish_response, forget
 from .site_settings import SettingsView
 
 NAME = "stormpath_admin"
@@ -130,7 +130,9 @@ def _answer_refused(error: StormpathError) -> ResponseReturnValue:
 
 
 def _answer_gone(_error: ObjectDeletedError) -> ResponseReturnValue:
-    return _answer_refused(ChangedMeanwhile())  # by somebody who deleted it while this request was under way
+    """Tell that somebody deleted what this request is about, or whoever sends it, while it was under way."""
+    forget()
+    return _answer_refused(ChangedMeanwhile())
 
 
 def _answer(status: int, sentence: str) -> ResponseReturnValue:
