@@ -141,7 +141,7 @@ class AccountTabs(ResourceView):
         account = self.get_one(id)
         applications = scope.applications().order("name")[:_MOST_CHOICES]
         application = self._application(account)
-        found = application.diagnose(account.email, account) if application else None
+        found = application.diagnose(account.email, account, directory_ids=scope.ids()) if application else None
         return self.tab(
             account,
             "",

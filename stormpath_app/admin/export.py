@@ -13,7 +13,7 @@ from ..models import event
 from ..transactions import atomic
 
 #: Longest text of a filter that the log keeps.
-_LOGGED = 200
+LOGGED = 200
 
 
 class Line:
@@ -36,7 +36,7 @@ def answer(
     :param asked: what the log tells of which they are.
     """
     with atomic():
-        event.record(f"{name}.exported", format=kind, filters={key: text[:_LOGGED] for key, text in asked.items()})
+        event.record(f"{name}.exported", format=kind, filters={key: text[:LOGGED] for key, text in asked.items()})
     lines = _csv(attributes, resources) if kind == "csv" else _json(attributes, resources)
     mimetype = "text/csv" if kind == "csv" else "application/json"
     answer = Response(stream_with_context(lines), mimetype=mimetype)

@@ -110,7 +110,7 @@ class LogView(ConsoleView):
         asked = _asked()
         question, _refused = _question(asked)
         with atomic():
-            event.record("log.exported", asked=asked)
+            event.record("log.exported", asked={name: text[: export.LOGGED] for name, text in asked.items()})
         answer = Response(stream_with_context(_csv(question)), mimetype="text/csv")
         answer.headers["Content-Disposition"] = f'attachment; filename="log-{clock.now():%Y-%m-%d}.csv"'
         return answer
