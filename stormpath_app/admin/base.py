@@ -20,7 +20,7 @@ from ..models.administration import MANAGER, OWNER, SUPPORT, VIEWER
 from ..models.base import Resource
 from ..pages import tell, tell_errors, was_sent
 from ..translation import gettext as _, mark, ngettext
-from . import export
+from . import export, scope
 from .gate import ask_password, needed, needs
 from .pages import MOST_COUNTED, count, render
 from .session import administrator
@@ -141,10 +141,7 @@ class ResourceView(ConsoleView, BaseModelView):  # type: ignore[misc]
 
     def get_one(self, id: str) -> Any:  # noqa: A002 - Flask-Admin's name
         """Return the one with this id, of those the administrator may see; anything else is a 404."""
-        found = self.model.find(id) if id.isalnum() else None
-        if found is None or found not in self.collection():
-            abort(404)
-        return found
+        return scope.one_of(self.collection(), self.model, id)
 
     def create_model(self, form: Form) -> Any:
         """Create one from a form, by the verb."""
@@ -367,10 +364,8 @@ class ResourceView(ConsoleView, BaseModelView):  # type: ignore[misc]
 
     def _chosen(self, ids: list[str]) -> list[Any]:
         """Return those that were ticked, of those the administrator may see: a page of them at most."""
-        wanted = [one for one in dict.fromkeys(ids) if one.isalnum()][: max(self.page_sizes)]
-        found = (self.model.find(one) for one in wanted)
-        scope = self.collection()
-        return [each for each in found if each is not None and each in scope]
+        every, wanted = self.collection(), list(dict.fromkeys(ids))[: max(self.page_sizes)]
+        return [found for one in wanted if (found := scope.find(every, self.model, one))]
 
     # --- Export ---
 

@@ -317,8 +317,8 @@ def _target_url(found: AuditEvent) -> str | None:
     if found.target_kind not in places or not found.target_id:
         return None
     model, collection = places[found.target_kind]
-    there = model.find(found.target_id)
-    return page_of(found.target_kind, found.target_id) if there is not None and there in collection() else None
+    is_there = scope.find(collection(), model, found.target_id)
+    return page_of(found.target_kind, found.target_id) if is_there else None
 
 
 def _place(kind: str, resource_id: str | None, known: dict[str, str]) -> dict[str, str | None] | None:

@@ -78,12 +78,15 @@ def accounts_of(application: Application) -> Collection[Account]:
     return Collection(Account, application.holds(Account), Account.directory_id.in_(ids()))
 
 
+def find(collection: Collection[R], model: type[R], resource_id: str) -> R | None:
+    """Return the one with this id, if it is in a collection."""
+    found = model.find(resource_id) if resource_id.isalnum() else None
+    return found if found is not None and found in collection else None
+
+
 def one_of(collection: Collection[R], model: type[R], resource_id: str) -> R:
     """Return the one with this id, if it is in a collection; anything else is a 404."""
-    found = model.find(resource_id) if resource_id.isalnum() else None
-    if found is None or found not in collection:
-        abort(404)
-    return found
+    return find(collection, model, resource_id) or abort(404)
 
 
 def choices(collection: Collection[Any], chosen: str | None = None) -> list[tuple[str, str]]:
@@ -92,6 +95,16 @@ def choices(collection: Collection[Any], chosen: str | None = None) -> list[tupl
     if chosen and chosen.isalnum() and chosen not in dict(found):
         found += [(each.id, each.name) for each in collection.among(sa.select(sa.literal(chosen)))]
     return found
+
+
+def usual_directory(kind: str) -> str | None:
+    """Return the id of the directory that new accounts, or groups, of the site's application go to, if it is in scope.
+
+    :param kind: "account" or "group".
+    """
+    site = Application.named(settings.APPLICATION)
+    mapping = site[f"default_{kind}_store_mapping"] if site else None
+    return mapping.directory_id if mapping is not None and mapping.directory_id in ids() else None
 
 
 def application_of(account: Account) -> Application:
@@ -113,9 +126,7 @@ def account_named(login: str) -> Account:
 
     :raises ResourceNotFound: there is none, or there are several.
     """
-    wanted = Account.id_in(login) or login
-    by_id = Account.find(wanted) if wanted.isalnum() else None
-    if by_id is not None and by_id in accounts():
+    if by_id := find(accounts(), Account, Account.id_in(login) or login):
         return by_id
     key = names.key(login.strip()) if names.can_be_stored(login) else ""
     known_as = sa.select(LoginName.account_id).where(LoginName.directory_id.in_(ids()), LoginName.name_key == key)

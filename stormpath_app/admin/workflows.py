@@ -248,8 +248,7 @@ def _reader(directory: Directory, text: str) -> tuple[Account, list[Account]]:
     """Return the account that a text names or finds, and the next few; somebody made up where there is none."""
     if not text:
         return preview.somebody(directory), []
-    exact = directory.find_account(text) or (Account.find(text) if text.isalnum() else None)
-    if exact is not None and exact in directory.accounts:
+    if exact := directory.find_account(text) or scope.find(directory.accounts, Account, text):
         return exact, []
     found = directory.accounts.search(text).limit(6)[:]
     return (found[0], found[1:]) if found else (preview.somebody(directory), [])
