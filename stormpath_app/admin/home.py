@@ -75,7 +75,7 @@ class HomeView(ConsoleView):
         """Show it."""
         chosen = request.args.get("days", "")
         chosen = chosen if chosen in PERIODS else _DEFAULT
-        apart = log.apart()
+        apart = scope.apart()
         limits = None if administrator.directory_ids is None else scope.ids()
         numbers = statistics.numbers(int(chosen), directory_ids=limits, without=apart)
         recent = event_log.find(log.in_scope(Question()), limit=_RECENT)
@@ -222,7 +222,7 @@ def _warnings() -> Iterator[Item]:
 def _invitations() -> Iterator[Item]:
     """Yield how many administrators were invited so long ago that their link is dead."""
     late = sa.select(Account.id).where(
-        Account.directory_id.in_(log.apart()),
+        Account.directory_id.in_(scope.apart()),
         Account.status == UNVERIFIED,
         Account.created_at < clock.now() - INVITATION_LIFE,
     )

@@ -15,7 +15,7 @@ from .. import clock, event_words, names, user_agents
 from ..database import session
 from ..errors import ResourceNotFound
 from ..models import Account, Application, AuditEvent, Directory, Group, event, event_log
-from ..models.administration import DIRECTORY, OWNER, VIEWER
+from ..models.administration import OWNER, VIEWER
 from ..models.event import OF_THE_APP
 from ..models.event_log import Question
 from ..transactions import atomic
@@ -149,13 +149,7 @@ def in_scope(question: Question) -> Question:
     """
     if administrator.directory_ids is not None:
         return replace(question, directory_ids=scope.ids())
-    return question if administrator.may(OWNER) else replace(question, without=apart())
-
-
-def apart() -> list[str]:
-    """Return the directory that no screen but that of administrators deals with, if it is there."""
-    found = Directory.named(DIRECTORY)
-    return [found.id] if found else []
+    return question if administrator.may(OWNER) else replace(question, without=scope.apart())
 
 
 def _may_see(found: AuditEvent) -> bool:
@@ -215,9 +209,9 @@ def _account_id(text: str) -> str | None:
     wanted = Account.id_in(text) or text
     if len(wanted) == 22 and wanted.isascii() and wanted.isalnum():
         return wanted
-    administrators = Directory.named(DIRECTORY)
-    if administrators and (found := administrators.find_account(text)):
-        return found.id
+    for administrators in filter(None, map(Directory.find, scope.apart())):
+        if found := administrators.find_account(text):
+            return found.id
     try:
         return scope.account_named(text).id
     except ResourceNotFound:

@@ -12,7 +12,7 @@ from ..database import session
 from ..errors import NotReady, TokenRefused
 from ..mail import delivery, rendering
 from ..models import Account, OutboxMessage, message
-from ..models.administration import SUPPORT, VIEWER
+from ..models.administration import OWNER, SUPPORT, VIEWER
 from ..models.message import FAILED, QUEUED, SENT
 from ..translation import gettext as _, mark
 from . import scope
@@ -84,7 +84,13 @@ class MessagesView(ConsoleView):
     def message(self, id: str) -> ResponseReturnValue:  # noqa: A002 - as in the addresses of all pages
         """Show one: its state, why, and what it says."""
         found = find(id)
-        return self.render("stormpath_admin/message.html", message=found, mail=_said(found), kind_name=kind_name)
+        return self.render(
+            "stormpath_admin/message.html",
+            message=found,
+            mail=_said(found),
+            kind_name=kind_name,
+            account_url=_account_url(found),
+        )
 
     @expose("/<id>/again", methods=("POST",))
     @needs(SUPPORT)
@@ -114,14 +120,21 @@ def number(show: str) -> int:
 
 
 def _in_scope() -> sa.Select[Any]:
-    """Return a statement for the messages in scope: no request of a stranger's, as that is none yet."""
+    """Return a statement for the messages in scope: no request of a stranger's, as that is none yet.
+
+    Those to administrators, their invitations say, are for owners.
+    """
     wanted = sa.select(OutboxMessage).where(OutboxMessage.kind.not_in(message.REQUESTS))
     mine = OutboxMessage.account_id.in_(
-        sa.select(Account.id).where(Account.id == OutboxMessage.account_id, Account.directory_id.in_(scope.ids()))
+        sa.select(Account.id).where(Account.id == OutboxMessage.account_id, Account.directory_id.in_(_directory_ids()))
     )
     if administrator.directory_ids is None:
         return wanted.where(sa.or_(OutboxMessage.account_id.is_(None), mine))
     return wanted.where(mine)
+
+
+def _directory_ids() -> list[str]:
+    return [*scope.ids(), *scope.apart()] if administrator.may(OWNER) else scope.ids()
 
 
 def _narrowed(wanted: sa.Select[Any], show: str, text: str) -> sa.Select[Any]:
@@ -155,6 +168,14 @@ class _Page:
         self.has_after = place is not None if backwards else has_more
         if not self.items:
             self.has_before = self.has_after = False
+
+
+def _account_url(found: OutboxMessage) -> str | None:
+    if found.account is None:
+        return None
+    is_theirs = found.account.directory_id in scope.apart()
+    page = "administrators.page" if is_theirs else "accounts.edit_view"
+    return url_for(f"stormpath_admin.{page}", id=found.account_id)
 
 
 def _said(found: OutboxMessage) -> Any:

@@ -14,7 +14,7 @@ from .. import names
 from ..database import session
 from ..errors import AccountStoreNotMapped, ResourceNotFound
 from ..models import Account, AccountStoreMapping, Application, Collection, Directory, Group
-from ..models.administration import APPLICATION_KEY, DIRECTORY_KEY
+from ..models.administration import APPLICATION_KEY, DIRECTORY, DIRECTORY_KEY
 from ..models.base import Resource
 from ..models.login_name import LoginName
 from ..settings import settings
@@ -31,6 +31,12 @@ def directory_ids() -> sa.Select[Any]:
     wanted = sa.select(Directory.id).where(Directory.name_key != DIRECTORY_KEY)
     limits = administrator.directory_ids
     return wanted if limits is None else wanted.where(Directory.id.in_(limits))
+
+
+def apart() -> list[str]:
+    """Return the directory that no screen but that of administrators deals with, if it is there."""
+    found = Directory.named(DIRECTORY)
+    return [found.id] if found else []
 
 
 def directories() -> Collection[Directory]:
