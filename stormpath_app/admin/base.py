@@ -397,9 +397,13 @@ class ResourceView(ConsoleView, BaseModelView):  # type: ignore[misc]
                 except StormpathError as error:
                     tell_refused(form, error)
                 else:
-                    flash(_("%(name)s was created.", name=self.label(created)), "success")
+                    flash(self.created_text(created), "success")
                     return redirect(self.page_url(created), 303)
         return self.render(self.create_template, form=form, back=self.here({})), status
+
+    def created_text(self, resource: Any) -> str:
+        """Return what is told of a new one."""
+        return _("%(name)s was created.", name=self.label(resource))
 
     def page_url(self, resource: Any) -> str:
         """Return the address of the page of one."""
