@@ -487,17 +487,22 @@ def tell_refused(form: Form, error: StormpathError) -> None:
 
 def tell_outdated(form: Form, resource: Resource) -> bool:
     """Tell of what somebody else changed since the form was opened; what was typed stays, to be sent once more."""
-    if form.version.data == str(resource.version):
-        return False
-    form.version.data = str(resource.version)
-    form.version.raw_data = None
-    now = [
-        _("%(field)s is now “%(value)s”.", field=field.label.text, value=getattr(resource, field.name) or "")
+    now = {
+        field.name: value
         for field in form
         if field.name != "version"
         and hasattr(resource, field.name)
-        and (getattr(resource, field.name) or "") != (field.data or "")
-    ]
-    sentence = _("Somebody else changed this since you opened it. Look, then save once more to put yours in its place.")
-    flash(" ".join([sentence, *now]), "error")
+        and (value := getattr(resource, field.name) or "") != (field.data or "")
+    }
+    return tell_changed(form, str(resource.version), now)
+
+
+def tell_changed(form: Form, version: str, now: Mapping[str, str]) -> bool:
+    """Tell, where a form was made of another version, what its fields are now; sent once more, it is of this one."""
+    if form.version.data == version:
+        return False
+    form.version.data, form.version.raw_data = version, None
+    told = [_("Somebody else changed this since you opened it. Look, then save once more to put yours in its place.")]
+    told += [_("%(field)s is now “%(value)s”.", field=form[name].label.text, value=now[name]) for name in now]
+    flash(" ".join(told), "error")
     return True

@@ -7,18 +7,17 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from flask import Response, abort, current_app, request, stream_with_context, url_for
+from flask import abort, current_app, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 
-from .. import clock, event_words, names, user_agents
+from .. import event_words, names, user_agents
 from ..database import session
 from ..errors import ResourceNotFound
-from ..models import Account, Application, AuditEvent, Directory, Group, event, event_log
+from ..models import Account, Application, AuditEvent, Directory, Group, event_log
 from ..models.administration import OWNER, VIEWER
 from ..models.event import OF_THE_APP
 from ..models.event_log import Question
-from ..transactions import atomic
 from ..translation import gettext as _, mark
 from . import export, scope
 from .base import ConsoleView
@@ -109,11 +108,7 @@ class LogView(ConsoleView):
         """Send all that the address asks for, as it is read."""
         asked = _asked()
         question, _refused = _question(asked)
-        with atomic():
-            event.record("log.exported", asked=asked)
-        answer = Response(stream_with_context(_csv(question)), mimetype="text/csv")
-        answer.headers["Content-Disposition"] = f'attachment; filename="log-{clock.now():%Y-%m-%d}.csv"'
-        return answer
+        return export.send("csv", "log", _csv(question), asked)
 
     @expose("/<id>/")
     @needs(VIEWER)

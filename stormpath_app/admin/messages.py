@@ -15,10 +15,10 @@ from ..models import Account, OutboxMessage, message
 from ..models.administration import OWNER, SUPPORT, VIEWER
 from ..models.message import FAILED, QUEUED, SENT
 from ..translation import gettext as _, mark
-from . import scope
+from . import pages, scope
 from .base import ConsoleView
 from .gate import needs
-from .pages import MOST_COUNTED, count
+from .pages import count
 from .session import administrator
 
 _PAGE = 25
@@ -27,8 +27,8 @@ _RECENT = 10_000
 
 STATES = {"waiting": (QUEUED, mark("Waiting")), "sent": (SENT, mark("Sent")), "failed": (FAILED, mark("Failed"))}
 KINDS = {
-    message.VERIFICATION: mark("Confirm the address"),
-    message.VERIFICATION_SUCCESS: mark("Address confirmed"),
+    message.VERIFICATION: mark("Verify email"),
+    message.VERIFICATION_SUCCESS: mark("Email verified"),
     message.WELCOME: mark("Welcome"),
     message.RESET: mark("Password reset"),
     message.RESET_SUCCESS: mark("Password was reset"),
@@ -148,8 +148,7 @@ def _narrowed(wanted: sa.Select[Any], show: str, text: str) -> sa.Select[Any]:
 
 
 def _count(wanted: sa.Select[Any]) -> int:
-    some = wanted.with_only_columns(OutboxMessage.id).limit(MOST_COUNTED).subquery()
-    return session.scalar(sa.select(sa.func.count()).select_from(some)) or 0
+    return pages.number(wanted.with_only_columns(OutboxMessage.id))
 
 
 class _Page:
