@@ -9,7 +9,7 @@ from flask_admin.theme import Theme
 from werkzeug.exceptions import HTTPException
 
 from ..authentication import is_secure
-from ..errors import StormpathError
+from ..errors import StormpathError, TokenRefused
 from ..models import Account, ApiKey, Application, Directory, Group
 from ..models.administration import VIEWER
 from ..pages import add_headers, answer_json, local_path, prefers_json
@@ -123,13 +123,13 @@ def _answer_error(error: HTTPException) -> ResponseReturnValue:
 
 
 def _answer_refused(error: StormpathError) -> ResponseReturnValue:
-    return _answer(error.status, error.message)
+    return _answer(error.status, error.message, _("Link not accepted") if isinstance(error, TokenRefused) else None)
 
 
-def _answer(status: int, sentence: str) -> ResponseReturnValue:
+def _answer(status: int, sentence: str, heading: str | None = None) -> ResponseReturnValue:
     if prefers_json():
         return answer_json(status, sentence)
-    heading = _(_HEADINGS.get(status, _HEADINGS[400]))
+    heading = heading or _(_HEADINGS.get(status, _HEADINGS[400]))
     return render("stormpath_admin/error.html", heading=heading, sentence=sentence), status
 
 
