@@ -19,7 +19,7 @@ from ..database import session
 from ..errors import CustomDataLocked, StormpathError
 from ..models import Account
 from ..models.administration import MANAGER, VIEWER
-from ..models.custom_data_text import dump
+from ..models.custom_data_text import dump, is_unicode
 from ..pages import tell, was_sent
 from ..translation import gettext as _, mark
 from .account import AccountTabs
@@ -155,7 +155,7 @@ def _merge(account: Account, typed: Mapping[str, Any], opened: Mapping[str, Any]
 def _read(text: str) -> dict[str, Any]:
     """Return a JSON object.
 
-    :raises Wrong: it is none, or has a key twice.
+    :raises Wrong: it is none, or has a key twice, or one that nobody could read.
     """
     try:
         found = json.loads(text or "{}", object_pairs_hook=_once)
@@ -170,10 +170,13 @@ def _read(text: str) -> dict[str, Any]:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        twice = next(key for number, (key, _value) in enumerate(pairs) if key in dict(pairs[:number]))
-        raise Wrong(_("“%(key)s” is there twice: one of the two would be lost.", key=twice))
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if not is_unicode(key):  # half of a surrogate pair: no page could tell of it
+            raise Wrong(_("This is no JSON that can be kept."))
+        if key in found:
+            raise Wrong(_("“%(key)s” is there twice: one of the two would be lost.", key=key))
+        found[key] = value
     return found
 
 

@@ -237,8 +237,13 @@ def _known_kinds() -> list[str]:
 
 def _narrowed(name: str, asked: dict[str, Any]) -> dict[str, str]:
     """Return a filter that no field of the form has, and the address without it."""
-    model = {"directory": Directory, "application": Application}.get(name)
-    found = model.find(asked[name]) if model and asked[name].isalnum() else None
+    places: dict[str, Any] = {
+        "directory": (Directory, scope.directories),
+        "application": (Application, scope.applications),
+    }
+    model, collection = places.get(name, (None, None))
+    there = model.find(asked[name]) if model and asked[name].isalnum() else None
+    found = there if there is not None and there in collection() else None
     label = {"directory": _("Directory"), "application": _("Application"), "target": _("Changed")}[name]
     without = {key: value for key, value in asked.items() if key != name}
     return {"label": label, "value": found.name if found else asked[name], "url": url_for(".index", **without)}

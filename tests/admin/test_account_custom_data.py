@@ -8,6 +8,8 @@ from stormpath_app import Account
 
 from .test_account import flashed, path, soup
 
+pytestmark = pytest.mark.sqlite
+
 EDITOR = "custom-data"
 
 
@@ -73,6 +75,8 @@ def test_what_was_changed_added_and_removed_is_saved_and_no_more(app, owner, dat
         ("[1, 2]", "It begins with {"),
         ('"text"', "It begins with {"),
         ('{"plan": 1, "plan": 2}', "“plan” is there twice"),
+        ('{"\\ud800": 1, "\\ud800": 2}', "no JSON that can be kept"),
+        ("{" + "".join(f'"k{number}": 1, ' for number in range(20_000)) + '"k19999": 2}', "“k19999” is there twice"),
         ('{"a b": 1}', "characters A-Z"),
         ('{"href": 1}', "cannot be one of"),
         ('{"": 1}', "needs a key"),

@@ -15,6 +15,8 @@ from stormpath_app.models.administrator import directory
 from ..conftest import PASSWORD
 from .test_gate import hidden
 
+pytestmark = pytest.mark.sqlite
+
 NAMES = ("ada", "ben", "cem")
 #: What each needs at least, as the list has it.
 ACTIONS = {

@@ -118,8 +118,12 @@ def test_a_limited_administrator_sees_events_of_their_directories_alone(app, peo
     assert "leia" not in exported
     with app.app_context():
         leia = Directory.named("Alderaan").find_account("leia@alderaan.example")
+        empire = Application.create(name="Empire")
     assert sentences(falcon.get(f"/log/?account={leia.id}")) == []
-    assert sentences(falcon.get(f"/log/?directory={leia.directory_id}")) == []
+    page = falcon.get(f"/log/?directory={leia.directory_id}")
+    assert sentences(page) == []
+    assert "Alderaan" not in page.text
+    assert "Empire" not in falcon.get(f"/log/?application={empire.id}").text
 
 
 def test_what_administrators_do_at_the_door_is_for_owners(app, people, owner, sign_in):

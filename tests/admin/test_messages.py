@@ -1,49 +1,90 @@
-"""The screen of mails: who sees which, their state, and one sent again."""
+"""Messages in the console: which mails wait, left or failed, and sending one again."""
 
 import re
 
 import pytest
 
+from stormpath_app import Account, Application
+from stormpath_app.admin import messages
 from stormpath_app.database import session
-from stormpath_app.models import Account, Administrator, Application, OutboxMessage
-from stormpath_app.models.message import FAILED
+from stormpath_app.models import Administrator, OutboxMessage
 
+from ..conftest import PASSWORD
 
-def shown(console):
-    """Return the addresses of the mails in the list."""
-    return re.findall(r'<small class="sp-clip">([^ <]+@[^ <]+)', console.get("/messages/").text)
+pytestmark = pytest.mark.settings(STORMPATH_ENABLE_FORGOT_PASSWORD=True)
 
 
 @pytest.fixture
-def mailed(app, ada, outbox):
-    """Let a person and an administrator each have a mail; return the ids of both mails, in this order."""
+def mails(app):
+    """Return the ids of three mails: one waits, one was sent, one failed."""
     with app.app_context():
-        Application.current().mail_password_reset(Account.get(ada))
-        Administrator.invite("han@falcon.example", "viewer")
-        return [message.id for message in session.query(OutboxMessage).order_by(OutboxMessage.id)]
-
-
-def test_invitations_are_among_the_mails_that_owners_see_and_nobody_else(app, mailed, owner, sign_in):
-    assert shown(owner) == ["han@falcon.example", "ada@example.com"]
-    page = owner.get(f"/messages/{mailed[1]}/")
-    assert re.search(r'href="(/admin/administrators/\w+/)"', page.text)
-    manager = sign_in("manager")
-    assert shown(manager) == ["ada@example.com"]
-    assert manager.get(f"/messages/{mailed[1]}/").status_code == 404
-    assert manager.get(f"/messages/{mailed[0]}/").status_code == 200
-
-
-def test_support_sends_a_mail_that_failed_again_and_a_viewer_does_not(app, mailed, sign_in):
-    with app.app_context():
-        session.get(OutboxMessage, mailed[0]).status = FAILED
+        for name in ("ada", "ben", "cem"):
+            Account.create(f"{name}@example.com", PASSWORD)
+            Application.current().send_password_reset_email(f"{name}@example.com")
+        found = session.query(OutboxMessage).filter(OutboxMessage.account_id.is_not(None)).order_by("id").all()
+        found = [each for each in found if "reset" in each.kind]
+        found[1].status = "SENT"
+        found[2].status, found[2].last_error = "FAILED", "550 <b>no such user</b>"
+        found[2].expires_at = None  # as of a mail without a link
         session.commit()
-    assert sign_in("viewer").post(f"/messages/{mailed[0]}/again").status_code == 403
-    support = sign_in("support")
-    assert "Send again" in support.get(f"/messages/{mailed[0]}/").text
-    assert support.post(f"/messages/{mailed[0]}/again").status_code == 303
+        return [each.id for each in found]
 
 
-def test_a_quick_filter_and_the_beginning_of_an_address_narrow_the_list(app, mailed, owner):
-    assert "ada@example.com" in owner.get("/messages/?q=AD").text
-    assert "Nothing is found" in owner.get("/messages/?q=nobody").text
-    assert "Nothing is found" in owner.get("/messages/?show=failed").text
+def test_each_mail_is_listed_with_what_became_of_it(owner, mails):
+    page = owner.get("/messages/?q=cem").text
+    assert "Password reset" in page
+    assert "Failed" in page
+    assert "550 &lt;b&gt;no such user&lt;/b&gt;" in page
+
+
+@pytest.mark.parametrize(("show", "number"), [("waiting", 0), ("sent", 1), ("failed", 2)])
+def test_a_state_can_be_chosen(owner, mails, show, number):
+    page = owner.get(f"/messages/?show={show}").text
+    assert [f"/messages/{each}/" in page for each in mails] == [place == number for place in range(3)]
+
+
+def test_pages_of_mails_follow_each_other_and_lead_back(owner, mails, monkeypatch):
+    monkeypatch.setattr(messages, "_PAGE", 1)
+    first = owner.get("/messages/?q=")
+    assert f"after={mails[2]}" in first.text
+    second = owner.get(f"/messages/?after={mails[2]}").text
+    assert f"/messages/{mails[1]}/" in second
+    assert f"before={mails[1]}" in second
+    assert f"/messages/{mails[2]}/" in owner.get(f"/messages/?before={mails[1]}").text
+
+
+def test_a_mail_is_shown_without_a_link_that_works(owner, mails):
+    page = owner.get(f"/messages/{mails[0]}/").text
+    assert "THE-LINK-IS-NOT-SHOWN" in page
+
+
+def test_one_that_failed_is_tried_again_by_support_and_not_by_viewers(app, sign_in, mails):
+    assert sign_in("viewer").post(f"/messages/{mails[2]}/again").status_code == 403
+    answer = sign_in("support").post(f"/messages/{mails[2]}/again", follow=True)
+    assert answer.status_code == 200
+    with app.app_context():
+        assert session.get(OutboxMessage, mails[2]).status == "QUEUED"
+
+
+def test_one_that_failed_with_a_link_is_not_offered_to_be_sent_again_as_the_link_is_gone(app, owner, mails):
+    assert "Send again" in owner.get(f"/messages/{mails[0]}/").text
+    with app.app_context():
+        session.get(OutboxMessage, mails[0]).status = "FAILED"
+        session.commit()
+    assert "Send again" not in owner.get(f"/messages/{mails[0]}/").text
+    assert "The link in it is gone." in owner.post(f"/messages/{mails[0]}/again", follow=True).text
+
+
+def test_one_that_was_sent_is_not_sent_again(owner, mails):
+    assert "It was sent already." in owner.post(f"/messages/{mails[1]}/again", follow=True).text
+
+
+def test_invitations_are_among_the_mails_of_owners_and_of_nobody_else(app, mails, owner, sign_in, outbox):
+    with app.app_context():
+        Administrator.invite("han@falcon.example", "viewer")
+        invitation = session.query(OutboxMessage.id).filter_by(kind="invitation").scalar()
+    assert "han@falcon.example" in owner.get("/messages/").text
+    assert re.search(r'href="/admin/administrators/\w+/"', owner.get(f"/messages/{invitation}/").text)
+    manager = sign_in("manager")
+    assert "han@falcon.example" not in manager.get("/messages/").text
+    assert manager.get(f"/messages/{invitation}/").status_code == 404
