@@ -270,10 +270,10 @@ class AccountTabs(ResourceView):
 
     def created_text(self, resource: Account) -> str:
         """Say what comes next, too: its owner has no password yet, or one for once."""
-        told = super().created_text(resource)
-        if resource.must_change_password:
-            return f"{told} {_('Tell its owner the password: it is good for one login.')}"
-        return f"{told} {_('Nobody knows its password yet: reset it by a mail or a link.')}"
+        is_known = resource.must_change_password
+        known = _("Tell its owner the password: it is good for one login.")
+        unknown = _("Nobody knows its password yet: reset it by a mail or a link.")
+        return f"{super().created_text(resource)} {known if is_known else unknown}"
 
     # --- Security, sessions ---
 

@@ -334,7 +334,7 @@ class ResourceView(ConsoleView, BaseModelView):  # type: ignore[misc]
                 "stormpath_admin/confirm_action.html",
                 action=name,
                 text=_(text),
-                consequence=_(consequence or ""),
+                consequence=_(consequence) if consequence else "",
                 chosen=chosen,
                 back=back,
                 form=form,

@@ -37,6 +37,7 @@ KINDS = {
     message.ACCOUNT_EXISTS: mark("Somebody registered again"),
     message.INVITATION: mark("Invitation to the console"),
     message.PASSWORD_CHANGED: mark("Password changed"),
+    message.PREVIEW: mark("Preview"),
     message.TEST: mark("Test"),
 }
 
