@@ -10,7 +10,7 @@ from sqlalchemy.orm.exc import ObjectDeletedError
 from werkzeug.exceptions import HTTPException
 
 from ..authentication import is_secure
-from ..errors import ChangedMeanwhile, StormpathError
+from ..errors import ChangedMeanwhile, StormpathError, TokenRefused
 from ..models import Account, ApiKey, Application, Directory, Group
 from ..models.administration import VIEWER
 from ..pages import LONGEST_BODY as LONGEST_OF_STRANGERS, add_headers, answer_json, local_path, prefers_json
@@ -126,7 +126,7 @@ def _answer_error(error: HTTPException) -> ResponseReturnValue:
 
 
 def _answer_refused(error: StormpathError) -> ResponseReturnValue:
-    return _answer(error.status, error.message)
+    return _answer(error.status, error.message, _("Link not accepted") if isinstance(error, TokenRefused) else None)
 
 
 def _answer_gone(_error: ObjectDeletedError) -> ResponseReturnValue:
@@ -135,10 +135,10 @@ def _answer_gone(_error: ObjectDeletedError) -> ResponseReturnValue:
     return _answer_refused(ChangedMeanwhile())
 
 
-def _answer(status: int, sentence: str) -> ResponseReturnValue:
+def _answer(status: int, sentence: str, heading: str | None = None) -> ResponseReturnValue:
     if prefers_json():
         return answer_json(status, sentence)
-    heading = _(_HEADINGS.get(status, _HEADINGS[400]))
+    heading = heading or _(_HEADINGS.get(status, _HEADINGS[400]))
     return render("stormpath_admin/error.html", heading=heading, sentence=sentence), status
 
 

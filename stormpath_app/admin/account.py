@@ -44,10 +44,10 @@ from . import charts, log, scope
 from .base import ConsoleForm, ResourceView
 from .gate import ask_password, needs
 from .messages import kind_name
-from .pages import count
+from .pages import MOST_COUNTED, count
 from .session import administrator
 
-_PAGE, _FOUND, _RECENT, _MOST_CHOICES = 25, 10, 6, 200
+_PAGE, _FOUND, _RECENT = 25, 10, 6
 #: Letters of a password that nobody is to know.
 _LENGTH = 32
 
@@ -139,8 +139,8 @@ class AccountTabs(ResourceView):
         if (deleted := self.deleted(id)) is not None:
             return self.render("stormpath_admin/account_deleted.html", deleted=deleted)
         account = self.get_one(id)
-        applications = scope.applications().order("name")[:_MOST_CHOICES]
         application = self._application(account)
+        applications = scope.choices(scope.applications(), application.id if application else None)
         found = application.diagnose(account.email, account, directory_ids=scope.ids()) if application else None
         return self.tab(
             account,
@@ -246,8 +246,8 @@ class AccountTabs(ResourceView):
 
     def create_form(self, obj: Any = None) -> NewAccountForm:
         """Return the form of a new account."""
-        form = NewAccountForm({"directory": request.args.get("directory")})
-        form.directory.choices = [(each.id, each.name) for each in scope.directories().order("name")[:_MOST_CHOICES]]
+        form = NewAccountForm({"directory": request.args.get("directory") or scope.usual_directory("account")})
+        form.directory.choices = scope.choices(scope.directories(), form.directory.data)
         if not settings.ADMIN_MAY_SET_PASSWORD:
             del form.password
         return form
@@ -267,6 +267,13 @@ class AccountTabs(ResourceView):
         account = directory.new_account(given)
         account.save()
         return account
+
+    def created_text(self, resource: Account) -> str:
+        """Say what comes next, too: its owner has no password yet, or one for once."""
+        is_known = resource.must_change_password
+        known = _("Tell its owner the password: it is good for one login.")
+        unknown = _("Nobody knows its password yet: reset it by a mail or a link.")
+        return f"{super().created_text(resource)} {known if is_known else unknown}"
 
     # --- Security, sessions ---
 
@@ -294,7 +301,9 @@ class AccountTabs(ResourceView):
     def sessions(self, id: str) -> ResponseReturnValue:  # noqa: A002 - Flask-Admin's name
         """Show on which devices it is logged in."""
         account = self.get_one(id)
-        return self.tab(account, "sessions", sessions=account.sessions[:_MOST_CHOICES], is_phone=user_agents.is_phone)
+        return self.tab(
+            account, "sessions", sessions=account.sessions[: scope.MOST_CHOICES], is_phone=user_agents.is_phone
+        )
 
     # --- Groups, API keys ---
 
@@ -311,7 +320,7 @@ class AccountTabs(ResourceView):
             account,
             "groups",
             groups=some,
-            total=count(mine.count(_MOST_CHOICES)),
+            total=count(mine.count(MOST_COUNTED)),
             wanted=wanted,
             candidates=[group for group in found if group not in mine],
             is_found=bool(found),

@@ -16,6 +16,7 @@ from ..models.administration import DIRECTORY_KEY, MANAGER, OWNER, ROLES, SUPPOR
 from ..models.event import of_account
 from ..pages import tell, tell_errors, was_sent
 from ..translation import gettext as _, mark, ngettext
+from . import scope
 from .base import ConsoleForm, ConsoleView
 from .gate import needs
 from .pages import role_name
@@ -228,10 +229,7 @@ class AdministratorsView(ConsoleView):
 
 def _find(account_id: str) -> Account:
     """Return the account with this id of the administrators' directory; anything else is a 404."""
-    found = Account.find(account_id) if account_id.isalnum() else None
-    if found is None or found.directory_id != admins.directory().id:
-        abort(404)
-    return found
+    return scope.one_of(admins.directory().accounts, Account, account_id)
 
 
 def _state(found: Administrator | None) -> str:

@@ -18,19 +18,18 @@ from ..models.login_name import LoginName
 from ..pages import tell, was_sent
 from ..translation import gettext as _, mark
 from . import scope
-from .base import ConsoleForm, Quick, ResourceView, tell_refused
-from .forms import StatusForm
+from .base import ConsoleForm, Quick, tell_refused
 from .gate import needs
+from .named import NamedForm, NamedView
 
 _OWN: sa.Select[Any] = sa.select(ApiKey.id).where(ApiKey.account_id.is_(None))
 _DISABLED: sa.Select[Any] = sa.select(ApiKey.id).where(ApiKey.status == DISABLED)
 
 
-class ApiKeyForm(StatusForm):
-    """What a key is called and is for, and whether it works."""
+class ApiKeyForm(NamedForm):
+    """What a key is called and is for, and whether it works; it needs no name."""
 
     name = StringField(mark("Name"))
-    description = TextAreaField(mark("Description"))
 
 
 class NewApiKeyForm(ConsoleForm):
@@ -41,7 +40,7 @@ class NewApiKeyForm(ConsoleForm):
     description = TextAreaField(mark("Description"))
 
 
-class ApiKeysView(ResourceView):
+class ApiKeysView(NamedView):
     """The tenant's own keys, and those of all accounts but the administrators'."""
 
     path, icon, section = "/api-keys", "key", 2
@@ -56,6 +55,8 @@ class ApiKeysView(ResourceView):
     }
     column_sortable_list: ClassVar = [("created_at", "created_at")]
     wide_columns = frozenset({"created_at"})
+    natural_sort = ""
+    edit_with = ApiKeyForm
     quick = (
         Quick("tenant", mark("The tenant's own"), lambda found: found.among(_OWN)),
         Quick("disabled", mark("Disabled"), lambda found: found.among(_DISABLED)),
@@ -125,19 +126,6 @@ class ApiKeysView(ResourceView):
         answer = Response(credentials.text(credentials.Pair(key.id, secret)), mimetype="text/plain")
         answer.headers["Content-Disposition"] = f'attachment; filename="apiKey-{key.id}.properties"'
         return answer
-
-    # --- Change ---
-
-    def edit_form(self, obj: ApiKey) -> ApiKeyForm:
-        """Return the form of a key."""
-        known = {"name": obj.name, "description": obj.description, "status": obj.status, "version": obj.version}
-        return ApiKeyForm(known)
-
-    def update_model(self, form: ApiKeyForm, model: ApiKey) -> None:
-        """Save its name, description and status."""
-        model.name, model.description = form.name.data or None, form.description.data or None
-        model.status = form.status.data
-        model.save()
 
     def goes_with(self, resource: ApiKey) -> list[str]:
         """Say what stops."""

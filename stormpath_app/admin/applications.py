@@ -11,14 +11,13 @@ from wtforms import BooleanField
 
 from ..database import session
 from ..errors import StormpathError
-from ..models import DISABLED, ENABLED, AccountStoreMapping, Application, Collection, Directory, Group
+from ..models import AccountStoreMapping, Application, Collection, Directory, Group
 from ..models.administration import OWNER
 from ..settings import settings
 from ..translation import gettext as _, mark
 from . import scope
-from .base import Quick, ResourceView
-from .forms import NamedForm
 from .gate import needs
+from .named import NamedForm, NamedView
 from .pages import MOST_COUNTED, count
 
 
@@ -28,11 +27,11 @@ class NewApplicationForm(NamedForm):
     create_directory = BooleanField(mark("Make a directory for its accounts"), default=True)
 
 
-class ApplicationsView(ResourceView):
+class ApplicationsView(NamedView):
     """All applications but the console."""
 
     path, icon, section = "/applications", "apps", 1
-    new_text, search_text = mark("New application"), mark("Name or description")
+    new_text = mark("New application")
     creates = changes = OWNER
     column_list = ("name", "stores", "accounts", "status", "created_at")
     column_labels: ClassVar[dict[str, str]] = {
@@ -42,14 +41,7 @@ class ApplicationsView(ResourceView):
         "status": mark("Status"),
         "created_at": mark("Created"),
     }
-    column_sortable_list: ClassVar = [("name", "name"), ("created_at", "created_at")]
     wide_columns = frozenset({"created_at"})
-    natural_sort = "name"
-    quick = (
-        Quick("enabled", mark("Enabled"), lambda found: found.query(status=ENABLED)),
-        Quick("disabled", mark("Disabled"), lambda found: found.query(status=DISABLED)),
-    )
-    exported = ("name", "description", "status")
     list_template = "stormpath_admin/applications.html"
     create_template = "stormpath_admin/application_new.html"
     edit_template = "stormpath_admin/application.html"
@@ -84,17 +76,6 @@ class ApplicationsView(ResourceView):
     def create_model(self, form: NewApplicationForm) -> Application:
         """Create it, with a directory of its own if that was asked for."""
         return Application.create(form.properties, create_directory=form.create_directory.data)
-
-    def edit_form(self, obj: Application) -> NamedForm:
-        """Return the form of one."""
-        known = {"name": obj.name, "description": obj.description, "status": obj.status, "version": obj.version}
-        return NamedForm(known)
-
-    def update_model(self, form: NamedForm, model: Application) -> None:
-        """Save its name, description and status."""
-        for name, value in form.properties.items():
-            setattr(model, name, value)
-        model.save()
 
     def page(self, resource: Application) -> dict[str, Any]:
         """Return the account stores in order, those that can be added, and what a login name that is tried meets."""
@@ -174,10 +155,8 @@ class ApplicationsView(ResourceView):
 
 
 def _store(store_id: str) -> Directory | Group:
-    found = Directory.find(store_id) if store_id.isalnum() else None
-    if found is not None and found in scope.directories():
-        return found
-    return scope.one_of(scope.groups(), Group, store_id)
+    found = scope.find(scope.directories(), Directory, store_id)
+    return found or scope.one_of(scope.groups(), Group, store_id)
 
 
 def _walk(mappings: list[AccountStoreMapping], login: str) -> Iterator[dict[str, Any]]:

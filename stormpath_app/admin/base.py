@@ -22,7 +22,7 @@ from ..models.administration import MANAGER, OWNER, SUPPORT, VIEWER
 from ..models.base import Resource
 from ..pages import tell, tell_errors, was_sent
 from ..translation import gettext as _, mark, ngettext
-from . import export
+from . import export, scope
 from .gate import ask_password, needed, needs
 from .pages import MOST_COUNTED, count, render
 from .session import administrator
@@ -145,10 +145,7 @@ class ResourceView(ConsoleView, BaseModelView):  # type: ignore[misc]
 
     def get_one(self, id: str) -> Any:  # noqa: A002 - Flask-Admin's name
         """Return the one with this id, of those the administrator may see; anything else is a 404."""
-        found = self.model.find(id) if id.isalnum() else None
-        if found is None or found not in self.collection():
-            abort(404)
-        return found
+        return scope.one_of(self.collection(), self.model, id)
 
     def create_model(self, form: Form) -> Any:
         """Create one from a form, by the verb."""
@@ -341,7 +338,7 @@ class ResourceView(ConsoleView, BaseModelView):  # type: ignore[misc]
                 "stormpath_admin/confirm_action.html",
                 action=name,
                 text=_(text),
-                consequence=_(consequence or ""),
+                consequence=_(consequence) if consequence else "",
                 chosen=chosen,
                 back=back,
                 form=form,
@@ -375,10 +372,8 @@ class ResourceView(ConsoleView, BaseModelView):  # type: ignore[misc]
 
     def _chosen(self, ids: list[str]) -> list[Any]:
         """Return those that were ticked, of those the administrator may see: a page of them at most."""
-        wanted = [one for one in dict.fromkeys(ids) if one.isalnum()][: max(self.page_sizes)]
-        found = (self.model.find(one) for one in wanted)
-        scope = self.collection()
-        return [each for each in found if each is not None and each in scope]
+        every, wanted = self.collection(), list(dict.fromkeys(ids))[: max(self.page_sizes)]
+        return [found for one in wanted if (found := scope.find(every, self.model, one))]
 
     # --- Export ---
 
@@ -410,9 +405,13 @@ class ResourceView(ConsoleView, BaseModelView):  # type: ignore[misc]
                 except StormpathError as error:
                     tell_refused(form, error)
                 else:
-                    flash(_("%(name)s was created.", name=self.label(created)), "success")
+                    flash(self.created_text(created), "success")
                     return redirect(self.page_url(created), 303)
         return self.render(self.create_template, form=form, back=self.here({})), status
+
+    def created_text(self, resource: Any) -> str:
+        """Return what is told of a new one."""
+        return _("%(name)s was created.", name=self.label(resource))
 
     def page_url(self, resource: Any) -> str:
         """Return the address of the page of one."""
@@ -496,17 +495,22 @@ def tell_refused(form: Form, error: StormpathError) -> None:
 
 def tell_outdated(form: Form, resource: Resource) -> bool:
     """Tell of what somebody else changed since the form was opened; what was typed stays, to be sent once more."""
-    if form.version.data == str(resource.version):
-        return False
-    form.version.data = str(resource.version)
-    form.version.raw_data = None
-    now = [
-        _("%(field)s is now “%(value)s”.", field=field.label.text, value=getattr(resource, field.name) or "")
+    now = {
+        field.name: value
         for field in form
         if field.name != "version"
         and hasattr(resource, field.name)
-        and (getattr(resource, field.name) or "") != (field.data or "")
-    ]
-    sentence = _("Somebody else changed this since you opened it. Look, then save once more to put yours in its place.")
-    flash(" ".join([sentence, *now]), "error")
+        and (value := getattr(resource, field.name) or "") != (field.data or "")
+    }
+    return tell_changed(form, str(resource.version), now)
+
+
+def tell_changed(form: Form, version: str, now: Mapping[str, str]) -> bool:
+    """Tell, where a form was made of another version, what its fields are now; sent once more, it is of this one."""
+    if form.version.data == version:
+        return False
+    form.version.data, form.version.raw_data = version, None
+    told = [_("Somebody else changed this since you opened it. Look, then save once more to put yours in its place.")]
+    told += [_("%(field)s is now “%(value)s”.", field=form[name].label.text, value=now[name]) for name in now]
+    flash(" ".join(told), "error")
     return True

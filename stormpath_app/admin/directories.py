@@ -4,48 +4,32 @@ from typing import Any, ClassVar
 
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
-from wtforms import SelectField, StringField, TextAreaField
-from wtforms.validators import InputRequired
+from wtforms import SelectField
 
-from ..models import DISABLED, ENABLED, Application, Directory
+from ..models import Application, Directory
 from ..models.administration import OWNER, VIEWER
 from ..transactions import atomic
 from ..translation import gettext as _, mark
 from . import scope
-from .base import ConsoleForm, Quick, ResourceView
 from .directory_pages import accounts, mails
 from .gate import needs
+from .named import NamedForm, NamedView
 from .pages import MOST_COUNTED, count
 from .policies import PolicyPages
 from .workflows import WorkflowPages
 
-#: So many applications are shown to choose from.
-_MOST_CHOICES = 200
 
-
-class DirectoryForm(ConsoleForm):
-    """What a directory is called and is for."""
-
-    name = StringField(mark("Name"), [InputRequired(mark("Give it a name."))])
-    description = TextAreaField(mark("Description"))
-    status = SelectField(mark("Status"), default=ENABLED)
-
-    def __init__(self, known: Any = None) -> None:
-        super().__init__(known)
-        self.status.choices = [(ENABLED, _("Enabled")), (DISABLED, _("Disabled"))]
-
-
-class NewDirectoryForm(DirectoryForm):
-    """And the application that its accounts log in to."""
+class NewDirectoryForm(NamedForm):
+    """What a new directory is, and the application that its accounts log in to."""
 
     application = SelectField(mark("Application"), validate_choice=False)
 
 
-class DirectoriesView(PolicyPages, WorkflowPages, ResourceView):
+class DirectoriesView(PolicyPages, WorkflowPages, NamedView):
     """All directories but that of the administrators."""
 
     path, icon, section = "/directories", "folder", 1
-    new_text, search_text = mark("New directory"), mark("Name or description")
+    new_text = mark("New directory")
     creates = changes = OWNER
     column_list = ("name", "accounts", "rules", "mails", "status", "created_at")
     column_labels: ClassVar[dict[str, str]] = {
@@ -56,14 +40,7 @@ class DirectoriesView(PolicyPages, WorkflowPages, ResourceView):
         "status": mark("Status"),
         "created_at": mark("Created"),
     }
-    column_sortable_list: ClassVar = [("name", "name"), ("created_at", "created_at")]
     wide_columns = frozenset({"rules", "mails", "created_at"})
-    natural_sort = "name"
-    quick = (
-        Quick("enabled", mark("Enabled"), lambda found: found.query(status=ENABLED)),
-        Quick("disabled", mark("Disabled"), lambda found: found.query(status=DISABLED)),
-    )
-    exported = ("name", "description", "status")
     list_template = "stormpath_admin/directories.html"
     create_template = "stormpath_admin/directory_new.html"
     edit_template = "stormpath_admin/directory.html"
@@ -80,8 +57,7 @@ class DirectoriesView(PolicyPages, WorkflowPages, ResourceView):
     def create_form(self, obj: Any = None) -> NewDirectoryForm:
         """Return the form of a new directory."""
         form = NewDirectoryForm()
-        found = scope.applications().order("name")[:_MOST_CHOICES]
-        form.application.choices = [("", _("None yet")), *((each.id, each.name) for each in found)]
+        form.application.choices = [("", _("None yet")), *scope.choices(scope.applications())]
         return form
 
     def create_model(self, form: NewDirectoryForm) -> Directory:
@@ -89,26 +65,10 @@ class DirectoriesView(PolicyPages, WorkflowPages, ResourceView):
         chosen = form.application.data
         application = scope.one_of(scope.applications(), Application, chosen) if chosen else None
         with atomic():
-            created = Directory.create(
-                name=form.name.data, description=form.description.data or None, status=form.status.data
-            )
+            created = Directory.create(form.properties)
             if application:
                 application.add_account_store(created)
         return created
-
-    def edit_form(self, obj: Directory) -> DirectoryForm:
-        """Return the form of a directory."""
-        known = {"name": obj.name, "description": obj.description, "status": obj.status, "version": obj.version}
-        return DirectoryForm(known)
-
-    def update_model(self, form: DirectoryForm, model: Directory) -> None:
-        """Save its name, description and status."""
-        model.name, model.description, model.status = (
-            form.name.data,
-            form.description.data or None,
-            form.status.data,
-        )
-        model.save()
 
     def page(self, resource: Directory) -> dict[str, Any]:
         """Return what its first page shows."""

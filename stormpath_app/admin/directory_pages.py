@@ -3,27 +3,20 @@
 from collections.abc import Mapping
 from typing import Any
 
-from flask import flash, url_for
+from flask import url_for
 
 from ..errors import PropertyError, StormpathError
-from ..models import ENABLED, Collection, Directory, message
+from ..models import ENABLED, Collection, Directory
 from ..models.base import Resource
 from ..models.email_template import WORKFLOWS
 from ..models.unsaved import changed
 from ..pages import tell
+from ..transactions import atomic
 from ..translation import gettext as _, mark
 from . import scope
-from .base import ConsoleForm, ResourceView
+from .base import ConsoleForm, ResourceView, tell_changed
+from .messages import kind_name
 from .pages import MOST_COUNTED, count
-
-#: What the five mails are called.
-MAILS = {
-    message.VERIFICATION: mark("Verify email"),
-    message.VERIFICATION_SUCCESS: mark("Email verified"),
-    message.WELCOME: mark("Welcome"),
-    message.RESET: mark("Password reset"),
-    message.RESET_SUCCESS: mark("Password changed"),
-}
 
 
 class DirectoryPages(ResourceView):
@@ -61,7 +54,7 @@ def mails(directory: Directory) -> list[dict[str, Any]]:
     return [
         {
             "kind": kind,
-            "name": _(MAILS[kind]),
+            "name": kind_name(kind),
             "url": url_for("stormpath_admin.directories.workflow", id=directory.id, mail=slug(kind)),
             "is_on": directory[policy][switch] == ENABLED,
         }
@@ -106,18 +99,20 @@ def is_current(form: ConsoleForm, saved: Mapping[str, Any]) -> bool:
 
     :param saved: as `values` returned it.
     """
-    if form.version.data == saved["version"]:
-        return True
-    form.version.data = saved["version"]
-    form.version.raw_data = None
-    now = [
-        _("%(field)s is now “%(value)s”.", field=form[name].label.text, value=shown(value)[:_MOST_SHOWN])
+    now = {
+        name: shown(value)[:_MOST_SHOWN]
         for name, value in saved.items()
         if name != "version" and shown(value).split() != shown(form[name].data).split()
-    ]
-    sentence = _("Somebody else changed this since you opened it. Look, then save once more to put yours in its place.")
-    flash(" ".join([sentence, *now]), "error")
-    return False
+    }
+    return not tell_changed(form, saved["version"], now)
+
+
+def save(parts: Parts) -> None:
+    """Save what was set of them, together."""
+    with atomic():
+        for resource in dict.fromkeys(resource for resource, _name in parts.values()):
+            if changed(resource):
+                resource.save()
 
 
 def tell_at(form: ConsoleForm, error: StormpathError, parts: Parts) -> None:

@@ -1,6 +1,6 @@
 """Signing in to the console, staying, and out."""
 
-from flask import flash, jsonify, redirect, request, session as browser_session, url_for
+from flask import current_app, flash, jsonify, redirect, request, session as browser_session, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from wtforms import PasswordField, StringField
@@ -11,7 +11,7 @@ from ..errors import LoginFailed, LoginOutdated, PasswordChangeRequired, Stormpa
 from ..mail import configuration
 from ..models import ENABLED, Account
 from ..models.administration import VIEWER
-from ..models.administrator import console, directory
+from ..models.administrator import console, directory, exist
 from ..pages import local_path, prefers_json, refuse, tell, tell_errors, was_sent
 from ..translation import gettext as _, mark
 from .base import ConsoleForm, ConsoleView, tell_refused
@@ -78,7 +78,9 @@ class EntryView(ConsoleView):
                 else:
                     return redirect(onward(), 303)
         insecure = is_secure() and not request.is_secure
-        page = self.render("stormpath_admin/login.html", form=form, forgot=may_forget(), insecure=insecure)
+        page = self.render(
+            "stormpath_admin/login.html", form=form, forgot=may_forget(), insecure=insecure, is_unowned=_is_unowned()
+        )
         return page, status, headers
 
     @expose("/login/password", methods=("GET", "POST"))
@@ -133,6 +135,11 @@ class EntryView(ConsoleView):
         log_out()
         flash(_("You are logged out."))
         return redirect(url_for(".login"), 303)
+
+
+def _is_unowned() -> bool:
+    """Tell whether the console has no owner yet, to whoever runs the site on their own machine."""
+    return current_app.extensions["stormpath"].is_local and not exist()
 
 
 def may_forget() -> bool:

@@ -13,7 +13,7 @@ from ..models import event
 from ..transactions import atomic
 
 #: Longest text of a filter that the log keeps.
-LOGGED = 200
+_LOGGED = 200
 
 
 class Line:
@@ -35,11 +35,14 @@ def answer(
 
     :param asked: what the log tells of which they are.
     """
+    return send(kind, name, _csv(attributes, resources) if kind == "csv" else _json(attributes, resources), asked)
+
+
+def send(kind: str, name: str, lines: Iterator[str], asked: Mapping[str, str]) -> Response:
+    """Send the lines of a file while they are made, once the log has who asked for it, and for what."""
     with atomic():
-        event.record(f"{name}.exported", format=kind, filters={key: text[:LOGGED] for key, text in asked.items()})
-    lines = _csv(attributes, resources) if kind == "csv" else _json(attributes, resources)
-    mimetype = "text/csv" if kind == "csv" else "application/json"
-    answer = Response(stream_with_context(lines), mimetype=mimetype)
+        event.record(f"{name}.exported", format=kind, filters={key: text[:_LOGGED] for key, text in asked.items()})
+    answer = Response(stream_with_context(lines), mimetype="text/csv" if kind == "csv" else "application/json")
     answer.headers["Content-Disposition"] = f'attachment; filename="{name}-{clock.now():%Y-%m-%d}.{kind}"'
     return answer
 

@@ -17,9 +17,8 @@ from ..models import DISABLED, ENABLED, Account, Collection, Directory, Group, G
 from ..models.administration import MANAGER
 from ..translation import gettext as _, mark
 from . import scope
-from .base import Quick, ResourceView
-from .forms import NamedForm
 from .gate import needs
+from .named import NamedForm, NamedView
 from .pages import MOST_COUNTED, count
 
 #: So many accounts that a search finds can be added at once.
@@ -32,11 +31,11 @@ class NewGroupForm(NamedForm):
     directory = SelectField(mark("Directory"), [InputRequired(mark("Choose a directory."))])
 
 
-class GroupsView(ResourceView):
+class GroupsView(NamedView):
     """All groups of the directories that the administrator deals with."""
 
     path, icon, section = "/groups", "layers", 1
-    new_text, search_text = mark("New group"), mark("Name or description")
+    new_text = mark("New group")
     column_list = ("name", "directory", "members", "status", "created_at")
     column_labels: ClassVar[dict[str, str]] = {
         "name": mark("Group"),
@@ -45,15 +44,8 @@ class GroupsView(ResourceView):
         "status": mark("Status"),
         "created_at": mark("Created"),
     }
-    column_sortable_list: ClassVar = [("name", "name"), ("created_at", "created_at")]
     wide_columns = frozenset({"created_at"})
-    natural_sort = "name"
-    quick = (
-        Quick("enabled", mark("Enabled"), lambda found: found.query(status=ENABLED)),
-        Quick("disabled", mark("Disabled"), lambda found: found.query(status=DISABLED)),
-    )
     filter_names = ("directory",)
-    exported = ("name", "description", "status")
     list_template = "stormpath_admin/groups.html"
     create_template = "stormpath_admin/group_new.html"
     edit_template = "stormpath_admin/group.html"
@@ -84,7 +76,7 @@ class GroupsView(ResourceView):
 
     def create_form(self, obj: Any = None) -> NewGroupForm:
         """Return the form of a new group."""
-        form = NewGroupForm({"directory": request.args.get("directory")})
+        form = NewGroupForm({"directory": request.args.get("directory") or scope.usual_directory("group")})
         form.directory.choices = scope.choices(scope.directories(), form.directory.data)
         return form
 
@@ -92,17 +84,6 @@ class GroupsView(ResourceView):
         """Create it in the directory that was chosen."""
         directory = scope.one_of(scope.directories(), Directory, form.directory.data or "")
         return directory.create_group(form.properties)
-
-    def edit_form(self, obj: Group) -> NamedForm:
-        """Return the form of one."""
-        known = {"name": obj.name, "description": obj.description, "status": obj.status, "version": obj.version}
-        return NamedForm(known)
-
-    def update_model(self, form: NamedForm, model: Group) -> None:
-        """Save its name, description and status."""
-        for name, value in form.properties.items():
-            setattr(model, name, value)
-        model.save()
 
     def page(self, resource: Group) -> dict[str, Any]:
         """Return a page of the members, and whom a search found to be added."""

@@ -29,7 +29,7 @@ from ..models.event_log import Question
 from ..models.message import QUEUED
 from ..models.statistics import FAILURES, LOGINS, REGISTRATIONS, RESETS, Numbers
 from ..translation import gettext as _, mark, ngettext
-from . import charts, log, messages, scope
+from . import charts, log, messages, pages, scope
 from .base import ConsoleView
 from .gate import needs
 from .pages import count
@@ -75,7 +75,7 @@ class HomeView(ConsoleView):
         """Show it."""
         chosen = request.args.get("days", "")
         chosen = chosen if chosen in PERIODS else _DEFAULT
-        apart = log.apart()
+        apart = scope.apart()
         limits = None if administrator.directory_ids is None else scope.ids()
         numbers = statistics.numbers(int(chosen), directory_ids=limits, without=apart)
         recent = event_log.find(log.in_scope(Question()), limit=_RECENT)
@@ -222,11 +222,11 @@ def _warnings() -> Iterator[Item]:
 def _invitations() -> Iterator[Item]:
     """Yield how many administrators were invited so long ago that their link is dead."""
     late = sa.select(Account.id).where(
-        Account.directory_id.in_(log.apart()),
+        Account.directory_id.in_(scope.apart()),
         Account.status == UNVERIFIED,
         Account.created_at < clock.now() - INVITATION_LIFE,
     )
-    if number := session.scalar(sa.select(sa.func.count()).select_from(late.limit(_MOST).subquery())):
+    if number := pages.number(late, _MOST):
         yield Item(
             "",
             "users",
@@ -251,8 +251,7 @@ def _mails() -> Iterator[Item]:
         waiting = sa.select(OutboxMessage.id).where(
             OutboxMessage.status == QUEUED, OutboxMessage.due_at < clock.now() - _PATIENCE
         )
-        number = session.scalar(sa.select(sa.func.count()).select_from(waiting.limit(_MOST).subquery())) or 0
-        if number:
+        if number := pages.number(waiting, _MOST):
             yield Item(
                 "bad",
                 "send",

@@ -7,18 +7,17 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from flask import Response, abort, current_app, request, stream_with_context, url_for
+from flask import abort, current_app, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 
-from .. import clock, event_words, names, user_agents
+from .. import event_words, names, user_agents
 from ..database import session
 from ..errors import ResourceNotFound
-from ..models import Account, Application, AuditEvent, Directory, Group, event, event_log
-from ..models.administration import DIRECTORY, OWNER, VIEWER
+from ..models import Account, Application, AuditEvent, Directory, Group, event_log
+from ..models.administration import OWNER, VIEWER
 from ..models.event import OF_THE_APP
 from ..models.event_log import Question
-from ..transactions import atomic
 from ..translation import gettext as _, mark
 from . import export, scope
 from .base import ConsoleView
@@ -109,11 +108,7 @@ class LogView(ConsoleView):
         """Send all that the address asks for, as it is read."""
         asked = _asked()
         question, _refused = _question(asked)
-        with atomic():
-            event.record("log.exported", asked={name: text[: export.LOGGED] for name, text in asked.items()})
-        answer = Response(stream_with_context(_csv(question)), mimetype="text/csv")
-        answer.headers["Content-Disposition"] = f'attachment; filename="log-{clock.now():%Y-%m-%d}.csv"'
-        return answer
+        return export.send("csv", "log", _csv(question), asked)
 
     @expose("/<id>/")
     @needs(VIEWER)
@@ -149,13 +144,7 @@ def in_scope(question: Question) -> Question:
     """
     if administrator.directory_ids is not None:
         return replace(question, directory_ids=scope.ids())
-    return question if administrator.may(OWNER) else replace(question, without=apart())
-
-
-def apart() -> list[str]:
-    """Return the directory that no screen but that of administrators deals with, if it is there."""
-    found = Directory.named(DIRECTORY)
-    return [found.id] if found else []
+    return question if administrator.may(OWNER) else replace(question, without=scope.apart())
 
 
 def _may_see(found: AuditEvent) -> bool:
@@ -215,9 +204,9 @@ def _account_id(text: str) -> str | None:
     wanted = Account.id_in(text) or text
     if len(wanted) == 22 and wanted.isascii() and wanted.isalnum():
         return wanted
-    administrators = Directory.named(DIRECTORY)
-    if administrators and (found := administrators.find_account(text)):
-        return found.id
+    for administrators in filter(None, map(Directory.find, scope.apart())):
+        if found := administrators.find_account(text):
+            return found.id
     try:
         return scope.account_named(text).id
     except ResourceNotFound:
@@ -322,8 +311,8 @@ def _target_url(found: AuditEvent) -> str | None:
     if found.target_kind not in places or not found.target_id:
         return None
     model, collection = places[found.target_kind]
-    there = model.find(found.target_id)
-    return page_of(found.target_kind, found.target_id) if there is not None and there in collection() else None
+    is_there = scope.find(collection(), model, found.target_id)
+    return page_of(found.target_kind, found.target_id) if is_there else None
 
 
 def _place(kind: str, resource_id: str | None, known: dict[str, str]) -> dict[str, str | None] | None:

@@ -12,13 +12,13 @@ from ..database import session
 from ..errors import NotReady, TokenRefused
 from ..mail import delivery, rendering
 from ..models import Account, OutboxMessage, message
-from ..models.administration import SUPPORT, VIEWER
+from ..models.administration import OWNER, SUPPORT, VIEWER
 from ..models.message import FAILED, QUEUED, SENT
 from ..translation import gettext as _, mark
-from . import scope
+from . import pages, scope
 from .base import ConsoleView
 from .gate import needs
-from .pages import MOST_COUNTED, count
+from .pages import count
 from .session import administrator
 
 _PAGE = 25
@@ -27,8 +27,8 @@ _RECENT = 10_000
 
 STATES = {"waiting": (QUEUED, mark("Waiting")), "sent": (SENT, mark("Sent")), "failed": (FAILED, mark("Failed"))}
 KINDS = {
-    message.VERIFICATION: mark("Confirm the address"),
-    message.VERIFICATION_SUCCESS: mark("Address confirmed"),
+    message.VERIFICATION: mark("Verify email"),
+    message.VERIFICATION_SUCCESS: mark("Email verified"),
     message.WELCOME: mark("Welcome"),
     message.RESET: mark("Password reset"),
     message.RESET_SUCCESS: mark("Password was reset"),
@@ -37,6 +37,7 @@ KINDS = {
     message.ACCOUNT_EXISTS: mark("Somebody registered again"),
     message.INVITATION: mark("Invitation to the console"),
     message.PASSWORD_CHANGED: mark("Password changed"),
+    message.PREVIEW: mark("Preview"),
     message.TEST: mark("Test"),
 }
 
@@ -84,7 +85,13 @@ class MessagesView(ConsoleView):
     def message(self, id: str) -> ResponseReturnValue:  # noqa: A002 - as in the addresses of all pages
         """Show one: its state, why, and what it says."""
         found = find(id)
-        return self.render("stormpath_admin/message.html", message=found, mail=_said(found), kind_name=kind_name)
+        return self.render(
+            "stormpath_admin/message.html",
+            message=found,
+            mail=_said(found),
+            kind_name=kind_name,
+            account_url=_account_url(found),
+        )
 
     @expose("/<id>/again", methods=("POST",))
     @needs(SUPPORT)
@@ -114,14 +121,21 @@ def number(show: str) -> int:
 
 
 def _in_scope() -> sa.Select[Any]:
-    """Return a statement for the messages in scope: no request of a stranger's, as that is none yet."""
+    """Return a statement for the messages in scope: no request of a stranger's, as that is none yet.
+
+    Those to administrators, their invitations say, are for owners.
+    """
     wanted = sa.select(OutboxMessage).where(OutboxMessage.kind.not_in(message.REQUESTS))
     mine = OutboxMessage.account_id.in_(
-        sa.select(Account.id).where(Account.id == OutboxMessage.account_id, Account.directory_id.in_(scope.ids()))
+        sa.select(Account.id).where(Account.id == OutboxMessage.account_id, Account.directory_id.in_(_directory_ids()))
     )
     if administrator.directory_ids is None:
         return wanted.where(sa.or_(OutboxMessage.account_id.is_(None), mine))
     return wanted.where(mine)
+
+
+def _directory_ids() -> list[str]:
+    return [*scope.ids(), *scope.apart()] if administrator.may(OWNER) else scope.ids()
 
 
 def _narrowed(wanted: sa.Select[Any], show: str, text: str) -> sa.Select[Any]:
@@ -135,8 +149,7 @@ def _narrowed(wanted: sa.Select[Any], show: str, text: str) -> sa.Select[Any]:
 
 
 def _count(wanted: sa.Select[Any]) -> int:
-    some = wanted.with_only_columns(OutboxMessage.id).limit(MOST_COUNTED).subquery()
-    return session.scalar(sa.select(sa.func.count()).select_from(some)) or 0
+    return pages.number(wanted.with_only_columns(OutboxMessage.id))
 
 
 class _Page:
@@ -155,6 +168,14 @@ class _Page:
         self.has_after = place is not None if backwards else has_more
         if not self.items:
             self.has_before = self.has_after = False
+
+
+def _account_url(found: OutboxMessage) -> str | None:
+    if found.account is None:
+        return None
+    is_theirs = found.account.directory_id in scope.apart()
+    page = "administrators.page" if is_theirs else "accounts.edit_view"
+    return url_for(f"stormpath_admin.{page}", id=found.account_id)
 
 
 def _said(found: OutboxMessage) -> Any:

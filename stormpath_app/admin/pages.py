@@ -3,10 +3,12 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+import sqlalchemy as sa
 from flask import current_app, render_template, request, url_for
 from flask_wtf.csrf import generate_csrf
 
 from .. import clock
+from ..database import session
 from ..models import Account, Application, Directory, Resource, event_log
 from ..pages import here
 from ..settings import settings
@@ -101,6 +103,11 @@ def initials(account: Account) -> str:
 def count(number: int, *, at_least: bool = False) -> str:
     """Return a count as it is shown: "12,480", and "10,000+" where it was counted no further."""
     return f"{number:,}+" if at_least or number >= MOST_COUNTED else f"{number:,}"
+
+
+def number(wanted: sa.Select[Any], most: int = MOST_COUNTED) -> int:
+    """Return how many rows a statement finds, counted no further than `most`."""
+    return session.scalar(sa.select(sa.func.count()).select_from(wanted.limit(most).subquery())) or 0
 
 
 def exact(at: datetime) -> str:

@@ -14,12 +14,10 @@ from ..models.administration import OWNER, VIEWER
 from ..models.directory import CHECK, KEEP, REPLACE, STOP
 from ..models.password_rules import PRESETS, Verdict
 from ..models.policy_effects import of_account_creation, of_passwords, of_schema
-from ..models.unsaved import changed
 from ..pages import was_sent
-from ..transactions import atomic
 from ..translation import gettext as _, mark, ngettext
 from .base import ConsoleForm
-from .directory_pages import DirectoryPages, Parts, changes, is_current, set_from, tell_at, values
+from .directory_pages import DirectoryPages, Parts, changes, is_current, save, set_from, tell_at, values
 from .gate import TRIED, ask_password, needs
 from .session import administrator
 
@@ -190,10 +188,7 @@ def _registration_parts(directory: Directory) -> Parts:
 
 def _save_registration(directory: Directory, form: RegistrationForm, parts: Parts) -> ResponseReturnValue | None:
     try:
-        with atomic():
-            for resource in dict.fromkeys(resource for resource, _name in parts.values()):
-                if changed(resource):
-                    resource.save()
+        save(parts)
     except StormpathError as error:
         tell_at(form, error, parts)
         return None

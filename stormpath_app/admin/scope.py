@@ -14,7 +14,7 @@ from .. import names
 from ..database import session
 from ..errors import AccountStoreNotMapped, ResourceNotFound
 from ..models import Account, AccountStoreMapping, Application, Collection, Directory, Group
-from ..models.administration import APPLICATION_KEY, DIRECTORY_KEY
+from ..models.administration import APPLICATION_KEY, DIRECTORY, DIRECTORY_KEY
 from ..models.base import Resource
 from ..models.login_name import LoginName
 from ..settings import settings
@@ -31,6 +31,12 @@ def directory_ids() -> sa.Select[Any]:
     wanted = sa.select(Directory.id).where(Directory.name_key != DIRECTORY_KEY)
     limits = administrator.directory_ids
     return wanted if limits is None else wanted.where(Directory.id.in_(limits))
+
+
+def apart() -> list[str]:
+    """Return the directory that no screen but that of administrators deals with, if it is there."""
+    found = Directory.named(DIRECTORY)
+    return [found.id] if found else []
 
 
 def directories() -> Collection[Directory]:
@@ -78,12 +84,15 @@ def accounts_of(application: Application) -> Collection[Account]:
     return Collection(Account, application.holds(Account), Account.directory_id.in_(ids()))
 
 
+def find(collection: Collection[R], model: type[R], resource_id: str) -> R | None:
+    """Return the one with this id, if it is in a collection."""
+    found = model.find(resource_id) if resource_id.isalnum() else None
+    return found if found is not None and found in collection else None
+
+
 def one_of(collection: Collection[R], model: type[R], resource_id: str) -> R:
     """Return the one with this id, if it is in a collection; anything else is a 404."""
-    found = model.find(resource_id) if resource_id.isalnum() else None
-    if found is None or found not in collection:
-        abort(404)
-    return found
+    return find(collection, model, resource_id) or abort(404)
 
 
 def choices(collection: Collection[Any], chosen: str | None = None) -> list[tuple[str, str]]:
@@ -92,6 +101,16 @@ def choices(collection: Collection[Any], chosen: str | None = None) -> list[tupl
     if chosen and chosen.isalnum() and chosen not in dict(found):
         found += [(each.id, each.name) for each in collection.among(sa.select(sa.literal(chosen)))]
     return found
+
+
+def usual_directory(kind: str) -> str | None:
+    """Return the id of the directory that new accounts, or groups, of the site's application go to, if it is in scope.
+
+    :param kind: "account" or "group".
+    """
+    site = Application.named(settings.APPLICATION)
+    mapping = site[f"default_{kind}_store_mapping"] if site else None
+    return mapping.directory_id if mapping is not None and mapping.directory_id in ids() else None
 
 
 def application_of(account: Account) -> Application:
@@ -113,9 +132,7 @@ def account_named(login: str) -> Account:
 
     :raises ResourceNotFound: there is none, or there are several.
     """
-    wanted = Account.id_in(login) or login
-    by_id = Account.find(wanted) if wanted.isalnum() else None
-    if by_id is not None and by_id in accounts():
+    if by_id := find(accounts(), Account, Account.id_in(login) or login):
         return by_id
     key = names.key(login.strip()) if names.can_be_stored(login) else ""
     known_as = sa.select(LoginName.account_id).where(LoginName.directory_id.in_(ids()), LoginName.name_key == key)

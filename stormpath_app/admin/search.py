@@ -56,8 +56,7 @@ class SearchView(ConsoleView):
 def _exact(text: str) -> Hit | None:
     """Return the one thing whose id, href, email address or username this is; None where there is none, or several."""
     for model, collection, hit in _KINDS:
-        wanted = model.id_in(text) or text
-        if wanted.isalnum() and (one := model.find(wanted)) is not None and one in collection():
+        if one := scope.find(collection(), model, model.id_in(text) or text):
             found: Hit = hit(one)
             return found
     try:

@@ -10,7 +10,6 @@ from flask.typing import ResponseReturnValue
 from flask_admin import expose
 
 from .. import database, installation, migrations
-from ..database import session
 from ..mail import inbox, rendering
 from ..models import OutboxMessage
 from ..models.administration import OWNER
@@ -19,12 +18,10 @@ from ..settings import PREFIX, SETTINGS
 from ..translation import gettext as _, mark
 from .base import ConsoleView
 from .gate import needs
-from .pages import count
+from .pages import count, number
 
 #: Kinds of settings that nobody is shown.
 _SECRET = frozenset({"credential or None", "keys"})
-#: So many mails are counted.
-_MOST = 1000
 
 _LEVELS = {
     "error": (mark("Error"), "bad"),
@@ -70,7 +67,7 @@ def _facts(app: Flask) -> Iterator[tuple[str, str]]:
     yield _("Public address"), rendering.site_address() or _("Not set")
     yield _("Mail server"), _mail_server(app)
     for status, label in ((QUEUED, _("Mails that wait")), (FAILED, _("Mails that failed"))):
-        yield label, count(_number(status), at_least=_number(status) >= _MOST)
+        yield label, count(number(sa.select(OutboxMessage.id).where(OutboxMessage.status == status)))
 
 
 def _version() -> str:
@@ -85,11 +82,6 @@ def _mail_server(app: Flask) -> str:
         return _("None: mails are kept on this machine")
     server = app.config.get("MAIL_SERVER")
     return f"{server}:{app.config.get('MAIL_PORT') or 25}" if server else _("Not set")
-
-
-def _number(status: str) -> int:
-    some = sa.select(OutboxMessage.id).where(OutboxMessage.status == status).limit(_MOST).subquery()
-    return session.scalar(sa.select(sa.func.count()).select_from(some)) or 0
 
 
 def _rows(app: Flask) -> list[dict[str, Any]]:

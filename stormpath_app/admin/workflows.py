@@ -19,14 +19,13 @@ from ..models import DISABLED, ENABLED, Account, Directory, EmailTemplate
 from ..models.administration import OWNER, VIEWER
 from ..models.base import Resource
 from ..models.email_template import BOTH, HTML, TEXT, TOKEN_LIVES, WORKFLOWS
-from ..models.unsaved import changed
 from ..pages import was_sent
-from ..transactions import atomic
 from ..translation import gettext as _, mark
 from . import scope
 from .base import ConsoleForm
-from .directory_pages import MAILS, DirectoryPages, Parts, is_current, mails, set_from, slug, tell_at, values
+from .directory_pages import DirectoryPages, Parts, is_current, mails, save, set_from, slug, tell_at, values
 from .gate import needs
+from .messages import kind_name
 from .session import administrator
 
 _SENT = {
@@ -105,7 +104,7 @@ class WorkflowPages(DirectoryPages):
             kind=template.kind,
             mails=mails(directory),
             current=slug(template.kind),
-            title=_(MAILS[template.kind]),
+            title=kind_name(template.kind),
             when=_(_SENT[template.kind]),
             macros=_macros(template),
             looks={value: _(text) for value, text in _LOOKS.items()},
@@ -118,14 +117,11 @@ class WorkflowPages(DirectoryPages):
         if not _set(template, form, parts):
             return None
         try:
-            with atomic():
-                for resource in dict.fromkeys(resource for resource, _name in parts.values()):
-                    if changed(resource):
-                        resource.save()
+            save(parts)
         except StormpathError as error:
             tell_at(form, error, parts)
             return None
-        flash(_("%(name)s was saved.", name=_(MAILS[template.kind])), "success")
+        flash(_("%(name)s was saved.", name=kind_name(template.kind)), "success")
         return redirect(url_for(".workflow", id=template.directory_id, mail=slug(template.kind)), 303)
 
     # --- A look at it, in a frame of its own ---
@@ -248,8 +244,7 @@ def _reader(directory: Directory, text: str) -> tuple[Account, list[Account]]:
     """Return the account that a text names or finds, and the next few; somebody made up where there is none."""
     if not text:
         return preview.somebody(directory), []
-    exact = directory.find_account(text) or (Account.find(text) if text.isalnum() else None)
-    if exact is not None and exact in directory.accounts:
+    if exact := directory.find_account(text) or scope.find(directory.accounts, Account, text):
         return exact, []
     found = directory.accounts.search(text).limit(6)[:]
     return (found[0], found[1:]) if found else (preview.somebody(directory), [])

@@ -313,7 +313,18 @@ def test_a_new_account_has_a_password_that_nobody_knows(app, owner, home_directo
         account = Application.current().find_account("new@example.com")
         assert (account.given_name, account.email_verification_status) == ("New", "UNVERIFIED")
         assert session.scalar(sa.select(Account.password_hash).where(Account.id == account.id))
+    assert "Nobody knows its password yet" in owner.get(answer.location.removeprefix("/admin")).text
     assert owner.get("/accounts/new").text.count('type="password"') == 0
+
+
+@pytest.mark.parametrize("page", ["/accounts/new", "/groups/new"])
+def test_what_is_new_is_offered_the_directory_where_the_sites_own_go(app, owner, sign_in, home_directory, page):
+    with app.app_context():
+        Directory.create(name="A directory before it")
+    chosen = soup(owner.get(page)).select_one("#directory option[selected]")
+    assert chosen["value"] == home_directory
+    limited = sign_in("manager", directories=["A directory before it"])
+    assert home_directory not in limited.get(page).text
 
 
 @pytest.mark.parametrize("rules", [{}, {"min_symbol": 4, "min_diacritic": 3, "max_length": 12}, {"min_length": 80}])

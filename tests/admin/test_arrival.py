@@ -46,7 +46,19 @@ def test_the_first_owner_comes_by_the_link_and_is_signed_in(app, client, link):
     assert known(app, LEIA).role == OWNER
 
 
+def test_the_login_page_says_where_the_link_is_while_there_is_no_owner_and_on_this_machine_alone(app, client, link):
+    said = "This console has no owner yet."
+    assert said in client.get("/admin/login").text
+    app.extensions["stormpath"].is_local = False
+    assert said not in client.get("/admin/login").text
+    app.extensions["stormpath"].is_local = True
+    client.get(link)
+    send(client, "/admin/enter", **LEIAS)
+    assert said not in app.test_client().get("/admin/login").text
+
+
 def test_the_link_works_once(app, client, link):
+    assert "Link not accepted" in client.get(f"{link}x").text
     client.get(link)
     second = app.test_client()
     second.get(link)

@@ -1,11 +1,13 @@
 """Messages in the console: which mails wait, left or failed, and sending one again."""
 
+import re
+
 import pytest
 
 from stormpath_app import Account, Application
 from stormpath_app.admin import messages
 from stormpath_app.database import session
-from stormpath_app.models import OutboxMessage
+from stormpath_app.models import Administrator, OutboxMessage, message
 
 from ..conftest import PASSWORD
 
@@ -75,3 +77,20 @@ def test_one_that_failed_with_a_link_is_not_offered_to_be_sent_again_as_the_link
 
 def test_one_that_was_sent_is_not_sent_again(owner, mails):
     assert "It was sent already." in owner.post(f"/messages/{mails[1]}/again", follow=True).text
+
+
+def test_each_kind_of_mail_has_a_name():
+    kinds = {value for name, value in vars(message).items() if name.isupper() and isinstance(value, str)}
+    states = {message.QUEUED, message.SENT, message.FAILED}
+    assert kinds - states - {*message.REQUESTS} <= messages.KINDS.keys()
+
+
+def test_invitations_are_among_the_mails_of_owners_and_of_nobody_else(app, mails, owner, sign_in, outbox):
+    with app.app_context():
+        Administrator.invite("han@falcon.example", "viewer")
+        invitation = session.query(OutboxMessage.id).filter_by(kind="invitation").scalar()
+    assert "han@falcon.example" in owner.get("/messages/").text
+    assert re.search(r'href="/admin/administrators/\w+/"', owner.get(f"/messages/{invitation}/").text)
+    manager = sign_in("manager")
+    assert "han@falcon.example" not in manager.get("/messages/").text
+    assert manager.get(f"/messages/{invitation}/").status_code == 404
