@@ -76,6 +76,7 @@ def make_app(instance: Path, **settings: Any) -> Flask:
     app = Flask("host", instance_path=str(instance))
     app.config.update(TESTING=True, LOGIN_DISABLED=False, SECRET_KEY=SECRET_KEY, STORMPATH_BCRYPT_COST=4)
     app.config.update(STORMPATH_MAIL_DELIVERY="command")  # no thread outlives a test that is not about it
+    app.config.update(STORMPATH_ADMIN_URL=None)  # a hundred routes for each app, in tests that are not about them
     app.config.from_pyfile(str(instance / "config.py"), silent=True)
     app.config.update(settings)
     app.jinja_env.bytecode_cache = CompiledTemplates()
@@ -136,11 +137,17 @@ def instance(dialect: str, request: pytest.FixtureRequest, tmp_path: Path) -> It
 
 
 @pytest.fixture
-def app(instance: Path, request: pytest.FixtureRequest) -> Iterator[Flask]:
+def admin_url() -> str | None:
+    """Return where the console is; None: there is none, as in most tests."""
+    return None
+
+
+@pytest.fixture
+def app(instance: Path, admin_url: str | None, request: pytest.FixtureRequest) -> Iterator[Flask]:
     """Return an app, set up; `@pytest.mark.settings(STORMPATH_ENABLE_USERNAME=True)` sets it up otherwise."""
     marks = list(request.node.iter_markers("settings"))
     settings = {name: value for mark in reversed(marks) for name, value in mark.kwargs.items()}
-    app = make_app(instance, **settings)
+    app = make_app(instance, **{"STORMPATH_ADMIN_URL": admin_url, **settings})
     yield app
     with app.app_context():
         database.engine.dispose()

@@ -84,7 +84,7 @@ class AccountForm(ConsoleForm):
     given_name = StringField(mark("First name"))
     middle_name = StringField(mark("Middle name"))
     surname = StringField(mark("Last name"))
-    status = SelectField(mark("Status"), choices=_STATUSES, default=ENABLED)
+    status = SelectField(mark("Status"), default=ENABLED)
 
     def __init__(self, known: Mapping[str, Any] | None = None) -> None:
         super().__init__(known)

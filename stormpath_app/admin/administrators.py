@@ -55,7 +55,7 @@ KINDS = {
 class RoleForm(ConsoleForm):
     """A role, and where it holds."""
 
-    role = RadioField(mark("Role"), [InputRequired(mark("Choose a role."))], choices=[(role, role) for role in ROLES])
+    role = RadioField(mark("Role"), [InputRequired(mark("Choose a role."))])
     directories = SelectMultipleField(mark("Directories"), validate_choice=False)
 
     def __init__(self, known: dict[str, Any] | None = None) -> None:

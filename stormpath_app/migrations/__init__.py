@@ -1,5 +1,6 @@
 """The history of our tables. Alembic runs it, with a version table of our own beside a host's."""
 
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -26,8 +27,9 @@ def current(connection: Connection) -> str | None:
     return MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE}).get_current_revision()
 
 
+@cache
 def newest() -> str:
-    """Return the revision this code needs."""
+    """Return the revision this code needs; read once, as all scripts are read for it."""
     return ScriptDirectory.from_config(_config()).get_current_head() or ""
 
 

@@ -114,7 +114,7 @@ def count(question: Question) -> tuple[int, bool]:
     """Return how many events are asked for, and whether there may be more: some are counted, and no more."""
     search = _Search(question)
     floor = search.floor(search.bounds, MOST_LOOKED_AT)
-    found = len(search.ids(search.bounds, floor, MOST_COUNTED + 1))
+    found = search.count(search.bounds, floor, MOST_COUNTED + 1)
     return min(found, MOST_COUNTED), floor is not None or found > MOST_COUNTED
 
 
@@ -170,19 +170,28 @@ class _Search:
 
     def ids(self, bounds: list[sa.ColumnElement[bool]], floor: str | None, limit: int) -> list[str]:
         """Return the ids of the last events, so many of each lane."""
+        return _all_of(self._last(bounds, floor, limit))
+
+    def count(self, bounds: list[sa.ColumnElement[bool]], floor: str | None, most: int) -> int:
+        """Return how many events there are, so many of each lane at most."""
+        each = self._last(bounds, floor, most)
+        return session.scalar(sa.select(sa.func.count()).select_from(_together(each).subquery())) or 0 if each else 0
+
+    def _last(self, bounds: list[sa.ColumnElement[bool]], floor: str | None, limit: int) -> list[sa.Select[Any]]:
         where = [*self._rest, *bounds, *([AuditEvent.id >= floor] if floor else [])]
-        each = [
+        return [
             sa.select(AuditEvent.id).where(lane, *where).order_by(AuditEvent.id.desc()).limit(limit)
             for lane in self.lanes
         ]
-        return _all_of(each)
 
 
 def _all_of(statements: list[sa.Select[Any]]) -> list[str]:
-    if not statements:
-        return []
-    parts = [sa.select(statement.subquery().c.id) for statement in statements]  # an ORDER BY of its own needs that
-    return list(session.scalars(sa.union_all(*parts)))
+    return list(session.scalars(_together(statements))) if statements else []
+
+
+def _together(statements: list[sa.Select[Any]]) -> sa.CompoundSelect[Any]:
+    # An ORDER BY of each one's own needs a statement around it.
+    return sa.union_all(*(sa.select(statement.subquery().c.id) for statement in statements))
 
 
 def _kinds(question: Question) -> list[str] | None:

@@ -38,7 +38,11 @@ function makePalette() {
     asking?.abort();
     waiting = setTimeout(() => find(input.value, list, status), 120);
   });
-  dialog.addEventListener("keydown", (event) => move(event, input, list));
+  dialog.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return move(event, input, list);
+    event.preventDefault(); // a box of type search would keep it to itself, and be emptied
+    dialog.close();
+  });
   dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
   return dialog;
 }

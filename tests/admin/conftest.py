@@ -16,6 +16,12 @@ from stormpath_app.models.administrator import Administrator
 from ..conftest import PASSWORD, HeldClock
 
 
+@pytest.fixture
+def admin_url() -> str:
+    """Return where the console is."""
+    return "/admin"
+
+
 class Console:
     """A browser that somebody is signed in to the console on."""
 

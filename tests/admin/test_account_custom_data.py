@@ -8,6 +8,8 @@ from stormpath_app import Account
 
 from .test_account import flashed, path, soup
 
+pytestmark = pytest.mark.sqlite
+
 EDITOR = "custom-data"
 
 

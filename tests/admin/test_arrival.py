@@ -11,6 +11,8 @@ from stormpath_app.models.administration import OWNER, SUPPORT
 from ..conftest import PASSWORD
 from .test_entry import log_in, send, token
 
+pytestmark = pytest.mark.sqlite
+
 LEIA, HAN = "leia@alderaan.example", "han@falcon.example"
 LEIAS = {"email": LEIA, "given_name": "Leia", "surname": "Organa", "password": PASSWORD, "password_again": PASSWORD}
 HANS = {"given_name": "Han", "surname": "Solo", "password": PASSWORD, "password_again": PASSWORD}

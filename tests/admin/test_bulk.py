@@ -17,6 +17,8 @@ from stormpath_app.signals import user_updated
 from ..conftest import PASSWORD
 from .test_gate import hidden
 
+pytestmark = pytest.mark.sqlite
+
 NAMES = ("ada", "ben", "cem")
 #: What each needs at least, as the list has it.
 ACTIONS = {

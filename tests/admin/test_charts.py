@@ -9,6 +9,8 @@ import pytest
 from stormpath_app.admin import charts
 from stormpath_app.admin.charts import Row
 
+pytestmark = pytest.mark.sqlite
+
 ROWS = [Row("1 Oct", 10, 0, 5), Row("2 Oct", 40, 20, 5), Row("<b>3</b> & 4", 0, 1, 0)]
 
 

@@ -14,6 +14,8 @@ from stormpath_app.models.administration import MANAGER, OWNER, ROLES, SUPPORT, 
 from ..conftest import PASSWORD, statements
 from .test_entry import log_in as sign_in_by_form
 
+pytestmark = pytest.mark.sqlite
+
 PUBLIC = "public"
 #: The least role that passes, and the method -> the blueprint of the screen -> its views; "": the console's own.
 DOORS: dict[tuple[str, str], dict[str, str]] = {

@@ -11,6 +11,8 @@ from stormpath_app.models.administration import OWNER
 from ..conftest import PASSWORD
 from ..views.test_redirects import PAYLOADS
 
+pytestmark = pytest.mark.sqlite
+
 LEIA, HAN = "leia@alderaan.example", "han@falcon.example"
 NEW = "Another1.Password"
 

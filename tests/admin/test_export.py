@@ -15,6 +15,8 @@ from stormpath_app.models import Account, AuditEvent, Tenant, collection
 from ..conftest import PASSWORD, statements
 from .test_lists import HOSTILE
 
+pytestmark = pytest.mark.sqlite
+
 CSV_CELL = ["=1+1", "+1", "-1", "@SUM(1)", "\t=1+1", "\r=1+1"]
 SCREENS = ("accounts", "groups", "applications", "api-keys")
 

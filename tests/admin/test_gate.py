@@ -15,6 +15,8 @@ from stormpath_app.models.administrator import Administrator, directory
 from ..conftest import PASSWORD, token as site_token
 from .conftest import token_of
 
+pytestmark = pytest.mark.sqlite
+
 REDIRECTS = [
     "https://evil.example",
     "//evil.example",

@@ -9,6 +9,8 @@ from stormpath_app.models import administrator
 from ..conftest import PASSWORD
 from .test_entry import log_in
 
+pytestmark = pytest.mark.sqlite
+
 NEW = "Another1.Password"
 
 

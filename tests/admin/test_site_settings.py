@@ -6,6 +6,8 @@ from stormpath_app.models.administration import MANAGER
 
 from ..conftest import SECRET_KEY
 
+pytestmark = pytest.mark.sqlite
+
 CANARY = "canary-9f3c"
 
 

@@ -16,7 +16,10 @@ from ..conftest import PASSWORD
 from ..models.test_event import events
 from ..payloads import HEADER_INJECTION, HTML, TEMPLATE
 
-pytestmark = pytest.mark.settings(STORMPATH_BASE_URL="https://www.example.com", STORMPATH_ENABLE_FORGOT_PASSWORD=True)
+pytestmark = [
+    pytest.mark.sqlite,
+    pytest.mark.settings(STORMPATH_BASE_URL="https://www.example.com", STORMPATH_ENABLE_FORGOT_PASSWORD=True),
+]
 NAMES = ("from_name", "from_email_address", "reply_to", "subject", "link_base_url", "token_life", "mime_type")
 
 

@@ -10,6 +10,8 @@ from stormpath_app.models.administration import OWNER
 
 from ..conftest import PASSWORD
 
+pytestmark = pytest.mark.settings(STORMPATH_ADMIN_URL="/admin")
+
 LEIA = "leia@alderaan.example"
 
 

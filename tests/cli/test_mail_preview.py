@@ -10,6 +10,8 @@ from stormpath_app.models import OneTimeToken, OutboxMessage
 
 from ..conftest import PASSWORD
 
+pytestmark = pytest.mark.settings(STORMPATH_ADMIN_URL="/admin")
+
 
 @pytest.fixture
 def preview(app):

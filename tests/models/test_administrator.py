@@ -24,6 +24,8 @@ from stormpath_app.models.administration import MANAGER, OWNER, ROLES, SUPPORT, 
 from ..conftest import PASSWORD, make_app
 from ..test_installation import problems
 
+pytestmark = pytest.mark.settings(STORMPATH_ADMIN_URL="/admin")
+
 LEIA, HAN = "leia@alderaan.example", "han@falcon.example"
 
 
