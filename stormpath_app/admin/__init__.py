@@ -2,17 +2,18 @@
 
 from typing import Any
 
-from flask import Blueprint, Flask, Response, abort, redirect, request
+from flask import Blueprint, Flask, Response, abort, current_app, redirect, request
 from flask.typing import ResponseReturnValue
 from flask_admin import Admin
 from flask_admin.theme import Theme
+from sqlalchemy.orm.exc import ObjectDeletedError
 from werkzeug.exceptions import HTTPException
 
 from ..authentication import is_secure
-from ..errors import StormpathError, TokenRefused
+from ..errors import ChangedMeanwhile, StormpathError, TokenRefused
 from ..models import Account, ApiKey, Application, Directory, Group
 from ..models.administration import VIEWER
-from ..pages import add_headers, answer_json, local_path, prefers_json
+from ..pages import LONGEST_BODY as LONGEST_OF_STRANGERS, add_headers, answer_json, local_path, prefers_json
 from ..settings import settings
 from ..translation import gettext as _, mark
 from .accounts import AccountsView
@@ -23,7 +24,7 @@ from .arrival import ArrivalView
 from .base import ConsoleView
 from .directories import DirectoriesView
 from .entry import EntryView
-from .gate import guard, needs, public
+from .gate import guard, needed, needs, public
 from .groups import GroupsView
 from .home import HomeView
 from .log import LogView
@@ -32,11 +33,11 @@ from .myself import MyselfView
 from .pages import THEME_COOKIE, THEMES, known, render
 from .passwords import PasswordsView
 from .search import SearchView
-from .session import finish_response
+from .session import finish_response, forget
 from .site_settings import SettingsView
 
 NAME = "stormpath_admin"
-#: Longest body of a form, in bytes: a mail's texts, or custom data that somebody edits.
+#: Longest body of a form, in bytes: a mail's texts, or custom data that somebody edits. Strangers send less.
 LONGEST_BODY = 1024 * 1024
 
 
@@ -80,6 +81,7 @@ def create_console(url: str) -> tuple[Admin, Blueprint]:
     blueprint.context_processor(known)
     blueprint.register_error_handler(StormpathError, _answer_refused)
     blueprint.register_error_handler(HTTPException, _answer_error)
+    blueprint.register_error_handler(ObjectDeletedError, _answer_gone)
     return admin, blueprint
 
 
@@ -90,9 +92,10 @@ def exempt_from_csrf(app: Flask, csrf: Any) -> None:
             csrf.exempt(view)
 
 
-def _limit_body(_endpoint: str | None, _values: dict[str, Any] | None) -> None:
-    request.max_content_length = LONGEST_BODY
-    request.max_form_memory_size = LONGEST_BODY
+def _limit_body(endpoint: str | None, _values: dict[str, Any] | None) -> None:
+    is_public = needed(current_app.view_functions[endpoint or ""]).role is None
+    longest = LONGEST_OF_STRANGERS if is_public else LONGEST_BODY
+    request.max_content_length = request.max_form_memory_size = longest
 
 
 # --- What goes wrong ---
@@ -124,6 +127,12 @@ def _answer_error(error: HTTPException) -> ResponseReturnValue:
 
 def _answer_refused(error: StormpathError) -> ResponseReturnValue:
     return _answer(error.status, error.message, _("Link not accepted") if isinstance(error, TokenRefused) else None)
+
+
+def _answer_gone(_error: ObjectDeletedError) -> ResponseReturnValue:
+    """Tell that somebody deleted what this request is about, or whoever sends it, while it was under way."""
+    forget()
+    return _answer_refused(ChangedMeanwhile())
 
 
 def _answer(status: int, sentence: str, heading: str | None = None) -> ResponseReturnValue:

@@ -142,7 +142,7 @@ class AccountTabs(ResourceView):
         account = self.get_one(id)
         application = self._application(account)
         applications = scope.choices(scope.applications(), application.id if application else None)
-        found = application.diagnose(account.email, account) if application else None
+        found = application.diagnose(account.email, account, directory_ids=scope.ids()) if application else None
         return self.tab(
             account,
             "",

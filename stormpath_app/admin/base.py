@@ -11,9 +11,11 @@ from flask import Blueprint, abort, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import Admin, BaseView, expose
 from flask_admin.model import BaseModelView
+from sqlalchemy.orm.exc import ObjectDeletedError
 from wtforms import HiddenField
 
-from ..errors import ChangedMeanwhile, PasswordRefused, PropertyError, StormpathError
+from ..database import session
+from ..errors import ChangedMeanwhile, PasswordRefused, PropertyError, ResourceNotFound, StormpathError
 from ..forms import Form
 from ..models import Collection
 from ..models.administration import MANAGER, OWNER, SUPPORT, VIEWER
@@ -75,6 +77,8 @@ class ConsoleForm(Form):
 
 #: So many of what a text finds are looked at by a quick filter.
 _POOL = 1000
+#: So many of those to whom something could not be done are told, and letters of each name: they travel in a cookie.
+_MOST_REFUSED, _LONGEST_NAME = 10, 60
 
 
 class Quick(NamedTuple):
@@ -349,16 +353,20 @@ class ResourceView(ConsoleView, BaseModelView):  # type: ignore[misc]
 
     def _do(self, handler: Callable[..., str], chosen: list[Any], form: Form | None) -> None:
         done, refused = 0, []
-        for each in chosen:
+        for each, name in [(each, self.label(each)) for each in chosen]:  # one may be gone when its turn comes
             try:
                 handler(each, form) if form else handler(each)
                 done += 1
-            except StormpathError as error:
-                refused.append(f"{self.label(each)}: {error.message}")
+            except (StormpathError, ObjectDeletedError) as error:
+                why = error if isinstance(error, StormpathError) else ResourceNotFound()
+                refused.append(f"{name[:_LONGEST_NAME]}: {why.message}")
+                session.expunge(each)  # what was set on it is in nobody else's way
         if done:
             flash(ngettext("Done for %(count)s.", "Done for %(count)s.", done), "success")
-        for sentence in refused:
+        for sentence in refused[:_MOST_REFUSED]:
             flash(sentence, "error")
+        if more := len(refused) - len(refused[:_MOST_REFUSED]):
+            flash(ngettext("And one more is refused.", "And %(count)s more are refused.", more), "error")
 
     def label(self, resource: Any) -> str:
         """Return what one of them is called in sentences."""

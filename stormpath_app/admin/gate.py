@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, TypeVar
 from flask import current_app, g, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import validate_csrf
-from werkzeug.exceptions import BadRequest, Forbidden, Unauthorized
+from werkzeug.exceptions import BadRequest, Forbidden, RequestEntityTooLarge, Unauthorized
 from wtforms.validators import ValidationError
 
 from ..errors import LoginFailed, TooManyAttempts
@@ -26,6 +26,8 @@ _OPENED = "opened"
 TRIED = "password_to_try"
 _NOT_KEPT = frozenset({PASSWORD, TRIED, "password", "csrf_token"})
 _LOOKS = frozenset({"GET", "HEAD"})
+#: Most fields of a form, as many as Werkzeug takes in parts: a page of ids, or all directories to choose from.
+_MOST_FIELDS = 1000
 
 
 class Needs(NamedTuple):
@@ -71,6 +73,8 @@ def guard() -> ResponseReturnValue | None:
     if wanted.role is not None and not administrator:
         return _ask_who()
     if request.method not in _LOOKS:
+        if sum(map(len, request.form.listvalues())) > _MOST_FIELDS:
+            raise RequestEntityTooLarge
         _check_token()
     if wanted.role is None:
         return None

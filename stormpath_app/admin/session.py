@@ -149,7 +149,7 @@ def log_in(account: Account) -> None:
         _end()  # the value this browser had before is worth nothing after
         token = console_session.start(account)
     know_device(account)
-    _forget()
+    forget()
     g.stormpath_admin_cookie = token
     g.stormpath_administrator = SignedIn(console_session.find(token))
 
@@ -171,7 +171,7 @@ def log_out() -> None:
             _end()
             account = administrator.account
             event.record("logout", target=account, account_id=account.id, directory_id=account.directory_id)
-    _forget()
+    forget()
     g.stormpath_administrator = SignedIn(None)
     g.stormpath_admin_cookie = None
 
@@ -181,7 +181,8 @@ def _end() -> None:
         sessions.end(AccountSession.id == administrator.session_id)
 
 
-def _forget() -> None:
+def forget() -> None:
+    """Look anew who is signed in, when somebody asks: this request knew it, and may know better now."""
     g.pop("stormpath_administrator", None)
     g.pop("stormpath_admin_csrf", None)
 

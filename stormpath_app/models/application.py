@@ -1,6 +1,6 @@
 """Application: a site (or program) that accounts log in to, and the one door to logging in."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -247,13 +247,16 @@ class Application(MailWorkflows):
             self._record("login.succeeded", account)
         return AuthenticationResult(account)
 
-    def diagnose(self, login: str, account: Account | None = None) -> Diagnosis:
+    def diagnose(
+        self, login: str, account: Account | None = None, *, directory_ids: Container[str] | None = None
+    ) -> Diagnosis:
         """Tell what a login would meet now, step by step, without a password. Nothing is counted or changed.
 
         :param login: an e-mail address or username, as for `authenticate_account`.
         :param account: whose login it should be, where another account with that name may be found first.
+        :param directory_ids: of the directories whose names, and whose groups' names, are told; None: all.
         """
-        return diagnose(self, login, account)
+        return diagnose(self, login, account, directory_ids)
 
     def _check(self, found: Any, password: str, *, is_named: bool) -> str | None:
         account: Account | None = found.Account

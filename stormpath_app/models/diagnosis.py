@@ -1,6 +1,6 @@
 """Diagnosis: what a login would meet now, step by step, found out without logging in. Nothing is changed by it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -123,12 +123,18 @@ class Diagnosis:
         return _("%(who)s can log in", who=who)
 
 
-def diagnose(application: AccountStoreHolder, login: str, expected: Account | None = None) -> Diagnosis:
+def diagnose(
+    application: AccountStoreHolder,
+    login: str,
+    expected: Account | None = None,
+    directory_ids: Container[str] | None = None,
+) -> Diagnosis:
     """Walk the way of a login of `application` as `authenticate_account` does, looking alone.
 
     :param expected: whose login it should be; another account with the same name may be found first.
+    :param directory_ids: of the directories whose names, and whose groups' names, are told; None: all.
     """
-    places = _places(application, login)
+    places = _places(application, login, directory_ids)
     decides = next((place for place in places if place.lets_in), None)
     found, account_step = _found(application, login, places, decides, expected)
     account = expected or found
@@ -158,10 +164,15 @@ class _Place:
     mapping: AccountStoreMapping
     account_id: str | None
     is_member: bool
+    is_named: bool
 
     @property
     def store(self) -> Directory | Group:
         return self.mapping.account_store
+
+    @property
+    def name(self) -> str:
+        return self.store.name if self.is_named else _("A store that is not among what you may see")
 
     @property
     def is_open(self) -> bool:
@@ -173,10 +184,13 @@ class _Place:
         return self.account_id is not None and self.is_open and (self.mapping.group is None or self.is_member)
 
 
-def _places(application: AccountStoreHolder, login: str) -> list[_Place]:
+def _places(application: AccountStoreHolder, login: str, directory_ids: Container[str] | None) -> list[_Place]:
     key = names.key(login) if names.can_be_stored(login) else ""  # nobody's
     rows = session.execute(_PLACES, {"application_id": application.id, "name_key": key})
-    return [_Place(mapping, account_id, is_member) for mapping, account_id, is_member in rows]
+    return [
+        _Place(mapping, account_id, is_member, directory_ids is None or mapping.directory_id in directory_ids)
+        for mapping, account_id, is_member in rows
+    ]
 
 
 _PLACES = (
@@ -221,8 +235,7 @@ def _stores(application: AccountStoreHolder, places: list[_Place]) -> list[Step]
 
 
 def _told(place: _Place) -> str:
-    name = place.store.name
-    return name if place.is_open else _("%(name)s (disabled)", name=name)
+    return place.name if place.is_open else _("%(name)s (disabled)", name=place.name)
 
 
 def _found(
@@ -234,10 +247,10 @@ def _found(
 ) -> tuple[Account | None, Step]:
     """Return whose the login is, whether it is let in or not, and what becomes of the step that looks for it."""
     if decides and (expected is None or decides.account_id == expected.id):
-        place = _("Found in %(name)s", name=decides.store.name)
+        place = _("Found in %(name)s", name=decides.name)
         return _account(decides.account_id), Step("account", PASSED, place, login)
     if decides and expected:
-        sentence = _("%(name)s has another account with this name, and is asked first", name=decides.store.name)
+        sentence = _("%(name)s has another account with this name, and is asked first", name=decides.name)
         return expected, _not_found(sentence, login, Remedy(REORDER, application))
     knows = next(
         (place for place in places if place.account_id and (expected is None or place.account_id == expected.id)), None

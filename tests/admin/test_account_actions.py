@@ -6,6 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from stormpath_app import Account, Application, Directory, clock, throttle
+from stormpath_app.admin.accounts import AccountsView
 from stormpath_app.database import session
 from stormpath_app.errors import LoginFailed, PointedAt
 from stormpath_app.models import AccountSession, AuditEvent, DeletedAccount, OutboxMessage
@@ -462,3 +463,20 @@ def test_mails_that_were_sent_have_no_button(app, owner, ada):
         session.execute(sa.update(OutboxMessage).values(status=SENT))
         session.commit()
     assert "Send again" not in owner.get(path(ada, "messages")).text
+
+
+@pytest.mark.parametrize("gone", ["email = 'ada@example.com'", "0 = 0"], ids=["the account", "everybody"])
+@pytest.mark.parametrize("action", ["verify", "disable", "delete"])
+def test_who_is_deleted_meanwhile_is_told_of_and_no_error(owner, ada, outside, monkeypatch, action, gone):
+    find = AccountsView.get_one
+
+    def find_and_delete(view, account_id):
+        found = find(view, account_id)
+        with outside.begin() as connection:
+            connection.exec_driver_sql(f"DELETE FROM stormpath_accounts WHERE {gone}")
+        return found
+
+    assert owner.token
+    monkeypatch.setattr(AccountsView, "get_one", find_and_delete)
+    answer = owner.post(f"/accounts/{ada}/{action}", do="add", group="x")
+    assert answer.status_code in {404, 409}

@@ -1,6 +1,7 @@
 """What is done to several at once: whoever is ticked, by whom, and what is told of those it could not be done to."""
 
 import re
+import secrets
 
 import pytest
 
@@ -11,6 +12,7 @@ from stormpath_app.database import session
 from stormpath_app.models import Account, AuditEvent, Group, OutboxMessage
 from stormpath_app.models.administration import MANAGER
 from stormpath_app.models.administrator import directory
+from stormpath_app.signals import user_updated
 
 from ..conftest import PASSWORD
 from .test_gate import hidden
@@ -144,6 +146,30 @@ def test_a_part_that_fails_is_told_one_by_one_and_the_rest_is_done(app, owner, p
     answer = owner.post("/accounts/action", follow=True, action="reset", id=[people["ada"], empire[1]], confirmed="1")
     assert "darth@vader.example:" in answer.text
     assert "Done for 1." in answer.text
+
+
+def test_who_is_deleted_while_others_have_their_turn_is_told_of(app, owner, people, outside):
+    def delete(_app, **_more):
+        with outside.begin() as connection:
+            connection.exec_driver_sql("DELETE FROM stormpath_accounts WHERE email = 'ben@example.com'")
+
+    with user_updated.connected_to(delete):
+        answer = owner.post("/accounts/action", follow=True, action="disable", id=list(people.values()), confirmed="1")
+    assert answer.status_code == 200
+    assert "ben@example.com: " in answer.text
+    assert "Done for 2." in answer.text, re.findall("<p>.*</p>", answer.text)
+
+
+def test_of_many_who_are_refused_the_first_are_told_and_the_others_counted(app, owner, empire, crew):
+    """What is told travels in the cookie that a host keeps its own things in: browsers drop one that is too long."""
+    with app.app_context():
+        other = Directory.get(empire[0])
+        names = [f"{number}{'x' * 50}@{secrets.token_hex(30)}.{secrets.token_hex(30)}.example" for number in range(15)]
+        theirs = [other.create_account(email=name, password=PASSWORD).id for name in names]
+    answer = owner.post("/accounts/action", action="reset", id=theirs, confirmed="1")
+    assert answer.status_code == 303
+    assert max(map(len, answer.headers.getlist("Set-Cookie"))) < 4000
+    assert "And 5 more are refused." in owner.get("/accounts/").text
 
 
 @pytest.mark.settings(STORMPATH_ENABLE_FORGOT_PASSWORD=True)

@@ -287,3 +287,18 @@ def test_the_password_makes_a_new_login_and_the_old_one_is_worth_nothing(app, st
     thief = app.test_client()
     thief.set_cookie("__Secure-stormpath_admin", old, path="/admin", secure=True)
     assert thief.get("/admin/").status_code == 302
+
+
+@pytest.mark.parametrize("page", ["login", "forgot", "enter", "invitation", "login/password", "forgot/change"])
+def test_a_stranger_sends_as_little_as_on_the_pages_of_the_site(client, page):
+    assert client.post(f"/admin/{page}", data={"login": "x" * 70_000}).status_code == 413
+
+
+def test_a_form_has_no_more_fields_than_a_page_has(app, stale, ada):
+    """Each would come back on the page that asks for the password once more."""
+    form = "a=1&" * 100_000 + f"csrf_token={stale.token}"
+    answer = stale.browser.post(
+        f"/admin/accounts/{ada}/lock-down", data=form, content_type="application/x-www-form-urlencoded"
+    )
+    assert answer.status_code == 413
+    assert len(answer.data) < 50_000

@@ -187,6 +187,18 @@ def test_a_shared_application_shows_our_stores_and_nothing_of_theirs(app, limite
     assert "1 accounts" in page.text or "1 account" in page.text
 
 
+def test_the_doctor_names_no_store_of_theirs_though_one_is_asked_first(app, limited, theirs):
+    with app.app_context():
+        leia = Application.current().default_account_store().find_account("leia@alderaan.example")
+        Directory.get(theirs["directory"]).create_account(email=leia.email, password=PASSWORD)
+        (mapping,) = (each for each in Application.current().account_store_mappings if each.id == theirs["mapping"])
+        mapping.list_index = 0
+        mapping.save()
+    told = limited.get(f"/accounts/{leia.id}/").text
+    assert "A store that is not among what you may see has another account with this name, and is asked first" in told
+    assert not any(word in told for word in THEIRS)
+
+
 def test_nobody_who_is_limited_changes_makes_or_deletes_an_application(app, limited, theirs):
     before = state(app)
     shared = theirs["shared"]
