@@ -107,6 +107,7 @@ class NewAccountForm(AccountForm):
 class AccountTabs(ResourceView):
     """What there is to be seen of one account."""
 
+    edit_with = AccountForm
     edit_template = "stormpath_admin/account_edit.html"
     create_template = "stormpath_admin/account_new.html"
 
@@ -228,15 +229,16 @@ class AccountTabs(ResourceView):
         answer: ResponseReturnValue = super().edit_view(id)
         return answer
 
-    def edit_form(self, obj: Account) -> AccountForm:
-        """Return the form of an account."""
+    def known(self, resource: Account) -> dict[str, Any]:
+        """Return its names and status; a username that it was not given is none."""
         names = ("email", "given_name", "middle_name", "surname", "status", "version")
-        return AccountForm({**{name: getattr(obj, name) for name in names}, "username": obj.chosen_username})
+        return {**{name: getattr(resource, name) for name in names}, "username": resource.chosen_username}
 
     def update_model(self, form: AccountForm, model: Account) -> None:
         """Save its names and status."""
+        known = self.known(model)
         for name, value in form.values().items():
-            if (model.chosen_username if name == "username" else getattr(model, name)) != value:
+            if known[name] != value:
                 model[name] = value
         model.save()
 

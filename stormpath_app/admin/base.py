@@ -113,6 +113,8 @@ class ResourceView(ConsoleView, BaseModelView):  # type: ignore[misc]
     row_actions: ClassVar[dict[str, tuple[str, str]]] = {}
     #: Attributes of each resource that exports have, after its href.
     exported: ClassVar[tuple[str, ...]] = ()
+    #: The form that one is changed by.
+    edit_with: type[ConsoleForm] = ConsoleForm
     list_template = "stormpath_admin/list.html"
     create_template = "stormpath_admin/new.html"
     # Routes of Flask-Admin's that there are none of here.
@@ -429,18 +431,26 @@ class ResourceView(ConsoleView, BaseModelView):  # type: ignore[misc]
         if was_sent():
             if not form.validate():
                 status = tell_errors(form)
-            elif not tell_outdated(form, resource):
+            elif not tell_outdated(form, self.known(resource)):
                 try:
                     self.update_model(form, resource)
                 except StormpathError as error:
                     resource.refresh()
                     tell_refused(form, error)
                     if isinstance(error, ChangedMeanwhile):
-                        tell_outdated(form, resource)
+                        tell_outdated(form, self.known(resource))
                 else:
                     flash(_("%(name)s was saved.", name=self.label(resource)), "success")
                     return redirect(self.page_url(resource), 303)
         return self.render(self.edit_template, resource=resource, form=form, **self.page(resource)), status
+
+    def known(self, resource: Any) -> dict[str, Any]:
+        """Return what the form of one has, with its `version`."""
+        raise NotImplementedError
+
+    def edit_form(self, obj: Any) -> Any:
+        """Return the form of one."""
+        return self.edit_with(self.known(obj))
 
     def page(self, resource: Any) -> dict[str, Any]:
         """Return what the page of one shows beside its form."""
@@ -493,16 +503,14 @@ def tell_refused(form: Form, error: StormpathError) -> None:
         tell(form, error.property if isinstance(error, PropertyError) else None, error.message)
 
 
-def tell_outdated(form: Form, resource: Resource) -> bool:
-    """Tell of what somebody else changed since the form was opened; what was typed stays, to be sent once more."""
-    now = {
-        field.name: value
-        for field in form
-        if field.name != "version"
-        and hasattr(resource, field.name)
-        and (value := getattr(resource, field.name) or "") != (field.data or "")
-    }
-    return tell_changed(form, str(resource.version), now)
+def tell_outdated(form: Form, known: Mapping[str, Any]) -> bool:
+    """Tell of what somebody else changed since the form was opened; what was typed stays, to be sent once more.
+
+    :param known: what the form would have if it was opened now, with the `version`.
+    """
+    fields = {name: value or "" for name, value in known.items() if name != "version"}
+    now = {name: value for name, value in fields.items() if value != (form[name].data or "")}
+    return tell_changed(form, str(known["version"]), now)
 
 
 def tell_changed(form: Form, version: str, now: Mapping[str, str]) -> bool:

@@ -1,5 +1,7 @@
 """What administrators do for themselves: their name, their password, and where they are signed in."""
 
+from typing import Any
+
 from flask import abort, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
@@ -7,6 +9,7 @@ from wtforms import PasswordField, StringField
 from wtforms.validators import InputRequired
 
 from ..errors import LoginFailed, StormpathError
+from ..models import Account
 from ..models.administration import VIEWER
 from ..pages import refuse, tell, tell_errors, was_sent
 from ..translation import gettext as _, mark
@@ -29,6 +32,10 @@ class ChangePasswordForm(NewPasswordForm):
     old_password = PasswordField(mark("Current password"), [InputRequired(mark("Password required."))])
 
 
+def _known(account: Account) -> dict[str, Any]:
+    return {"given_name": account.given_name, "surname": account.surname, "version": str(account.version)}
+
+
 class MyselfView(ConsoleView):
     """One page of three forms; each is sent to an address of its own."""
 
@@ -42,11 +49,10 @@ class MyselfView(ConsoleView):
 
     def _page(self, names: NameForm | None = None, passwords: ChangePasswordForm | None = None) -> str:
         account = administrator.account
-        known = {"given_name": account.given_name, "surname": account.surname, "version": str(account.version)}
         return self.render(
             "stormpath_admin/myself.html",
             account=account,
-            names=names or NameForm(known),
+            names=names or NameForm(_known(account)),
             passwords=passwords or ChangePasswordForm(),
             form=names or passwords,
             hint=password_hint(account),
@@ -61,7 +67,7 @@ class MyselfView(ConsoleView):
         if not was_sent():
             return redirect(url_for(".index"))
         form, account = NameForm(), administrator.account
-        if not tell_outdated(form, account):
+        if not tell_outdated(form, _known(account)):
             account.given_name, account.surname = form.given_name.data or None, form.surname.data or None
             try:
                 account.save()

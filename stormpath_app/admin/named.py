@@ -43,12 +43,11 @@ class NamedView(ResourceView):
         Quick("disabled", mark("Disabled"), lambda found: found.query(status=DISABLED)),
     )
     exported: ClassVar[tuple[str, ...]] = ("name", "description", "status")
-    #: The form that one is changed by.
-    edit_with: ClassVar[type[NamedForm]] = NamedForm
+    edit_with = NamedForm
 
-    def edit_form(self, obj: Any) -> NamedForm:
-        """Return the form of one."""
-        return self.edit_with({name: getattr(obj, name) for name in ("name", "description", "status", "version")})
+    def known(self, resource: Any) -> dict[str, Any]:
+        """Return its name, description and status."""
+        return {name: getattr(resource, name) for name in ("name", "description", "status", "version")}
 
     def update_model(self, form: NamedForm, model: Any) -> None:
         """Save its name, description and status."""

@@ -256,6 +256,16 @@ def test_fields_that_the_form_does_not_have_change_nothing(app, owner, ada):
         assert len(Account.find(ada).custom_data) == 0
 
 
+def test_who_is_told_of_a_change_is_told_of_no_username_that_was_never_given(sign_in, ada):
+    first, second = sign_in("manager"), sign_in("owner")
+    stale = form_of(second.get(path(ada, "edit")))
+    stale.pop("csrf_token")
+    edit(first, ada, given_name="Augusta")
+    (told,) = flashed(second.post(path(ada, "edit"), **{**stale, "surname": "Byron"}))
+    assert "First name is now “Augusta”." in told
+    assert "Username is now" not in told
+
+
 def test_the_second_of_two_who_edit_at_once_is_told_field_by_field(app, sign_in, ada):
     first, second = sign_in("manager"), sign_in("owner")
     stale = form_of(second.get(path(ada, "edit")))
