@@ -78,7 +78,8 @@ def _named(number: int) -> list[int]:
 
 def _said(logins: int, failures: int) -> str:
     told = ngettext("%(count)s login", "%(count)s logins", logins)
-    return f"{told}, {_('%(count)s failed', count=failures)}"
+    failed = _("%(count)s failed", count=failures)
+    return f"{told}, {failed}"
 
 
 def spark(logins: Sequence[int], failures: Sequence[int]) -> Markup:

@@ -220,7 +220,7 @@ def _filters() -> list[dict[str, Any]]:
         {"name": "actor", "label": _("Done by"), "hint": _("Email, username or id")},
         {"name": "address", "label": _("Network address"), "hint": "192.0.2.7"},
         {"name": "since", "label": _("From"), "type": "date"},
-        {"name": "until", "label": _("To"), "type": "date"},
+        {"name": "until", "label": _("Until"), "type": "date"},
         {
             "name": "interface",
             "label": _("Through"),
