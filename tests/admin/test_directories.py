@@ -33,7 +33,7 @@ def test_each_directory_is_listed_with_what_it_asks_and_mails(app, owner, rebels
     page = owner.get("/directories/").text
     assert "Rebels" in page
     assert "At least 8 characters" in page
-    assert "Password reset, Password changed" in page
+    assert "Password reset, Password was reset" in page
     assert "Stormpath Administrators" not in page
 
 
