@@ -2,8 +2,8 @@
 
 Every page of the console that takes a GET is asked, as an owner who is signed in, by Flask's test client: server time,
 with routing, statements and template, without a network. The database has a million accounts, a million events of the
-last 90 days, whose numbers are counted as `prune` does each night, and a hundred thousand mails: an SQLite file (WAL), and
-a PostgreSQL that is started for it.
+last 90 days, which are counted as `prune` does each night, and a hundred thousand mails: an SQLite file (WAL), and a
+PostgreSQL that is started for it.
 
 How to read it: `ms` is the median of wall time; the goal is 100. `ratio` is that by Flask-Admin's default list of the
 same accounts, or for a search, by its default search in three columns. Statements are those of one page. Absolute times
