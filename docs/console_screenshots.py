@@ -8,12 +8,14 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import sqlalchemy as sa
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from stormpath_app import clock, installation
 from stormpath_app.app import create_app
+from stormpath_app.database import session
 from stormpath_app.errors import StormpathError
-from stormpath_app.models import Administrator, Application, Directory
+from stormpath_app.models import Administrator, Application, AuditEvent, Directory, OutboxMessage
 from tests.servers import manage_run
 from tests.stories import chromium
 
@@ -56,18 +58,27 @@ SCREENS = {
     "account-json": "/accounts/{account}/json",
     "account-delete": "/accounts/{account}/delete",
     "account-new": "/accounts/new",
+    "account-disable": "/accounts/{account}/disable",
     "directories": "/directories/",
     "directory": "/directories/{directory}/",
     "policy": "/directories/{directory}/policy",
     "workflow": "/directories/{directory}/workflows/reset",
+    "provider": "/directories/{directory}/provider",
     "applications": "/applications/",
     "application": "/applications/{application}/?login=amara.okafor%40example.com",
     "groups": "/groups/",
     "group": "/groups/{group}/",
+    "group-delete": "/groups/{group}/delete",
     "log": "/log/",
+    "event": "/log/{event}/",
     "messages": "/messages/",
+    "message": "/messages/{message}/",
     "api-keys": "/api-keys/",
+    "api-key-new": "/api-keys/new",
     "administrators": "/administrators/",
+    "administrator": "/administrators/{administrator}/",
+    "invite": "/administrators/invite",
+    "me": "/me/",
     "settings": "/settings/",
     "search": "/search/?q=rossi",
 }
@@ -91,7 +102,7 @@ def people(instance: Path) -> dict[str, str]:
         customers.save()
         Directory.create(name="Staff", description="Who works here")
         groups = [customers.groups.create(name=name, description=text) for name, text in GROUPS.items()]
-        Administrator.create(OWNER, PASSWORD, "owner", given_name="Ines", surname="Duarte")
+        owner = Administrator.create(OWNER, PASSWORD, "owner", given_name="Ines", surname="Duarte").account
         names = [("Amara", "Okafor"), *{(draw.choice(GIVEN), draw.choice(SURNAMES)) for _person in range(40)}]
         accounts = []
         for given, surname in dict.fromkeys(names):
@@ -117,14 +128,24 @@ def people(instance: Path) -> dict[str, str]:
         clock.now = ticking
         here.send_password_reset_email(accounts[3].email)
         amara.api_keys.create(name="Nightly export")
-        return {"account": amara.id, "directory": customers.id, "application": here.id, "group": groups[0].id}
+        changed = sa.select(AuditEvent.id).where(AuditEvent.kind == "account.updated").limit(1)
+        return {
+            "account": amara.id,
+            "directory": customers.id,
+            "application": here.id,
+            "group": groups[0].id,
+            "event": session.scalar(changed),
+            "message": session.scalar(sa.select(OutboxMessage.id).limit(1)),
+            "administrator": owner.id,
+        }
 
 
 GROUPS = {"members": "Everybody who paid", "beta": "Who tries what is new", "partners": "Companies we work with"}
 
 
-def sign_in(page: Page) -> None:
+def sign_in(page: Page, look: str) -> None:
     page.goto("/admin/login")
+    page.screenshot(path=FOLDER / f"login{look}.png")
     page.get_by_label("Email").fill(OWNER)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log In").click()
@@ -135,7 +156,7 @@ def take(browser: Browser, site: str, known: dict[str, str]) -> None:
     for look, options in LOOKS.items():
         context = browser.new_context(base_url=site, reduced_motion="reduce", **options)
         page = context.new_page()
-        sign_in(page)
+        sign_in(page, look)
         for name, address in SCREENS.items():
             page.goto(f"/admin{address.format(**known)}")
             page.screenshot(path=FOLDER / f"{name}{look}.png")
