@@ -48,7 +48,7 @@ _DAYS, _CHUNK = 90, 10_000
 ASKED = {
     "list": [
         "/accounts/?sort=name",
-        "/accounts/?sort=-name&size=100",
+        "/accounts/?sort=-name&size=50",
         "/accounts/?show=disabled&sort=name",
         "/accounts/?show=unverified",
         "/accounts/?show=locked",

@@ -104,7 +104,7 @@ class ResourceView(ConsoleView, BaseModelView):  # type: ignore[misc]
     #: The roles that make one, and change one.
     creates = changes = MANAGER
     page_size = 25
-    page_sizes: ClassVar[tuple[int, ...]] = (25, 50, 100)
+    page_sizes: ClassVar[tuple[int, ...]] = (10, 25, 50)
     #: The column that a list is sorted by, where nobody asks for another; "": as they were made, the newest first.
     natural_sort = ""
     quick: ClassVar[tuple[Quick, ...]] = ()

@@ -135,7 +135,7 @@ def test_the_size_of_a_page_is_kept_by_whatever_leads_on(people, owner):
     assert len(shown(page)) == 50
     links = re.findall(r'href="(/admin/accounts/\?[^"]+)"', page.text)
     kept = [each for each in links if "size=" in each]
-    assert {re.search(r"size=(\d+)", each)[1] for each in kept} == {"25", "50", "100"}
+    assert {re.search(r"size=(\d+)", each)[1] for each in kept} == {"10", "25", "50"}
     assert all("size=" in each for each in links if "show=" in each or "after=" in each)
 
 
