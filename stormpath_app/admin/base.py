@@ -38,7 +38,7 @@ class ConsoleView(BaseView):  # type: ignore[misc]
     icon: str | None = None
     section = 0
     _default_view: str | None
-    #: What opens it, for the menu. The gate asks each view function.
+    #: The role that opens any of its pages: the gate asks for it beside what each view function needs.
     reads = VIEWER
 
     def __init__(self, name: str, endpoint: str) -> None:

@@ -42,7 +42,6 @@ def needs(role: str, *, fresh: bool = False) -> Callable[[F], F]:
     return _with(Needs(role, fresh))
 
 
-#: Lets a view be for people who are not signed in to the console as well.
 def public(view: F) -> F:
     """Let everybody open a view: its login page, say."""
     return _with(Needs(None))(view)

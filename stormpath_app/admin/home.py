@@ -104,7 +104,7 @@ def _figures(numbers: Numbers) -> list[Figure]:
         now, before = numbers.total(kind), numbers.total_before(kind)
         change = None if not before else 100 * (now - before) / before
         worse = more_is if change is not None and change >= 25 else ""
-        return Figure(name, count(now) if now < 10_000 else f"{now:,}", change, worse)
+        return Figure(name, f"{now:,}", change, worse)
 
     active, before = numbers.active, numbers.active_before
     change = None if not active or not before else 100 * (active - before) / before
