@@ -135,7 +135,7 @@ class AccountTabs(ResourceView):
 
     @expose("/<id>/")
     @needs(VIEWER)
-    def edit_view(self, id: str) -> ResponseReturnValue:  # noqa: A002 - Flask-Admin's name
+    def edit_view(self, id: str) -> ResponseReturnValue:
         """Show who it is, and whether they can log in."""
         if (deleted := self.deleted(id)) is not None:
             return self.render("stormpath_admin/account_deleted.html", deleted=deleted)
@@ -221,7 +221,7 @@ class AccountTabs(ResourceView):
 
     @expose("/<id>/edit", methods=("GET", "POST"))
     @needs(MANAGER)
-    def edit(self, id: str) -> ResponseReturnValue:  # noqa: A002 - Flask-Admin's name
+    def edit(self, id: str) -> ResponseReturnValue:
         """Show the form of its names and status, or save it. Another address needs the password once more."""
         is_other = was_sent() and request.form.get("email", "").strip() != self.get_one(id).email
         if is_other and not administrator.is_fresh and (asked := ask_password()) is not None:
@@ -281,7 +281,7 @@ class AccountTabs(ResourceView):
 
     @expose("/<id>/security")
     @needs(VIEWER)
-    def security(self, id: str) -> ResponseReturnValue:  # noqa: A002 - Flask-Admin's name
+    def security(self, id: str) -> ResponseReturnValue:
         """Show its password's age and kind, its address, and its wrong passwords."""
         account = self.get_one(id)
         stored = session.scalar(sa.select(Account.password_hash).where(Account.id == account.id))
@@ -300,7 +300,7 @@ class AccountTabs(ResourceView):
 
     @expose("/<id>/sessions")
     @needs(VIEWER)
-    def sessions(self, id: str) -> ResponseReturnValue:  # noqa: A002 - Flask-Admin's name
+    def sessions(self, id: str) -> ResponseReturnValue:
         """Show on which devices it is logged in."""
         account = self.get_one(id)
         return self.tab(
@@ -311,7 +311,7 @@ class AccountTabs(ResourceView):
 
     @expose("/<id>/groups")
     @needs(VIEWER)
-    def groups(self, id: str) -> ResponseReturnValue:  # noqa: A002 - Flask-Admin's name
+    def groups(self, id: str) -> ResponseReturnValue:
         """Show its groups, and those that a search found to be added."""
         account = self.get_one(id)
         wanted = request.args.get("add", "").strip()
@@ -330,7 +330,7 @@ class AccountTabs(ResourceView):
 
     @expose("/<id>/api-keys")
     @needs(VIEWER)
-    def api_keys(self, id: str) -> ResponseReturnValue:  # noqa: A002 - Flask-Admin's name
+    def api_keys(self, id: str) -> ResponseReturnValue:
         """Show its API keys; their secrets are kept nowhere."""
         account = self.get_one(id)
         some = account.api_keys.page(_PAGE, after=request.args.get("after"), before=request.args.get("before"))
@@ -340,7 +340,7 @@ class AccountTabs(ResourceView):
 
     @expose("/<id>/messages")
     @needs(VIEWER)
-    def messages(self, id: str) -> ResponseReturnValue:  # noqa: A002 - Flask-Admin's name
+    def messages(self, id: str) -> ResponseReturnValue:
         """Show the mails to it: their state, and why."""
         account, before = self.get_one(id), _place("before")
         found = message.of_account(account.id, before=before, limit=_PAGE + 1)
@@ -349,7 +349,7 @@ class AccountTabs(ResourceView):
 
     @expose("/<id>/timeline")
     @needs(VIEWER)
-    def timeline(self, id: str) -> ResponseReturnValue:  # noqa: A002 - Flask-Admin's name
+    def timeline(self, id: str) -> ResponseReturnValue:
         """Show what happened to it: all, or a part."""
         account, before, show = self.get_one(id), _place("before"), request.args.get("show", "")
         parts = {key: part for key, part in log.RESULTS.items() if key != "changes"}
@@ -374,7 +374,7 @@ class AccountTabs(ResourceView):
 
     @expose("/<id>/json")
     @needs(VIEWER)
-    def json(self, id: str) -> ResponseReturnValue:  # noqa: A002 - Flask-Admin's name
+    def json(self, id: str) -> ResponseReturnValue:
         """Show what the resource tells, and how a program gets at it."""
         account = self.get_one(id)
         text = json.dumps(dict(account), default=datetime.isoformat, indent=2, ensure_ascii=False)

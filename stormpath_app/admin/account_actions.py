@@ -37,7 +37,7 @@ def action(path: str, role: str, *, fresh: bool = False) -> Callable[[Body], Cal
         @expose(f"/<id>/{path}", methods=("POST",))
         @needs(role, fresh=fresh)
         @wraps(body)
-        def view(self: Any, id: str) -> ResponseReturnValue:  # noqa: A002 - as in the addresses of all pages
+        def view(self: Any, id: str) -> ResponseReturnValue:
             account = self.get_one(id)
             try:
                 flash(body(self, account), "success")
@@ -86,7 +86,7 @@ class AccountActions(AccountTabs):
 
     @expose("/<id>/link", methods=("POST",))
     @needs(SUPPORT, fresh=True)
-    def link(self, id: str) -> ResponseReturnValue:  # noqa: A002 - as in the addresses of all pages
+    def link(self, id: str) -> ResponseReturnValue:
         """Show a link that leads to a new password, this once, for the administrator to hand over."""
         account = self.get_one(id)
         try:
@@ -99,7 +99,7 @@ class AccountActions(AccountTabs):
 
     @expose("/<id>/password", methods=("GET", "POST"))
     @needs(MANAGER, fresh=True)
-    def password(self, id: str) -> ResponseReturnValue:  # noqa: A002 - as in the addresses of all pages
+    def password(self, id: str) -> ResponseReturnValue:
         """Set a password that its owner must change at once, where the site lets administrators do so."""
         account, form, status = self.get_one(id), PasswordForm(), 200
         if not settings.ADMIN_MAY_SET_PASSWORD:
@@ -151,7 +151,7 @@ class AccountActions(AccountTabs):
 
     @expose("/<id>/disable", methods=("GET", "POST"))
     @needs(MANAGER)
-    def shut_out(self, id: str) -> ResponseReturnValue:  # noqa: A002 - as in the addresses of all pages
+    def shut_out(self, id: str) -> ResponseReturnValue:
         """Ask why, then let it in no more."""
         account, form = self.get_one(id), ReasonForm()
         if was_sent():
@@ -168,7 +168,7 @@ class AccountActions(AccountTabs):
 
     @expose("/<id>/lock-down", methods=("POST",))
     @needs(MANAGER, fresh=True)
-    def lock_down(self, id: str) -> ResponseReturnValue:  # noqa: A002 - as in the addresses of all pages
+    def lock_down(self, id: str) -> ResponseReturnValue:
         """Shut out whoever got in: disable it and its API keys, end its logins, void its links."""
         account = self.get_one(id)
         with origin.because(request.form.get("reason")):
@@ -273,7 +273,7 @@ class AccountActions(AccountTabs):
 
     @expose("/<id>/delete", methods=("GET", "POST"))
     @needs(MANAGER, fresh=True)
-    def delete_view(self, id: str) -> ResponseReturnValue:  # noqa: A002 - Flask-Admin's name
+    def delete_view(self, id: str) -> ResponseReturnValue:
         """Show what goes with it, or delete it; for a day it can come back."""
         account, form = self.get_one(id), ReasonForm()
         keeping, changing = DeletedAccount.tables_of_host(account)
@@ -310,7 +310,7 @@ class AccountActions(AccountTabs):
 
     @expose("/<id>/restore", methods=("POST",))
     @needs(MANAGER)
-    def restore(self, id: str) -> ResponseReturnValue:  # noqa: A002 - as in the addresses of all pages
+    def restore(self, id: str) -> ResponseReturnValue:
         """Put it back."""
         deleted = self.deleted(id)
         if deleted is None:

@@ -57,7 +57,7 @@ class AccountCustomData(AccountTabs):
 
     @expose("/<id>/custom-data", methods=("GET", "POST"))
     @needs(VIEWER)
-    def custom_data(self, id: str) -> ResponseReturnValue:  # noqa: A002 - as in the addresses of all pages
+    def custom_data(self, id: str) -> ResponseReturnValue:
         """Show it, or save it."""
         if was_sent() and not administrator.may(MANAGER):
             abort(403)

@@ -136,7 +136,7 @@ class AdministratorsView(ConsoleView):
 
     @expose("/<id>/invitation", methods=("POST",))
     @needs(OWNER, fresh=True)
-    def resend(self, id: str) -> ResponseReturnValue:  # noqa: A002 - Flask-Admin's name
+    def resend(self, id: str) -> ResponseReturnValue:
         """Mail an invitation once more; the link before is dead then."""
         account = _find(id)
         found = Administrator.of(account)
@@ -149,7 +149,7 @@ class AdministratorsView(ConsoleView):
 
     @expose("/<id>/", methods=("GET",))
     @needs(OWNER)
-    def page(self, id: str) -> ResponseReturnValue:  # noqa: A002 - Flask-Admin's name
+    def page(self, id: str) -> ResponseReturnValue:
         """Show one: role, limits, and what the log has of them."""
         return self._page(_find(id))
 
@@ -170,7 +170,7 @@ class AdministratorsView(ConsoleView):
 
     @expose("/<id>/role", methods=("POST",))
     @needs(OWNER, fresh=True)
-    def role(self, id: str) -> ResponseReturnValue:  # noqa: A002 - Flask-Admin's name
+    def role(self, id: str) -> ResponseReturnValue:
         """Give one another role, or other limits."""
         account, form = _find(id), RoleForm()
         if request.form.get("was") != _state(Administrator.of(account)):
@@ -187,7 +187,7 @@ class AdministratorsView(ConsoleView):
 
     @expose("/<id>/status", methods=("POST",))
     @needs(OWNER, fresh=True)
-    def status(self, id: str) -> ResponseReturnValue:  # noqa: A002 - Flask-Admin's name
+    def status(self, id: str) -> ResponseReturnValue:
         """Let one in, or no more."""
         account, wanted = _find(id), request.form.get("status")
         if wanted not in {ENABLED, DISABLED} or account.status == UNVERIFIED:
@@ -203,7 +203,7 @@ class AdministratorsView(ConsoleView):
 
     @expose("/<id>/remove", methods=("GET", "POST"))
     @needs(OWNER, fresh=True)
-    def remove(self, id: str) -> ResponseReturnValue:  # noqa: A002 - Flask-Admin's name
+    def remove(self, id: str) -> ResponseReturnValue:
         """Show what goes with one, or delete it."""
         account = _find(id)
         if was_sent():

@@ -113,7 +113,7 @@ class ApplicationsView(NamedView):
 
     @expose("/<id>/stores", methods=("POST",))
     @needs(OWNER)
-    def stores(self, id: str) -> ResponseReturnValue:  # noqa: A002 - Flask-Admin's name
+    def stores(self, id: str) -> ResponseReturnValue:
         """Add an account store, move it, make it a default, or take it away."""
         application = self.get_one(id)
         try:

@@ -145,7 +145,7 @@ class ResourceView(ConsoleView, BaseModelView):  # type: ignore[misc]
         """Return the form of nothing: each view has its own."""
         return ConsoleForm
 
-    def get_one(self, id: str) -> Any:  # noqa: A002 - Flask-Admin's name
+    def get_one(self, id: str) -> Any:
         """Return the one with this id, of those the administrator may see; anything else is a 404."""
         return scope.one_of(self.collection(), self.model, id)
 
@@ -421,7 +421,7 @@ class ResourceView(ConsoleView, BaseModelView):  # type: ignore[misc]
 
     @expose("/<id>/", methods=("GET", "POST"))
     @needs(VIEWER)
-    def edit_view(self, id: str) -> ResponseReturnValue:  # noqa: A002 - Flask-Admin's name
+    def edit_view(self, id: str) -> ResponseReturnValue:
         """Show one, or change it. A change needs a manager, unless the view says more."""
         resource = self.get_one(id)
         if was_sent() and not self.may_change():
@@ -458,7 +458,7 @@ class ResourceView(ConsoleView, BaseModelView):  # type: ignore[misc]
 
     @expose("/<id>/delete", methods=("GET", "POST"))
     @needs(OWNER, fresh=True)
-    def delete_view(self, id: str) -> ResponseReturnValue:  # noqa: A002 - Flask-Admin's name
+    def delete_view(self, id: str) -> ResponseReturnValue:
         """Show what goes with one, or delete it, once its name was typed: it cannot be undone."""
         resource = self.get_one(id)
         if not self.may_change():

@@ -94,6 +94,6 @@ class DirectoriesView(PolicyPages, WorkflowPages, NamedView):
 
     @expose("/<id>/provider")
     @needs(VIEWER)
-    def provider(self, id: str) -> ResponseReturnValue:  # noqa: A002 - Flask-Admin's name
+    def provider(self, id: str) -> ResponseReturnValue:
         """Show where its accounts come from."""
         return self.render("stormpath_admin/directory_provider.html", **self.head(self.get_one(id), "provider"))

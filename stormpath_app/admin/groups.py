@@ -129,7 +129,7 @@ class GroupsView(NamedView):
 
     @expose("/<id>/members", methods=("POST",))
     @needs(MANAGER)
-    def members(self, id: str) -> ResponseReturnValue:  # noqa: A002 - Flask-Admin's name
+    def members(self, id: str) -> ResponseReturnValue:
         """Put an account into the group, or take it out."""
         group = self.get_one(id)
         account = scope.one_of(scope.accounts(), Account, request.form.get("account", ""))

@@ -112,7 +112,7 @@ class LogView(ConsoleView):
 
     @expose("/<id>/")
     @needs(VIEWER)
-    def event(self, id: str) -> ResponseReturnValue:  # noqa: A002 - as in the addresses of all pages
+    def event(self, id: str) -> ResponseReturnValue:
         """Show one event: all that is known of it."""
         found = session.get(AuditEvent, id) if id.isalnum() and len(id) < 30 else None
         if found is None or not _may_see(found):

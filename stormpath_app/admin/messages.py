@@ -82,7 +82,7 @@ class MessagesView(ConsoleView):
 
     @expose("/<id>/")
     @needs(VIEWER)
-    def message(self, id: str) -> ResponseReturnValue:  # noqa: A002 - as in the addresses of all pages
+    def message(self, id: str) -> ResponseReturnValue:
         """Show one: its state, why, and what it says."""
         found = find(id)
         return self.render(
@@ -95,7 +95,7 @@ class MessagesView(ConsoleView):
 
     @expose("/<id>/again", methods=("POST",))
     @needs(SUPPORT)
-    def again(self, id: str) -> ResponseReturnValue:  # noqa: A002 - as in the addresses of all pages
+    def again(self, id: str) -> ResponseReturnValue:
         """Try to send one again, at once."""
         found = find(id)
         if delivery.retry([found.id]):

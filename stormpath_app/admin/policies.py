@@ -75,7 +75,7 @@ class PolicyPages(DirectoryPages):
 
     @expose("/<id>/policy", methods=("GET", "POST"))
     @needs(VIEWER)
-    def passwords(self, id: str) -> ResponseReturnValue:  # noqa: A002 - Flask-Admin's name
+    def passwords(self, id: str) -> ResponseReturnValue:
         """Show the rules and what a change of them would do; try a password; save them."""
         directory = self.get_one(id)
         policy, strength = directory.password_policy, directory.password_policy.strength
@@ -114,7 +114,7 @@ class PolicyPages(DirectoryPages):
 
     @expose("/<id>/policy/accounts", methods=("GET", "POST"))
     @needs(VIEWER)
-    def registration(self, id: str) -> ResponseReturnValue:  # noqa: A002 - Flask-Admin's name
+    def registration(self, id: str) -> ResponseReturnValue:
         """Show which addresses and names accounts must have, and what a change would do; try an address; save them."""
         directory = self.get_one(id)
         policy = directory.account_creation_policy

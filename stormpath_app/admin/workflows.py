@@ -76,14 +76,14 @@ class WorkflowPages(DirectoryPages):
 
     @expose("/<id>/workflows/")
     @needs(VIEWER)
-    def workflows(self, id: str) -> ResponseReturnValue:  # noqa: A002 - Flask-Admin's name
+    def workflows(self, id: str) -> ResponseReturnValue:
         """Lead to the first mail that is sent."""
         found = mails(self.get_one(id))
         return redirect(next((mail for mail in found if mail["is_on"]), found[0])["url"])
 
     @expose("/<id>/workflows/<mail>", methods=("GET", "POST"))
     @needs(VIEWER)
-    def workflow(self, id: str, mail: str) -> ResponseReturnValue:  # noqa: A002 - Flask-Admin's name
+    def workflow(self, id: str, mail: str) -> ResponseReturnValue:
         """Show a mail to be edited, or save it."""
         template = self._template(id, mail)
         directory = template.directory
@@ -128,13 +128,13 @@ class WorkflowPages(DirectoryPages):
 
     @expose("/<id>/workflows/<mail>/preview", methods=("GET", "POST"))
     @needs(VIEWER)
-    def preview(self, id: str, mail: str) -> ResponseReturnValue:  # noqa: A002 - Flask-Admin's name
+    def preview(self, id: str, mail: str) -> ResponseReturnValue:
         """Show the mail as its reader would see it, as it is saved or as it was typed. Nothing is kept."""
         return self._look_at(self._template(id, mail))
 
     @expose("/<id>/workflows/<mail>/send", methods=("POST",))
     @needs(OWNER)
-    def send(self, id: str, mail: str) -> ResponseReturnValue:  # noqa: A002 - Flask-Admin's name
+    def send(self, id: str, mail: str) -> ResponseReturnValue:
         """Mail it to the administrator who asks, as it was typed; its link opens nothing."""
         return self._look_at(self._template(id, mail), sends=True)
 
