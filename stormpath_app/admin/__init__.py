@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Blueprint, Flask, Response, abort, current_app, redirect, request
+from flask import Blueprint, Flask, Response, abort, current_app, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_admin import Admin
 from flask_admin.theme import Theme
@@ -30,7 +30,7 @@ from .home import HomeView
 from .log import LogView
 from .messages import MessagesView
 from .myself import MyselfView
-from .pages import THEME_COOKIE, THEMES, known, render
+from .pages import THEME_COOKIE, THEMES, known
 from .passwords import PasswordsView
 from .search import SearchView
 from .session import finish_response, forget
@@ -139,7 +139,7 @@ def _answer(status: int, sentence: str, heading: str | None = None) -> ResponseR
     if prefers_json():
         return answer_json(status, sentence)
     heading = heading or _(_HEADINGS.get(status, _HEADINGS[400]))
-    return render("stormpath_admin/error.html", heading=heading, sentence=sentence), status
+    return render_template("stormpath_admin/error.html", heading=heading, sentence=sentence), status
 
 
 # --- How it looks ---

@@ -7,7 +7,7 @@ the resource's own verbs, so that policies, audit and signals always are part of
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, NamedTuple
 
-from flask import Blueprint, abort, flash, redirect, request, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import Admin, BaseView, expose
 from flask_admin.model import BaseModelView
@@ -24,7 +24,7 @@ from ..pages import tell, tell_errors, was_sent
 from ..translation import gettext as _, mark, ngettext
 from . import export, scope
 from .gate import ask_password, needed, needs
-from .pages import MOST_COUNTED, count, render
+from .pages import MOST_COUNTED, count
 from .session import administrator
 
 
@@ -59,7 +59,7 @@ class ConsoleView(BaseView):  # type: ignore[misc]
 
     def render(self, template: str, **context: Any) -> str:
         """Render a page; `view` is this one."""
-        return render(template, view=self, **context)
+        return render_template(template, view=self, **context)
 
     def is_visible(self) -> bool:
         """Tell whether it is in the menu of whoever is signed in."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
-from flask import current_app, g, redirect, request, url_for
+from flask import current_app, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import validate_csrf
 from werkzeug.exceptions import BadRequest, Forbidden, RequestEntityTooLarge, Unauthorized
@@ -13,7 +13,7 @@ from ..errors import LoginFailed, TooManyAttempts
 from ..models.administration import OWNER, VIEWER
 from ..pages import answer_json, here, prefers_json
 from ..translation import gettext as _
-from .pages import render, role_name
+from .pages import role_name
 from .session import administrator, prove
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -108,7 +108,7 @@ def ask_password() -> ResponseReturnValue | None:
         else:
             return redirect(here(), 303) if _OPENED in request.form else None
     sent = [(_OPENED, "1")] if request.method in _LOOKS else _sent()
-    page = render("stormpath_admin/again.html", field=PASSWORD, sent=sent, sentence=sentence)
+    page = render_template("stormpath_admin/again.html", field=PASSWORD, sent=sent, sentence=sentence)
     return page, status, headers
 
 

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from flask import current_app, render_template, request, url_for
+from flask import current_app, request, url_for
 from flask_wtf.csrf import generate_csrf
 
 from .. import clock
@@ -21,11 +21,6 @@ THEME_COOKIE, THEMES = "stormpath_admin_theme", ("light", "dark")
 MOST_COUNTED = 10_000
 
 _ROLES = {"viewer": mark("viewer"), "support": mark("support"), "manager": mark("manager"), "owner": mark("owner")}
-
-
-def render(template: str, **context: Any) -> str:
-    """Render a page, with what `known` gives to all."""
-    return render_template(template, **context)
 
 
 def known() -> dict[str, Any]:
