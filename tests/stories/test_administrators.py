@@ -156,6 +156,7 @@ def test_a_login_ends_without_activity_and_the_page_with_it(
         expect(page).to_have_url(f"{server.url}/admin/login?next=/admin/accounts/")
         log_in(page, OWNER)
         expect(page).to_have_url(f"{server.url}/admin/accounts/")
+        page.close()  # before the server stops, with whatever the page still asks for
 
 
 def test_without_scripts_a_page_says_until_when_one_is_logged_in(owner: str, open_page: Callable[..., Page]) -> None:
