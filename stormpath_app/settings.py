@@ -165,6 +165,12 @@ SETTINGS = (
         "The keys that custom data is stored encrypted with: the first writes, all read; []: it is stored as it is.",
     ),
     Setting(
+        "KEEP_PROVIDER_TOKENS",
+        False,
+        "bool",
+        "Whether the tokens are kept, encrypted, that providers give at a login, for an app that asks them for more.",
+    ),
+    Setting(
         "API_KEY_FILE",
         None,
         "file or None",
