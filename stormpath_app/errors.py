@@ -691,3 +691,40 @@ class AccountNotFound(LoginFailed):
         "Login attempt failed because there is no Account in the Application's associated Account Stores"
         " with the specified username or email."
     )
+
+
+# --- Logging in with other sites ---
+
+
+class ProviderError(StormpathError):
+    """The provider did not say who somebody is. `name`: its own, as on its button.
+
+    `developer_message` may have the provider's words in it, and never a token or a secret.
+    """
+
+    message = "%(name)s did not say who you are. Try again, or log in another way."
+
+    def __init__(self, name: str, developer_message: str | None = None) -> None:
+        self.name = name
+        super().__init__(_(type(self).message, name=name), developer_message=developer_message)
+
+
+class ProviderRefused(ProviderError):
+    """The provider refused, or what it said is not to be believed."""
+
+    code = 7200
+    message = "%(name)s did not confirm who you are. Try again, or log in another way."
+
+
+class ProviderLacksEmail(ProviderError):
+    """The provider told no e-mail address, and an account needs one."""
+
+    code = 7201
+    message = "%(name)s did not tell us your email address. Allow it there, or log in another way."
+
+
+class ProviderUnavailable(ProviderError):
+    """The provider cannot be reached, is too slow, or talks nonsense."""
+
+    status = code = 503
+    message = "%(name)s does not answer now. Log in another way, or try again later."

@@ -1,6 +1,5 @@
 """Provider: where the accounts of a directory come from, and what this site is to it."""
 
-import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 from urllib.parse import urlsplit
@@ -18,6 +17,7 @@ from ..errors import (
     ProviderStays,
     WrongType,
 )
+from ..providers import PROVIDER_ID, STORMPATH
 from . import event
 from .base import Id, Resource, boolean, merge
 from .custom_data_rows import long_text
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 LONGEST_ADDRESS = 1000
 
 _ADDRESSES = ("issuer", "authorization_endpoint", "token_endpoint", "resource_endpoint")
-_PROVIDER_ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,48}[a-z0-9])?")
 
 
 class Part(Resource):
@@ -68,7 +67,7 @@ class Provider(Part):
     writable = frozenset({*readable, "client_secret"})
     links = frozenset({"directory"})
 
-    STORMPATH: ClassVar[str] = "stormpath"
+    STORMPATH: ClassVar[str] = STORMPATH
     GOOGLE: ClassVar[str] = "google"
     FACEBOOK: ClassVar[str] = "facebook"
     GITHUB: ClassVar[str] = "github"
@@ -212,7 +211,7 @@ def checked_id(value: object) -> str:
         raise PropertyRequired(Provider.thing, "provider_id")
     if not isinstance(value, str):
         raise WrongType(Provider.thing, "provider_id")
-    if not _PROVIDER_ID.fullmatch(value):
+    if not PROVIDER_ID.fullmatch(value):
         raise InvalidFormat(Provider.thing, "provider_id")
     return value
 
