@@ -228,7 +228,13 @@ class ProviderLogin(MailWorkflows):
         :raises ProviderRefused: it could be nobody's.
         """
         subject = identity.subject
-        if not isinstance(subject, str) or not subject or not names.can_be_stored(subject):
+        # To MariaDB a blank at the end is nothing.
+        if (
+            not isinstance(subject, str)
+            or not subject
+            or subject != subject.strip()
+            or not names.can_be_stored(subject)
+        ):
             raise ProviderRefused(name_of(provider_id), "The provider's id of the person is none that can be kept.")
         wanted = {"application_id": self.id, "provider_id": provider_id, "subject": subject}
         return session.execute(_KNOWN_AS, wanted).first()
