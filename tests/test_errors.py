@@ -19,7 +19,7 @@ TOLD |= {errors.PasswordChangeRequired, errors.NoRole}
 #: Causes that Stormpath had no number for; they have that of the nearest.
 UNNUMBERED = {errors.LoginOutdated, errors.ChangedMeanwhile, errors.PointedAt}
 UNNUMBERED |= {*errors.ApiKeyRefused.__subclasses__()}  # a program is shown the number
-UNNUMBERED |= {errors.MailQuotaExceeded, errors.TokenRefused}  # as a status of HTTP
+UNNUMBERED |= {errors.MailQuotaExceeded, errors.TokenRefused, errors.LastWayIn}  # as a status of HTTP
 
 
 def name(value):

@@ -80,7 +80,12 @@ class Account(EmailHolder):
         *("username", "email", "given_name", "middle_name", "surname", "full_name"),
         *("status", "email_verification_status", "must_change_password", "password_modified_at"),
     )
-    links = frozenset({"tenant", "directory", "groups", "group_memberships", "applications", "api_keys", "custom_data"})
+    links = frozenset(
+        {
+            *("tenant", "directory", "groups", "group_memberships", "applications", "api_keys", "custom_data"),
+            *("account_links", "linked_accounts"),
+        }
+    )
     searchable: ClassVar[dict[str, Any]] = {
         "email": Words("email_key", indexed=True),
         "username": Words("username_key", indexed=True),
@@ -392,6 +397,7 @@ class Account(EmailHolder):
 
     def _before_delete(self) -> None:
         self._keep_an_owner()
+        self._tell_the_linked()
         self._record("account.deleted")
         last = self.payload()
         announce(signals.user_deleted, lambda: last)
