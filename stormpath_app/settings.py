@@ -110,12 +110,38 @@ SETTINGS = (
     Setting("LOGIN_URL", "/login", "path", "Its path."),
     Setting("LOGOUT_URL", "/logout", "path", "Its path."),
     Setting("NEW_PASSWORD_URL", "/login/password", "path", "Where people choose another password who must, to log in."),
+    Setting("ENABLE_GOOGLE", False, "bool", "Whether people can log in with Google."),
+    Setting("ENABLE_FACEBOOK", False, "bool", "Whether people can log in with Facebook."),
+    Setting("GOOGLE_LOGIN_URL", "/google", "path", "Where they go to Google, and come back."),
+    Setting("FACEBOOK_LOGIN_URL", "/facebook", "path", "Where they go to Facebook, and come back."),
+    Setting("SOCIAL_LOGIN_URL", "/social", "path", "The other providers are below it: `/social/github`."),
+    Setting("LINK_ACCOUNT_URL", "/login/link", "path", "Where people link a provider to the account that they have."),
+    Setting(
+        "SOCIAL",
+        {},
+        "social",
+        "The providers that people can log in with, and what each knows this site by: `{'GOOGLE': {'client_id': …}}`.",
+    ),
+    Setting("KEEP_PROVIDER_TOKENS", False, "bool", "Whether the tokens of providers are kept, encrypted."),
+    Setting(
+        "HTTP_PROXY",
+        None,
+        "proxy or None",
+        "The proxy that providers are asked through; None: that of the environment (`HTTPS_PROXY`), if any.",
+    ),
+    Setting("HTTP_TIMEOUT", timedelta(seconds=5), "duration", "How long an answer of a provider may take, as a whole."),
     Setting(
         "BASE_TEMPLATE", "flask_stormpath/base.html", "text", "What our pages extend: blocks `title`, `head`, `body`."
     ),
     Setting("REGISTRATION_TEMPLATE", "flask_stormpath/register.html", "text", "The registration page."),
     Setting("LOGIN_TEMPLATE", "flask_stormpath/login.html", "text", "The login page."),
     Setting("NEW_PASSWORD_TEMPLATE", "flask_stormpath/new_password.html", "text", "The page for another password."),
+    Setting(
+        "LINK_ACCOUNT_TEMPLATE",
+        "flask_stormpath/link_account.html",
+        "text",
+        "The page that links a provider to an account.",
+    ),
     Setting("ENABLE_USERNAME", False, "bool", "Whether people may choose a username and log in with it."),
     Setting("ENABLE_GIVEN_NAME", True, "bool", "Whether the first name is asked for; if not, it is 'Anonymous'."),
     Setting("ENABLE_MIDDLE_NAME", True, "bool", "Whether the middle name is asked for."),
@@ -192,10 +218,6 @@ NOT_YET = {
         ("ENABLE_EMAIL", "ENABLE_PASSWORD", "REQUIRE_EMAIL", "REQUIRE_PASSWORD"),
         "has no effect: an account always has an e-mail address and a password",
     ),
-    **dict.fromkeys(
-        ("ENABLE_FACEBOOK", "ENABLE_GOOGLE", "FACEBOOK_LOGIN_URL", "GOOGLE_LOGIN_URL", "SOCIAL"),
-        "has no effect yet: social login is not part of this version",
-    ),
     "CACHE": "has no effect yet: caching is not part of this version",
 }
 
@@ -212,10 +234,19 @@ AT_REGISTRATION = (
     "FORGOT_PASSWORD_CHANGE_URL",
     "VERIFY_URL",
     "NEW_PASSWORD_URL",
+    "ENABLE_GOOGLE",
+    "ENABLE_FACEBOOK",
+    "GOOGLE_LOGIN_URL",
+    "FACEBOOK_LOGIN_URL",
+    "SOCIAL_LOGIN_URL",
+    "LINK_ACCOUNT_URL",
     "ENABLE_SETTINGS",
     "SETTINGS_URL",
     "ADMIN_URL",
 )
+
+#: Kinds of settings whose values nobody is shown.
+SECRET_KINDS = frozenset({"credential or None", "keys", "social", "proxy or None"})
 
 _DEFAULTS = {row.name: row.default for row in SETTINGS}
 _DURATIONS = frozenset(row.name for row in SETTINGS if row.kind == "duration")
@@ -291,7 +322,7 @@ def _wrong(config: Mapping[str, Any]) -> Iterator[Problem]:
         value = config[PREFIX + row.name]
         if not _is(row.kind, value, config):
             told = "10 to 14 (4 to 9 only with TESTING)" if row.kind == "cost" else _TOLD[row.kind]
-            shown = type(value).__name__ if row.kind == "credential or None" else repr(value)
+            shown = type(value).__name__ if row.kind in SECRET_KINDS else repr(value)
             yield Problem(f"{PREFIX}{row.name} is {shown}; it must be {told}.")
         elif row.kind == "throttle" and value:
             yield from _wrong_inside(row.name, value, config)
@@ -332,6 +363,8 @@ _TOLD = {
     "file or None": "the path of a file, or None",
     "credential or None": "text, or None",
     "throttle": "a dictionary of what it changes, or False",
+    "social": "a dictionary with one for each provider, such as {'GOOGLE': {'client_id': '…', 'client_secret': '…'}}",
+    "proxy or None": "an http or https address, such as 'http://proxy.example.com:3128', or None",
     "delivery": "'thread', 'command', or a function that takes the id of a mail",
     "quota": "a dictionary with whole numbers for 'hour' and 'day', or one of them",
 }
@@ -339,7 +372,8 @@ _TOLD = {
 
 #: Any value of these will do. Of a credential an empty text too, as of an environment variable that holds nothing.
 #: The keys of encryption are looked at by `encryption`, which shows none.
-_TYPES: dict[str, Any] = {"bool": bool, "file": str | PathLike, "credential": str, "keys": object}
+#: What is in a dictionary of providers, `providers` looks at.
+_TYPES: dict[str, Any] = {"bool": bool, "file": str | PathLike, "credential": str, "keys": object, "social": dict}
 
 
 def _is(kind: str, value: Any, config: Mapping[str, Any]) -> bool:
@@ -380,9 +414,13 @@ def _is_quota(value: Mapping[Any, Any], config: Mapping[str, Any]) -> bool:
 
 
 def _is_base_url(value: str) -> bool:
+    return _is_web_address(value) and value[-1] != "/"
+
+
+def _is_web_address(value: str) -> bool:
     try:
         parts = urlsplit(value)
-        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0 and value[-1] != "/"
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
     except ValueError:  # brackets or a port that are none
         return False
 
@@ -392,5 +430,6 @@ _TEXTS: dict[str, Callable[[str], bool]] = {
     "text": bool,
     "path": _is_path,
     "URL": _is_base_url,
+    "proxy": _is_web_address,
     "colour": _is_colour,
 }

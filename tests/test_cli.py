@@ -162,11 +162,11 @@ def test_commands_that_mend_work_on_an_app_with_wrong_settings(app, account, com
 # --- Check ---
 
 
-@pytest.mark.settings(STORMPATH_SOCIAL={"google": {}}, **PUBLIC)
+@pytest.mark.settings(STORMPATH_CACHE={"store": "redis"}, **PUBLIC)
 def test_check_says_that_all_is_well_and_what_has_no_effect(app):
     code, said, complained = run(app, "check", "--deploy")
     assert (code, complained) == (0, "")
-    assert said.startswith("note: STORMPATH_SOCIAL has no effect yet")
+    assert said.startswith("note: STORMPATH_CACHE has no effect yet")
     assert said.endswith("\nReady to deploy.\n")
 
 
@@ -180,7 +180,7 @@ def test_check_says_that_all_is_well_and_what_has_no_effect(app):
         ({"LOGIN_DISABLED": True}, 0, 1),
         ({"STORMPATH_COOKIE_SECURE": False}, 0, 1),
         ({"WTF_CSRF_ENABLED": False}, 0, 1),
-        ({"STORMPATH_SOCIAL": {"google": {}}}, 0, 0),
+        ({"STORMPATH_CACHE": {"store": "redis"}}, 0, 0),
     ],
     ids=str,
 )

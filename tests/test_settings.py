@@ -123,6 +123,10 @@ def test_a_setting_of_the_wrong_kind_is_told_with_what_it_must_be(name, value, t
             ("PROXY_COUNT", 2),
             ("MAIL_DELIVERY", "command"),
             ("MAIL_DELIVERY", print),
+            ("SOCIAL", {}),
+            ("HTTP_PROXY", "http://proxy.example.com:3128"),
+            ("HTTP_PROXY", "https://127.0.0.1:8080/"),
+            ("HTTP_TIMEOUT", 2.5),
             ("COOKIE_DURATION", timedelta(seconds=1)),
             ("SESSION_LIFETIME", DAY),
         ),
@@ -194,6 +198,29 @@ def test_a_cheap_hash_is_for_tests_alone(cost):
     assert settings.check({**config, "TESTING": True}, {}) == []
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        *(("SOCIAL", value, "a dictionary with one for each provider") for value in (None, "my-secret", ["my-secret"])),
+        *(
+            ("HTTP_PROXY", value, "an http or https address")
+            for value in (
+                "",
+                "han:my-secret@proxy.example.com",
+                "socks5://han:my-secret@proxy.example.com",
+                "http://",
+                5,
+            )
+        ),
+    ],
+    ids=str,
+)
+def test_what_may_hold_a_secret_is_told_by_its_type_alone(name, value, told):
+    (sentence,) = sentences(**{name: value})
+    assert sentence.startswith(f"STORMPATH_{name} is {type(value).__name__}; it must be {told}")
+    assert "my-secret" not in sentence
+
+
 @pytest.mark.parametrize("cost", [3, 15])
 def test_no_test_makes_a_cost_right_that_bcrypt_or_people_cannot_bear(cost):
     config = {"STORMPATH_BCRYPT_COST": cost, "TESTING": True}
@@ -214,6 +241,8 @@ def test_all_mistakes_are_told_at_once():
     ("name", "value"),
     [
         *((name, "/elsewhere") for name in ("LOGIN_URL", "LOGOUT_URL", "REGISTRATION_URL")),
+        *((name, "/elsewhere") for name in ("GOOGLE_LOGIN_URL", "FACEBOOK_LOGIN_URL", "SOCIAL_LOGIN_URL")),
+        *((name, True) for name in ("ENABLE_GOOGLE", "ENABLE_FACEBOOK")),
         *((name, False) for name in ("ENABLE_LOGIN", "ENABLE_LOGOUT", "ENABLE_REGISTRATION")),
     ],
 )

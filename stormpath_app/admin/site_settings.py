@@ -14,14 +14,11 @@ from ..mail import inbox, rendering
 from ..models import OutboxMessage
 from ..models.administration import OWNER
 from ..models.message import FAILED, QUEUED
-from ..settings import PREFIX, SETTINGS
+from ..settings import PREFIX, SECRET_KINDS, SETTINGS
 from ..translation import gettext as _, mark
 from .base import ConsoleView
 from .gate import needs
 from .pages import count, number
-
-#: Kinds of settings that nobody is shown.
-_SECRET = frozenset({"credential or None", "keys"})
 
 _LEVELS = {
     "error": (mark("Error"), "bad"),
@@ -99,7 +96,7 @@ def _rows(app: Flask) -> list[dict[str, Any]]:
 
 def _shown(kind: str, value: Any, name: str, app: Flask) -> str:
     """Return a value as it may be seen: a secret never, nor a database's password."""
-    if kind in _SECRET:
+    if kind in SECRET_KINDS:
         return _("Set, and not shown") if value else _("Not set")
     if name == "DATABASE_URI":
         return installation.where(app)

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, deferred, mapped_column, relationship, validates
 
 from .. import names, origin, signals
-from ..database import exact_text
+from ..database import exact_text, session
 from ..errors import AccountAlreadyExists, InvalidFormat
 from ..transactions import announce, atomic
 from . import (
@@ -26,6 +26,7 @@ from .email_holder import EmailHolder
 from .group import Group
 from .login_name import LoginName
 from .password_holder import LOGIN_ATTRIBUTES
+from .provider_data import ProviderData
 from .searchable import Moment, Status, Words
 from .session import AccountSession
 from .unsaved import changed
@@ -83,7 +84,7 @@ class Account(EmailHolder):
     links = frozenset(
         {
             *("tenant", "directory", "groups", "group_memberships", "applications", "api_keys", "custom_data"),
-            *("account_links", "linked_accounts"),
+            *("account_links", "linked_accounts", "provider_data"),
         }
     )
     searchable: ClassVar[dict[str, Any]] = {
@@ -221,6 +222,11 @@ class Account(EmailHolder):
     def payload(self) -> dict[str, Any]:
         """Return what signals carry: `user`, the attributes, as in Flask-Stormpath; `account`, the account itself."""
         return {"user": dict(self), "account": self}
+
+    @property
+    def provider_data(self) -> ProviderData:
+        """Who it is at the provider that it came by, and what that told when it last logged in."""
+        return session.get(ProviderData, self.id) or ProviderData.of_cloud(self)
 
     @property
     def api_keys(self) -> ApiKeys:

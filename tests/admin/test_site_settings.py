@@ -15,6 +15,8 @@ CANARY = "canary-9f3c"
     STORMPATH_API_KEY_ID=f"{CANARY}-id",
     STORMPATH_API_KEY_SECRET=f"{CANARY}-secret",
     MAIL_PASSWORD=f"{CANARY}-mail",
+    STORMPATH_SOCIAL={"GITHUB": {"client_id": "falcon", "client_secret": f"{CANARY}-secret"}},
+    STORMPATH_HTTP_PROXY=f"http://han:{CANARY}-secret@proxy.example.com:3128",
     STORMPATH_REDIRECT_URL="/dashboard",
 )
 def test_settings_are_shown_and_secrets_never(owner):

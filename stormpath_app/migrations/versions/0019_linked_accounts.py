@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects import mysql
 
 revision = "0019"
-down_revision = "0017"
+down_revision = "0018"
 
 LINKS, POLICIES = "stormpath_account_links", "stormpath_account_linking_policies"
 ENDS = ("left_account_id", "right_account_id")
