@@ -23,13 +23,10 @@ TOLD |= {errors.PasswordChangeRequired, errors.NoRole, errors.RegistrationClosed
 #: Causes that Stormpath had no number for; they have that of the nearest.
 UNNUMBERED = {errors.LoginOutdated, errors.ChangedMeanwhile, errors.PointedAt}
 UNNUMBERED |= {*errors.ApiKeyRefused.__subclasses__()}  # a program is shown the number
+UNNUMBERED |= {  # as a status of HTTP
+    *(errors.MailQuotaExceeded, errors.TokenRefused, errors.ProviderUnavailable, errors.SecretLocked, errors.LastWayIn),
+}
 UNNUMBERED |= {errors.RegistrationClosed}
-UNNUMBERED |= {
-    errors.MailQuotaExceeded,
-    errors.TokenRefused,
-    errors.ProviderUnavailable,
-    errors.SecretLocked,
-}  # as HTTP
 
 
 def name(value):
