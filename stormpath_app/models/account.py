@@ -85,7 +85,7 @@ class Account(EmailHolder):
     links = frozenset(
         {
             *("tenant", "directory", "groups", "group_memberships", "applications", "api_keys", "custom_data"),
-            "provider_data",
+            *("account_links", "linked_accounts", "provider_data"),
         }
     )
     searchable: ClassVar[dict[str, Any]] = {
@@ -281,7 +281,7 @@ class Account(EmailHolder):
             return
         if self.is_new:
             raise CreatedByProvider
-        raise KeptByProvider(self.thing, min(what).removeprefix("chosen_"))
+        raise KeptByProvider(self.thing, "password" if "password" in what else min(what).removeprefix("chosen_"))
 
     def _prepare(self) -> None:
         """Look at the username beside the address, ask the directory's policies, and hash the password that was set."""
@@ -443,6 +443,7 @@ class Account(EmailHolder):
 
     def _before_delete(self) -> None:
         self._keep_an_owner()
+        self._tell_the_linked()
         self._record("account.deleted")
         last = self.payload()
         announce(signals.user_deleted, lambda: last)
