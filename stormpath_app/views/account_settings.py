@@ -19,12 +19,14 @@ from ..errors import (
     PasswordChangeRequired,
     PasswordRefused,
     PropertyError,
+    ResourceNotFound,
     StormpathError,
     WrongPassword,
 )
 from ..forms import Form
 from ..models import Account, AccountSession, Application, AuditEvent, event
 from ..models.base import VERIFIED
+from ..models.provider import name_of
 from ..models.provider import name_of
 from ..pages import link, moment, refuse, render, site_url, tell, tell_errors, was_sent
 from ..settings import settings as app_settings
@@ -164,15 +166,15 @@ def logins(account: Account) -> ResponseReturnValue:
             application.mail_password_reset(account)
             return _done("logins", _("A link to set a password was mailed to %(address)s.", address=account.email))
         provider_id = request.form.get("provider", "")
-        way = next((way for way in application.ways_in(account) if way.config.provider_id == provider_id), None)
-        if way is None or not way.is_linked:
-            return _done("logins", _("It was not linked any more."))
+        name = application.login_provider(provider_id).name
         application.unlink(account, provider_id)
+    except ResourceNotFound:
+        return _done("logins", _("It was not linked any more."))
     except StormpathError as error:
         status, headers = refuse(error)
         tell(form, None, error.message)
         return _page(account, "logins", status, headers, logins=form)
-    return _done("logins", _("%(name)s is not linked any more.", name=way.config.name))
+    return _done("logins", _("%(name)s is not linked any more.", name=name))
 
 
 def _tell_refused(form: ChangePasswordForm, error: StormpathError) -> None:
@@ -257,9 +259,9 @@ def _page(
         addresses=addresses or NewAddressForm(sent=False),
         passwords=passwords or ChangePasswordForm(sent=False),
         is_cloud=account.directory.is_cloud,
-        provider=account.directory.is_cloud or next(way.config.name for way in ways if way.is_own),
-        ways=[(way, button(way.config)) for way in ways],
-        has_password=account.has_password,
+        provider=name_of(account.directory.provider_id),
+        ways=[(way, button(way.provider), way.linked_at and day(way.linked_at)) for way in ways.providers],
+        has_password=ways.has_password,
         can_mail_password=link("stormpath.forgot_change") is not None,
         password_hint=account.directory.password_policy.strength.describe(),
         password_set=account.password_modified_at and day(account.password_modified_at),
