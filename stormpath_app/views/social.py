@@ -21,26 +21,31 @@ from ..errors import (
     WrongPassword,
 )
 from ..forms import Form
-from ..mail.rendering import site_address
 from ..models import Account, Application, used_state
 from ..models.base import VERIFIED
-from ..pages import answer_json, link, next_url, prefers_json, refuse, render, site_url, tell, tell_errors, was_sent
+from ..pages import (
+    answer_json,
+    link,
+    next_url,
+    prefers_json,
+    redirect_uri,
+    refuse,
+    render,
+    site_url,
+    tell,
+    tell_errors,
+    was_sent,
+)
 from ..providers import Config, Identity
 from ..settings import settings
 from ..translation import gettext as _
 from .forms import LinkForm
 from .login import AGAIN
-from .social_buttons import button, page_url
+from .social_buttons import button
 from .social_state import LIFE, Start
 
 #: In the browser's session: the identity whose address an account here has, until it is linked.
 _KNOWN = "stormpath_known"
-
-def redirect_uri(provider_id: str) -> str:
-    """Return the address that a provider sends people back to, as it must be registered there."""
-    base = site_address() or request.url_root
-    return f"{base.rstrip('/')}{page_url(provider_id, _external=False).removeprefix(request.script_root.rstrip('/'))}"
-
 
 # --- Out, and back ---
 
@@ -153,8 +158,8 @@ def _enter(config: Config, identity: Identity, start: Start) -> ResponseReturnVa
         if not error.is_email_verified:
             return _back(
                 _(
-                    "There is an account with %(email)s, and %(name)s does not confirm that the address is yours. Log in"
-                    " to that account, then link %(name)s on its settings page.",
+                    "There is an account with %(email)s, and %(name)s does not confirm that the address is yours."
+                    " Log in to that account, then link %(name)s on its settings page.",
                     email=identity.email,
                     name=config.name,
                 ),
