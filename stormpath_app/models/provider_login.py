@@ -33,6 +33,7 @@ from ..settings import settings
 from ..transactions import atomic, is_atomic, release
 from . import linking, message
 from .account import Account
+from .account_link import AccountLink
 from .account_store_mapping import AccountStoreMapping, in_turn
 from .base import DISABLED, ENABLED, UNVERIFIED, VERIFIED
 from .directory import Directory
@@ -149,13 +150,21 @@ class ProviderLogin(MailWorkflows):
         account: Account | None = found and found.Account
         return account
 
-    def account_known_by_email(self, identity: Identity) -> Account | None:
-        """Return the account with a password that has somebody's e-mail address, and may log in; None: none has."""
+    def account_known_by_email(self, provider_id: str, identity: Identity) -> Account | None:
+        """Return the account with somebody's address that came by no provider, in a store that lets it in; None: none.
+
+        One that is linked with somebody else of the same provider is not theirs.
+        """
         if not identity.email or not names.can_be_stored(identity.email):
             return None
         wanted = {"application_id": self.id, "name_key": names.key(identity.email)}
         found: Account | None = session.scalar(_KNOWN_BY_EMAIL, wanted)
-        return found
+        mirror = self._mirror(provider_id) if found else None
+        if found is None or mirror is None:
+            return found
+        end = found.id + mirror.Provider.id
+        linked = sa.select(AccountLink.id).where(sa.or_(AccountLink.low_end == end, AccountLink.high_end == end))
+        return None if session.scalar(linked) else found
 
     # --- Logging in ---
 
@@ -244,8 +253,8 @@ class ProviderLogin(MailWorkflows):
 
         :raises AccountKnown, RegistrationClosed: they do not.
         """
-        config, known = self.login_provider(provider_id), self.account_known_by_email(identity)
-        if known and identity.is_email_verified:
+        config, known = self.login_provider(provider_id), self.account_known_by_email(provider_id, identity)
+        if known and _is_proved(identity):
             if linking.links_by_itself(self, known, identity):
                 return
             if asks:
@@ -267,12 +276,12 @@ class ProviderLogin(MailWorkflows):
                 raise AccountKnown(known, is_email_verified=False)
 
     def _come(self, provider_id: str, identity: Identity) -> Account:
-        with nullcontext() if identity.is_email_verified else throttle.counting_taken_names():
+        with nullcontext() if _is_proved(identity) else throttle.counting_taken_names():
             try:
                 return self.provider_account(provider_id, identity)
             except AccountAlreadyExists:
                 directory = self._known_as(provider_id, identity).AccountStoreMapping.directory
-                if identity.is_email_verified or not _verifies(directory):
+                if _is_proved(identity) or not _verifies(directory):
                     raise
         with atomic():  # nobody learns whose address it is but its owner
             message.request(message.OWNER_NOTICE, names.email(identity.email), self.id)
@@ -316,7 +325,7 @@ class ProviderLogin(MailWorkflows):
             given_name=given or ANONYMOUS,
             middle_name=middle,
             surname=surname or ANONYMOUS,
-            email_verification_status=VERIFIED if identity.is_email_verified else UNVERIFIED,
+            email_verification_status=VERIFIED if _is_proved(identity) else UNVERIFIED,
         )
         account.came_through = self
         account.first_group = store if isinstance(store, Group) else None
@@ -396,10 +405,10 @@ class ProviderLogin(MailWorkflows):
     def _refresh_email(self, account: Account, identity: Identity) -> None:
         address = identity.email or ""
         if names.key(address) != names.key(account.email):
-            if not self._may_become(account, address, is_verified=identity.is_email_verified):
+            if not self._may_become(account, address, is_verified=_is_proved(identity)):
                 return
             account.email = address
-        if identity.is_email_verified and account.email_verification_status != VERIFIED:
+        if _is_proved(identity) and account.email_verification_status != VERIFIED:
             account.email_verification_status = VERIFIED
             if account.status == UNVERIFIED:
                 account.status = ENABLED
@@ -419,6 +428,11 @@ class ProviderLogin(MailWorkflows):
 def _is_an_id(subject: object) -> bool:
     """Tell whether every database tells this id from all others: to MariaDB a blank at its end is nothing."""
     return isinstance(subject, str) and subject.strip() == subject != "" and names.can_be_stored(subject)
+
+
+def _is_proved(identity: Identity) -> bool:
+    """Tell whether the provider says that the address is theirs; a host's own may give anything for a bool."""
+    return identity.is_email_verified is True
 
 
 def _check_place(known: Any) -> None:

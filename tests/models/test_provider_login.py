@@ -455,6 +455,11 @@ def test_an_address_that_the_provider_did_not_verify_is_confirmed_by_mail(site, 
     assert han.email_verification_status == "VERIFIED"
 
 
+@pytest.mark.parametrize("verified", ["true", "false", 1, None])
+def test_an_address_is_verified_by_true_alone(site, verified):
+    assert enter(but(is_email_verified=verified)).email_verification_status == "UNVERIFIED"
+
+
 def test_an_address_that_the_provider_verifies_later_lets_in(site, verifying):
     with pytest.raises(AccountNotVerified):
         enter(UNPROVEN)
@@ -529,13 +534,21 @@ def test_an_account_that_could_not_log_in_here_is_none_that_is_known(app, site, 
     else:
         app.config["STORMPATH_SOCIAL"] = {**SOCIAL, "EMPIRE": {**SOCIAL["FALCON"], "kind": "falcon"}}
         site.enter("empire", HAN)
-    assert site.account_known_by_email(HAN) is None
+    assert site.account_known_by_email("falcon", HAN) is None
     assert enter().is_new_account
 
 
 @pytest.mark.parametrize("email", [None, "", "nonsense", "h\0n@falcon.example", "\ud800@falcon.example"], ids=ascii)
 def test_an_address_that_is_none_is_nobodys(site, email):
-    assert site.account_known_by_email(but(email=email)) is None
+    assert site.account_known_by_email("falcon", but(email=email)) is None
+
+
+def test_an_account_that_is_linked_with_somebody_else_of_the_provider_is_not_theirs(site, known):
+    other = site.provider_account("falcon", but(subject="1139", email="lando@bespin.example"))
+    known.account_links.create(right_account=other)
+    assert site.account_known_by_email("falcon", HAN) is None
+    assert site.account_known_by_email("empire", HAN) is known
+    assert enter().is_new_account
 
 
 def test_a_host_that_asks_gets_an_account_beside_the_one_with_the_address(site, known):
