@@ -33,6 +33,7 @@ from ..settings import settings
 from ..transactions import atomic, is_atomic, release
 from . import linking, message
 from .account import Account
+from .account_link import AccountLink
 from .account_store_mapping import AccountStoreMapping, in_turn
 from .base import DISABLED, ENABLED, UNVERIFIED, VERIFIED
 from .directory import Directory
@@ -144,13 +145,21 @@ class ProviderLogin(MailWorkflows):
         account: Account | None = found and found.Account
         return account
 
-    def account_known_by_email(self, identity: Identity) -> Account | None:
-        """Return the account with a password that has somebody's e-mail address, and may log in; None: none has."""
+    def account_known_by_email(self, provider_id: str, identity: Identity) -> Account | None:
+        """Return the account with somebody's address that came by no provider, in a store that lets it in; None: none.
+
+        One that is linked with somebody else of the same provider is not theirs.
+        """
         if not identity.email or not names.can_be_stored(identity.email):
             return None
         wanted = {"application_id": self.id, "name_key": names.key(identity.email)}
         found: Account | None = session.scalar(_KNOWN_BY_EMAIL, wanted)
-        return found
+        mirror = self._mirror(provider_id) if found else None
+        if found is None or mirror is None:
+            return found
+        end = found.id + mirror.Provider.id
+        linked = sa.select(AccountLink.id).where(sa.or_(AccountLink.low_end == end, AccountLink.high_end == end))
+        return None if session.scalar(linked) else found
 
     # --- Logging in ---
 
@@ -227,10 +236,9 @@ class ProviderLogin(MailWorkflows):
 
         :raises ProviderRefused: it could be nobody's.
         """
-        subject = identity.subject
-        if not isinstance(subject, str) or not subject or not names.can_be_stored(subject):
+        if not _is_an_id(identity.subject):
             raise ProviderRefused(name_of(provider_id), "The provider's id of the person is none that can be kept.")
-        wanted = {"application_id": self.id, "provider_id": provider_id, "subject": subject}
+        wanted = {"application_id": self.id, "provider_id": provider_id, "subject": identity.subject}
         return session.execute(_KNOWN_AS, wanted).first()
 
     # --- For the first time ---
@@ -240,7 +248,7 @@ class ProviderLogin(MailWorkflows):
 
         :raises AccountKnown, RegistrationClosed: they do not.
         """
-        config, known = self.login_provider(provider_id), self.account_known_by_email(identity)
+        config, known = self.login_provider(provider_id), self.account_known_by_email(provider_id, identity)
         if known and identity.is_email_verified:
             if linking.links_by_itself(self, known, identity):
                 return
@@ -410,6 +418,11 @@ class ProviderLogin(MailWorkflows):
         if LoginName.owner(directory.id, address) not in {None, account.id}:
             return False
         return is_verified or not (_verifies(directory) or self.find_account(address))
+
+
+def _is_an_id(subject: object) -> bool:
+    """Tell whether every database tells this id from all others: to MariaDB a blank at its end is nothing."""
+    return isinstance(subject, str) and subject.strip() == subject != "" and names.can_be_stored(subject)
 
 
 def _check_place(known: Any) -> None:
