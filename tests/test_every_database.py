@@ -9,13 +9,15 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
-from stormpath_app import Account, Application, entry_links, groups_required, hashers, login_user, origin
+from stormpath_app import Account, Application, Directory, entry_links, groups_required, hashers, login_user, origin
 from stormpath_app.database import database, session
 from stormpath_app.errors import (
     AccountAlreadyExists,
+    AccountsAlreadyLinked,
     ChangedMeanwhile,
     CustomDataTooLarge,
     LastOwner,
+    LinkedElsewhere,
     LoginFailed,
     LoginOutdated,
     MailQuotaExceeded,
@@ -28,6 +30,7 @@ from stormpath_app.installation import downgrade_schema, schema_revision, set_up
 from stormpath_app.mail import deliver_due, prune, transport
 from stormpath_app.migrations import VERSION_TABLE, is_of_the_models
 from stormpath_app.models import (
+    AccountLink,
     AccountSession,
     AccountStoreMapping,
     Administrator,
@@ -604,6 +607,65 @@ def test_the_owner_changes_a_password_and_ends_logins(app, client, register):
             assert leia.change_password(PASSWORD, "Kessel12.Parsecs") == 1
         assert [login.is_current for login in leia.sessions] == [False]
     assert client.get("/secret").status_code == 302
+
+
+def link(_number=0):
+    """Link the two accounts, in either order."""
+    ends = [Directory.named(name).find_account(EMAIL) for name in ("Rebels", "Smugglers")]
+    left, right = reversed(ends) if _number % 2 else ends
+    return AccountLink.create(left_account=left, right_account=right).id
+
+
+def people(*directories):
+    """Make an account in each of these directories, or several: of one, the second has another address."""
+    for number, name in enumerate(directories):
+        place = Directory.named(name) or Directory.create(name=name)
+        place.accounts.create(
+            email=f"{number}@alderaan.example" if place.find_account(EMAIL) else EMAIL, password=PASSWORD
+        )
+
+
+def test_of_many_who_link_two_accounts_at_once_either_way_round_one_does(app):
+    with app.app_context():
+        people("Rebels", "Smugglers")
+    outcomes = at_once(app, link)
+    assert sorted(map(str, outcomes)).count(str(AccountsAlreadyLinked)) == MANY - 1
+    with app.app_context():
+        assert session.scalars(sa.select(AccountLink.id)).all() == [one for one in outcomes if isinstance(one, str)]
+
+
+def test_of_many_accounts_of_a_directory_that_are_linked_with_one_at_once_one_is(app):
+    with app.app_context():
+        people("Rebels", *["Smugglers"] * MANY)
+        one = Directory.named("Rebels").find_account(EMAIL).href
+        others = [account.href for account in Directory.named("Smugglers").accounts]
+
+    def work(number):
+        ends = (one, others[number]) if number % 2 else (others[number], one)
+        return AccountLink.create(left_account=ends[0], right_account=ends[1]).id
+
+    outcomes = at_once(app, work)
+    assert outcomes.count(LinkedElsewhere) == MANY - 1
+    with app.app_context():
+        assert len(session.scalars(sa.select(AccountLink.id)).all()) == 1
+
+
+def test_linking_other_accounts_at_once_is_in_nobodys_way(app):
+    with app.app_context():
+        people(*["Rebels"] * MANY, *["Smugglers"] * MANY)
+        pairs = list(
+            zip(
+                *([account.href for account in Directory.named(name).accounts] for name in ("Rebels", "Smugglers")),
+                strict=True,
+            )
+        )
+
+    def work(number):
+        left, right = pairs[number]
+        made = AccountLink.create(left_account=left, right_account=right)
+        return list(made.left_account.linked_accounts) == [made.right_account]
+
+    assert at_once(app, work) == [True] * MANY
 
 
 def test_of_owners_who_are_all_demoted_at_the_same_moment_one_stays(app):

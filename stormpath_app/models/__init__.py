@@ -2,6 +2,8 @@
 
 from .account import Account, Claim
 from .account_creation_policy import AccountCreationPolicy
+from .account_link import AccountLink
+from .account_linking_policy import AccountLinkingPolicy
 from .account_schema import AccountSchema, Field
 from .account_store import AccountStore
 from .account_store_mapping import AccountStoreMapping
@@ -28,8 +30,11 @@ from .message import OutboxMessage
 from .one_time_token import OneTimeToken
 from .password_history import FormerPassword
 from .password_policy import PasswordPolicy, PasswordStrength
+from .provider import Provider
+from .provider_data import ProviderData
 from .session import AccountSession
 from .tenant import Tenant
+from .used_state import UsedState
 
 __all__ = [
     "DISABLED",
@@ -37,6 +42,8 @@ __all__ = [
     "UNVERIFIED",
     "Account",
     "AccountCreationPolicy",
+    "AccountLink",
+    "AccountLinkingPolicy",
     "AccountSchema",
     "AccountSession",
     "AccountStore",
@@ -68,9 +75,12 @@ __all__ = [
     "PasswordPolicy",
     "PasswordResetToken",
     "PasswordStrength",
+    "Provider",
+    "ProviderData",
     "Replay",
     "Resource",
     "Step",
     "Tenant",
+    "UsedState",
     "encrypt_custom_data",
 ]

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, deferred, mapped_column, relationship, validates
 
 from .. import names, origin, signals
-from ..database import exact_text
+from ..database import exact_text, session
 from ..errors import AccountAlreadyExists, InvalidFormat
 from ..transactions import announce, atomic
 from . import (
@@ -26,6 +26,7 @@ from .email_holder import EmailHolder
 from .group import Group
 from .login_name import LoginName
 from .password_holder import LOGIN_ATTRIBUTES
+from .provider_data import ProviderData
 from .searchable import Moment, Status, Words
 from .session import AccountSession
 from .unsaved import changed
@@ -80,7 +81,12 @@ class Account(EmailHolder):
         *("username", "email", "given_name", "middle_name", "surname", "full_name"),
         *("status", "email_verification_status", "must_change_password", "password_modified_at"),
     )
-    links = frozenset({"tenant", "directory", "groups", "group_memberships", "applications", "api_keys", "custom_data"})
+    links = frozenset(
+        {
+            *("tenant", "directory", "groups", "group_memberships", "applications", "api_keys", "custom_data"),
+            *("account_links", "linked_accounts", "provider_data"),
+        }
+    )
     searchable: ClassVar[dict[str, Any]] = {
         "email": Words("email_key", indexed=True),
         "username": Words("username_key", indexed=True),
@@ -216,6 +222,11 @@ class Account(EmailHolder):
     def payload(self) -> dict[str, Any]:
         """Return what signals carry: `user`, the attributes, as in Flask-Stormpath; `account`, the account itself."""
         return {"user": dict(self), "account": self}
+
+    @property
+    def provider_data(self) -> ProviderData:
+        """Who it is at the provider that it came by, and what that told when it last logged in."""
+        return session.get(ProviderData, self.id) or ProviderData.of_cloud(self)
 
     @property
     def api_keys(self) -> ApiKeys:
@@ -392,6 +403,7 @@ class Account(EmailHolder):
 
     def _before_delete(self) -> None:
         self._keep_an_owner()
+        self._tell_the_linked()
         self._record("account.deleted")
         last = self.payload()
         announce(signals.user_deleted, lambda: last)

@@ -30,6 +30,7 @@ from ..settings import settings
 from ..transactions import announce, atomic, is_atomic, release
 from . import administration, custom_data_rows, event, password_proof, session as sessions
 from .account import LOGIN_COLUMNS, Account
+from .account_linking_policy import AccountLinkingPolicy
 from .account_store_holder import GivenStore
 from .account_store_mapping import AccountStoreMapping
 from .api_key import ApiKey, ApiKeys
@@ -65,13 +66,16 @@ class Application(MailWorkflows):
     links = frozenset(
         {
             *("tenant", "accounts", "groups", "api_keys", "account_store_mappings", "custom_data"),
-            *("default_account_store_mapping", "default_group_store_mapping"),
+            *("default_account_store_mapping", "default_group_store_mapping", "account_linking_policy"),
         }
     )
     custom_data_table = custom_data_rows.table(__tablename__)
 
     tenant_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("stormpath_tenants.id"))
     tenant: Mapped[Tenant] = relationship()
+    account_linking_policy: Mapped[AccountLinkingPolicy] = relationship(
+        back_populates="application", cascade="all", passive_deletes=True
+    )
 
     #: Where people may be sent back to, and which sites' scripts may ask: as tuples, so set another one to change them.
     #: They are looked at when they are set; logging in through other sites will read them.
@@ -104,6 +108,7 @@ class Application(MailWorkflows):
         given = merge(cls, properties, more)
         with atomic():
             created = cls(tenant_id=Tenant.current().id, name=given.pop("name", None), **given)
+            created.account_linking_policy = AccountLinkingPolicy(id=created.id)
             created.save()
             if create_directory:
                 created.add_account_store(_new_directory(created, create_directory), is_default=True)

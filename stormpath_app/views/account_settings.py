@@ -286,6 +286,9 @@ WORDS = {
     "account.created": mark("Account created"),
     "account.updated": mark("Account changed"),
     "account.unlocked": mark("Wrong passwords were forgotten"),
+    "account.linked": mark("Linked with %(other)s"),
+    "account.unlinked": mark("Linked with %(other)s no more"),
+    "account.taken_over": mark("Given to who proved that its address is theirs"),
     "account.group_added": mark("Added to the group %(name)s"),
     "account.group_removed": mark("Taken out of the group %(name)s"),
     "api_key.created": mark("API key created"),
@@ -333,4 +336,5 @@ def _words(found: AuditEvent) -> str:
             return _("Email address confirmed")
         return _("Name changed") if changed & set(NAMES) else _("Account changed")
     device = user_agents.device(known.get("user_agent"))
-    return _(WORDS[found.kind], name=found.target_name or known.get("name"), device=device)
+    name, other = found.target_name or known.get("name"), known.get("other")
+    return _(WORDS[found.kind], name=name, device=device, other=other)

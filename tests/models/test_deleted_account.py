@@ -16,6 +16,7 @@ from .test_event import events
 EMAIL, OTHER = "han@falcon.example", "Kessel12.Parsecs"
 #: What an account of these tests has, in each of our tables; an administrator may have a row in one more.
 HANGS_ON_ACCOUNTS = {
+    "stormpath_account_links",
     "stormpath_accounts_custom_data",
     "stormpath_api_keys",
     "stormpath_custom_data_leaves",
@@ -42,7 +43,13 @@ def han(here):
     for name in ("crew", "pilots"):
         han.add_group(han.directory.groups.create(name=name))
     han.api_keys.create(name="Backup")
+    han.account_links.create(right_account=in_rebels("captain@rebels.example"))
     return han
+
+
+def in_rebels(email):
+    rebels = Directory.named("Rebels") or Directory.create(name="Rebels")
+    return rebels.find_account(email) or rebels.create_account(email=email, password=PASSWORD)
 
 
 def rows(account_id):
@@ -132,6 +139,49 @@ def test_groups_that_are_gone_are_left_out_and_named(han):
     assert [group.name for group in restored.account.groups] == ["pilots"]
 
 
+# --- Its links ---
+
+
+def test_a_link_comes_back_as_it_was_and_both_accounts_are_told(han):
+    (link,) = han.account_links
+    link.confirm()
+    captain, confirmed_at = link.other(han), link.confirmed_at
+    copied = DeletedAccount.take(han)
+    assert list(captain.account_links) == []
+    restored = copied.restore()
+    (back,) = captain.account_links
+    assert (back.href, back.confirmed_at, back.other(captain)) == (link.href, confirmed_at, restored.account)
+    told = [event.kind for event in events() if event.account_id == captain.id and "linked" in event.kind]
+    assert told[-2:] == ["account.unlinked", "account.linked"]
+
+
+def test_a_link_of_two_that_are_both_deleted_comes_back_with_the_second(han):
+    copies = DeletedAccount.take(in_rebels("captain@rebels.example")), DeletedAccount.take(han)
+    assert copies[1].restore().lost_links == ()  # it had none any more
+    assert copies[0].restore().lost_links == ()
+    assert [account.email for account in Account.get(copies[1].id).linked_accounts] == ["captain@rebels.example"]
+
+
+def test_a_link_whose_other_account_is_gone_is_left_out_and_named(han):
+    copied = DeletedAccount.take(han)
+    in_rebels("captain@rebels.example").delete()
+    restored = copied.restore()
+    assert (restored.lost_links, list(restored.account.account_links)) == (("captain@rebels.example",), [])
+    assert events("account.restored")[0].data["lost_links"] == ["captain@rebels.example"]
+
+
+def test_a_link_whose_other_account_has_another_by_now_is_left_out_and_named(here, han):
+    copied, captain = DeletedAccount.take(han), in_rebels("captain@rebels.example")
+    chewie = Account.create("chewie@falcon.example", PASSWORD, "Chewbacca")
+    captain.account_links.create(right_account=chewie)
+    restored = copied.restore()
+    assert (restored.lost_links, list(restored.account.account_links)) == (("captain@rebels.example",), [])
+    assert list(captain.linked_accounts) == [chewie]
+
+
+# --- Told ---
+
+
 def test_a_host_is_told_of_both(app, han):
     told = []
 
@@ -199,10 +249,9 @@ def test_what_was_never_deleted_is_not_found(context, nothing):
 
 
 def test_a_directory_takes_the_copies_of_its_accounts_along(han):
-    directory = Directory.create(name="Rebels")
-    DeletedAccount.take(directory.create_account(email="leia@alderaan.example", password=PASSWORD))
+    DeletedAccount.take(in_rebels("leia@alderaan.example"))
     DeletedAccount.take(han)
-    directory.delete()
+    Directory.named("Rebels").delete()
     assert kept() == 1
 
 
