@@ -5,5 +5,28 @@ ProviderUnavailable.
 """
 
 from .base import KINDS, PROVIDER_ID, STORMPATH, Config, Identity, Provider, add_kind
+from .configuration import check, configured, is_installed, make
+from .facebook import Facebook
+from .github import GitHub
+from .google import Google
+from .oauth2 import OAuth2
+from .openid_connect import OpenIdConnect
 
-__all__ = ["KINDS", "PROVIDER_ID", "STORMPATH", "Config", "Identity", "Provider", "add_kind"]
+__all__ = [
+    "KINDS",
+    "PROVIDER_ID",
+    "STORMPATH",
+    "Config",
+    "Facebook",
+    "GitHub",
+    "Google",
+    "Identity",
+    "OAuth2",
+    "OpenIdConnect",
+    "Provider",
+    "add_kind",
+    "check",
+    "configured",
+    "is_installed",
+    "make",
+]
