@@ -572,6 +572,12 @@ class NoSuchAccount(StormpathError):
     cause = "No Account of the Application has this email address or username."
 
 
+class NoPassword(NoSuchAccount):
+    """The account logs in by a provider, and has no password that could be forgotten."""
+
+    cause = "The Account logs in by a provider and has no password here: nothing is mailed to it."
+
+
 class VerificationDisabled(StormpathError):
     """The directory of the account confirms no addresses, so there is no mail to send."""
 
@@ -761,6 +767,25 @@ class AccountNotFound(LoginFailed):
 
 
 # --- Logging in with other sites ---
+
+
+class RegistrationClosed(LoginFailed):
+    """The provider knows them, but they have no account here, and strangers get none."""
+
+    status = code = 403
+    message = "There is no account for you here, and new ones are not given out."
+
+
+class AccountKnown(AccountAlreadyExists):
+    """Somebody comes by a provider for the first time, and an account has their e-mail address.
+
+    `account`: that one. `is_email_verified`: whether the provider says that the address is theirs; if not, they may be
+    told to log in and link it, and nothing may be offered that needs less.
+    """
+
+    def __init__(self, account: object, *, is_email_verified: bool) -> None:
+        self.account, self.is_email_verified = account, is_email_verified
+        super().__init__("Account", "email")
 
 
 class ProviderError(StormpathError):

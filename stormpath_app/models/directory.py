@@ -12,6 +12,7 @@ from .. import clock, names, signals
 from ..database import exact_text, session
 from ..errors import (
     CannotBecomeMirror,
+    CreatedByProvider,
     DirectoriesDiffer,
     PropertyRequired,
     Protected,
@@ -190,7 +191,10 @@ class Directory(AccountStore):
         """Return an account that is not saved yet.
 
         :raises PropertyError: an attribute is missing, or cannot be so.
+        :raises CreatedByProvider: its accounts come from a provider.
         """
+        if not self.is_cloud:
+            raise CreatedByProvider
         given = merge(Account, properties, {})
         for name, label in (("email", "email address"), ("password", None)):
             if given.get(name) is None:

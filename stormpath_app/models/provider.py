@@ -15,9 +15,10 @@ from ..errors import (
     InvalidFormat,
     PropertyRequired,
     ProviderStays,
+    UnsupportedValue,
     WrongType,
 )
-from ..providers import PROVIDER_ID, STORMPATH
+from ..providers import KINDS, PROVIDER_ID, STORMPATH, Config, configured
 from . import event
 from .base import Id, Resource, boolean, merge
 from .custom_data_rows import long_text
@@ -101,7 +102,11 @@ class Provider(Part):
         given = merge(cls, properties, {})
         directory.provider_id = checked_id(given.pop("provider_id", None))
         kind = given.pop("provider_type", None) or directory.provider_id
-        return None if directory.is_cloud else cls._of(directory, kind=kind, **given)
+        if directory.is_cloud:
+            return None
+        if kind not in KINDS:  # it may be a list
+            raise UnsupportedValue(cls.thing, "provider_type", allowed=", ".join(KINDS))
+        return cls._of(directory, kind=kind, **given)
 
     @classmethod
     def of_cloud(cls, directory: "Directory") -> Self:
@@ -153,6 +158,26 @@ class Provider(Part):
     def has_client_secret(self) -> bool:
         """Whether there is one."""
         return self.sealed_client_secret is not None
+
+    def config(self, *, with_secret: bool = True) -> Config | None:
+        """Return how the provider is talked to: as the settings have it, if they name it; else as it is set here.
+
+        :param with_secret: False: leave out the secret that is set here, which takes a key to be read.
+        :raises SecretLocked: no key opens it.
+        """
+        named = configured().get(self.provider_id)
+        if named or not self.client_id or self.kind not in KINDS:
+            return named
+        sealed = self.sealed_client_secret if with_secret else None
+        alike = (*_ADDRESSES, "client_id", "hosted_domain", "id_field", "may_register")
+        return Config(
+            provider_id=self.provider_id,
+            kind=self.kind,
+            name=self.name or "",
+            client_secret=encryption.unseal_always(sealed) if sealed else "",
+            scopes=self.scope,
+            **{name: getattr(self, name) for name in alike},
+        )
 
     @validates("client_id")
     def _check_client_id(self, key: str, value: object) -> str | None:
@@ -214,6 +239,12 @@ def checked_id(value: object) -> str:
     if not PROVIDER_ID.fullmatch(value):
         raise InvalidFormat(Provider.thing, "provider_id")
     return value
+
+
+def name_of(provider_id: str) -> str:
+    """Return what people call the provider with this id, as the settings have it, or its kind."""
+    named = configured().get(provider_id)
+    return named.name if named else Config(provider_id, provider_id, "").name
 
 
 def _is_web_address(address: str) -> bool:

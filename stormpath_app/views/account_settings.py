@@ -25,6 +25,7 @@ from ..errors import (
 from ..forms import Form
 from ..models import Account, AccountSession, Application, AuditEvent, event
 from ..models.base import VERIFIED
+from ..models.provider import name_of
 from ..pages import link, moment, refuse, render, site_url, tell, tell_errors, was_sent
 from ..settings import settings as app_settings
 from ..translation import day, gettext as _, mark
@@ -320,6 +321,11 @@ def _entry(found: AuditEvent) -> Entry:
 
 def _words(found: AuditEvent) -> str:
     known: dict[str, Any] = found.data
+    if provider := known.get("provider"):
+        if found.kind == "login.succeeded":
+            return _("Logged in with %(provider)s", provider=name_of(provider))
+        if found.kind == "login.failed":
+            return _("Login with %(provider)s refused", provider=name_of(provider))
     if found.kind == "login.failed" and known.get("code") == WrongPassword.code:
         return _("Login with a wrong password")
     if found.kind == "login.failed" and known.get("code") == PasswordChangeRequired.code:
