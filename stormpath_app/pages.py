@@ -10,6 +10,7 @@ from flask_wtf import FlaskForm
 
 from .authentication import is_secure
 from .errors import LoginFailed, StormpathError, TooManyAttempts
+from .mail.rendering import site_address
 from .settings import settings
 from .translation import day, gettext as _, spoken, template_gettext
 
@@ -120,6 +121,14 @@ def site_url(url: str) -> str:
     root = request.script_root.rstrip("/")
     root = f"/{root.lstrip('/')}" if root else ""  # "//elsewhere" would be another host
     return f"{root}{url}" if url.startswith("/") and not url.startswith(("//", f"{root}/")) else url
+
+
+def redirect_uri(provider_id: str) -> str:
+    """Return the address that a provider sends people back to, as it must be registered there."""
+    path = f"{settings.SOCIAL_LOGIN_URL}/{provider_id}"
+    if provider_id in {"google", "facebook"} and getattr(settings, f"ENABLE_{provider_id.upper()}"):
+        path = getattr(settings, f"{provider_id.upper()}_LOGIN_URL")
+    return f"{(site_address() or request.url_root).rstrip('/')}{path}"
 
 
 def next_url() -> str | None:
