@@ -79,7 +79,10 @@ class OpenIdConnect(OAuth2):
             for name in ("authorization_endpoint", "token_endpoint"):
                 self._endpoint(session, name)
             url = self._endpoint(session, "jwks_uri")
-            return Discovery(issuer, len(self._document(session, url, _has_keys, good_for=timedelta(0))["keys"]))
+            keys: list[Any] = self._document(session, url, _has_keys, good_for=timedelta(0))["keys"]
+        if not keys:
+            raise self.unavailable(f"There is no key at {url}.")
+        return Discovery(issuer, len(keys))
 
     def _metadata(self, session: "Session", good_for: timedelta = _GOOD_FOR) -> dict[str, Any]:
         url = f"{self.issuer.rstrip('/')}/.well-known/openid-configuration"

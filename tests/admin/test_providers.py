@@ -1,5 +1,7 @@
 """Directories whose accounts come from another site: how one is made at the console, and the page of its provider."""
 
+from datetime import timedelta
+
 import pytest
 
 from stormpath_app import Application, Directory
@@ -274,6 +276,67 @@ def test_what_the_settings_have_can_be_read_there_and_is_not_changed_here(app, o
     answer = owner.post(f"/directories/{work}/provider", version=version(app, work), **WORK)
     assert "STORMPATH_SOCIAL has work" in answer.text
     assert provider(app, work)["client_id"] == "shop"
+
+
+# --- Whether it answers ---
+
+
+@pytest.fixture
+def answering(app, work, openid_provider):
+    """Return the address of the test of a provider that answers."""
+    with app.app_context():
+        one = Directory.get(work).provider
+        one.issuer = openid_provider.url
+        one.save()
+    return f"/directories/{work}/provider/test"
+
+
+def test_a_provider_that_answers_is_told_in_green(owner, answering, openid_provider):
+    answer = owner.post(answering, issuer="http://127.0.0.1:1/", follow=True)
+    assert f"answers as {openid_provider.url}, with one key" in answer.text
+    assert 'class="sp-alert sp-ok"' in answer.text
+
+
+@pytest.mark.parametrize(
+    ("says", "told"),
+    [
+        ("html", "no JSON that can be read"),
+        ("fail", "500 Internal Server Error"),
+        ("huge", "The answer is larger"),
+        ("hang", "No answer within"),
+        ("drip", "No answer within"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/.well-known/openid-configuration", "/jwks"])
+def test_a_provider_that_does_not_is_told_in_red_and_why(app, owner, answering, openid_provider, says, told, path):
+    app.config["STORMPATH_HTTP_TIMEOUT"] = timedelta(seconds=0.3)
+    openid_provider.answers[path] = getattr(openid_provider, says)
+    answer = owner.post(answering, follow=True)
+    assert answer.status_code == 200
+    assert "Nobody can log in by it now." in answer.text
+    assert told in answer.text
+    assert 'class="sp-alert sp-bad"' in answer.text
+
+
+def test_a_host_that_is_not_there_is_told(app, owner, work):
+    for issuer in ("https://nowhere.invalid", "http://127.0.0.1:1"):
+        with app.app_context():
+            one = Directory.get(work).provider
+            one.issuer = issuer
+            one.save()
+        answer = owner.post(f"/directories/{work}/provider/test", follow=True)
+        assert "cannot be reached" in answer.text
+
+
+def test_a_provider_that_tells_nothing_of_itself_is_not_asked(app, owner):
+    with app.app_context():
+        given = {"provider_id": "github", "client_id": "1", "client_secret": SECRET}
+        hub = Directory.create(name="Hub", provider=given).id
+    assert "Does it answer?" not in owner.get(f"/directories/{hub}/provider").text
+    assert owner.post(f"/directories/{hub}/provider/test").status_code == 404
+
+
+# --- Another one ---
 
 
 def test_a_directory_of_accounts_of_its_own_has_nothing_to_change(owner, home_directory):
