@@ -19,7 +19,7 @@ class LinkingForm(ConsoleForm):
 
     is_enabled = BooleanField(mark("Accounts are linked"))
     provisions = BooleanField(mark("New people get an account here, too"))
-    matches = BooleanField(mark("The same email is the same person"))
+    by_email = BooleanField(mark("The same email is the same person"))
 
 
 class LinkingPages(ResourceView):
@@ -38,7 +38,7 @@ class LinkingPages(ResourceView):
             else:
                 policy.status = ENABLED if form.is_enabled.data else DISABLED
                 policy.automatic_provisioning = ENABLED if form.provisions.data else DISABLED
-                policy.matching_property = EMAIL if form.matches.data else None
+                policy.matching_property = EMAIL if form.by_email.data else None
                 policy.save()
                 flash(_("Account linking was saved."), "success")
         except StormpathError as error:
@@ -49,7 +49,7 @@ class LinkingPages(ResourceView):
 def linking_form(policy: AccountLinkingPolicy) -> LinkingForm:
     """Return the form as the policy is saved, whatever else was sent."""
     known = {name: getattr(policy, name) for name in ("is_enabled", "provisions", "version")}
-    return LinkingForm({**known, "matches": policy.matching_property == EMAIL}, sent=False)
+    return LinkingForm({**known, "by_email": policy.matching_property == EMAIL}, sent=False)
 
 
 def linking_effects(application: Application) -> list[tuple[str, str]]:

@@ -24,7 +24,7 @@ def version(app):
 
 
 def test_each_part_is_changed_by_a_tick_and_told_in_the_log(app, owner, here):
-    fields = {"is_enabled": "y", "matches": "y", "version": version(app)}
+    fields = {"is_enabled": "y", "by_email": "y", "version": version(app)}
     answer = owner.post(f"/applications/{here}/linking", follow=True, **fields)
     assert "Account linking was saved." in answer.text
     assert policy(app) == ("ENABLED", "DISABLED", "email")
@@ -37,7 +37,7 @@ def test_the_page_says_in_words_what_the_policy_comes_to(app, owner, here):
     page = owner.get(f"/applications/{here}/").text
     assert "asked on the login page whether it is theirs" in page
     assert "linked at once" not in page
-    fields = {"is_enabled": "y", "matches": "y", "provisions": "y", "version": version(app)}
+    fields = {"is_enabled": "y", "by_email": "y", "provisions": "y", "version": version(app)}
     page = owner.post(f"/applications/{here}/linking", follow=True, **fields).text
     assert "that account, which is linked at once" in page
     assert "a new account of My Application Directory, which is linked" in page
