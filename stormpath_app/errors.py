@@ -575,7 +575,8 @@ class NoSuchAccount(StormpathError):
 class NoPassword(NoSuchAccount):
     """The account logs in by a provider, and has no password that could be forgotten."""
 
-    cause = "The Account logs in by a provider and has no password here: nothing is mailed to it."
+    message = "This account logs in with another site, and has no password here."
+    cause = "The Account logs in by a provider, and has no password here: nothing is mailed to it."
 
 
 class VerificationDisabled(StormpathError):

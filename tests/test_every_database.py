@@ -9,7 +9,17 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
-from stormpath_app import Account, Application, Directory, entry_links, groups_required, hashers, login_user, origin
+from stormpath_app import (
+    Account,
+    Application,
+    Directory,
+    clock,
+    entry_links,
+    groups_required,
+    hashers,
+    login_user,
+    origin,
+)
 from stormpath_app.database import database, session
 from stormpath_app.errors import (
     AccountAlreadyExists,
@@ -42,6 +52,7 @@ from stormpath_app.models import (
     LoginName,
     OneTimeToken,
     OutboxMessage,
+    ProviderData,
     administrator,
     console_session,
     event,
@@ -50,14 +61,17 @@ from stormpath_app.models import (
     one_time_token,
     retention,
     statistics,
+    used_state,
 )
 from stormpath_app.models.administration import OWNER, VIEWER
 from stormpath_app.models.custom_data_rows import TABLES
 from stormpath_app.models.custom_data_search import leaves
 from stormpath_app.models.event_log import Question
+from stormpath_app.providers import Identity
 from stormpath_app.transactions import atomic
 
 from .conftest import PASSWORD, make_app, statements
+from .falcon import SOCIAL
 
 EMAIL = "leia@alderaan.example"
 MANY = 12
@@ -736,3 +750,49 @@ def test_the_log_is_found_counted_and_forgotten(app, held_clock):
         assert {kept.name: sum(kept.prune()) for kept in retention.KEPT}["events"] == 2
         statistics.forget_hours()
         assert event_log.count(asked) == (10, False)
+
+
+# --- Logging in by a provider ---
+
+
+def come(subject, **told):
+    """Enter by the provider."""
+    known = {"email": f"{subject}@falcon.example", "is_email_verified": True, **told}
+    return Application.current().enter("falcon", Identity(str(subject), **known)).id
+
+
+@pytest.mark.settings(STORMPATH_SOCIAL=SOCIAL)
+@pytest.mark.parametrize("people", [1, MANY])
+def test_of_many_who_come_first_by_a_provider_one_makes_the_directory(app, people):
+    found = at_once(app, lambda number: come(number % people))
+    assert len(set(found)) == people
+    with app.app_context():
+        mirrors = sa.select(Directory.id).where(Directory.provider_id == "falcon")
+        assert len(session.scalars(mirrors).all()) == 1
+        assert sorted(session.scalars(sa.select(ProviderData.id))) == sorted(set(found))
+        places = [mapping.list_index for mapping in Application.current().account_store_mappings]
+        assert places == [0, 1]
+
+
+@pytest.mark.settings(STORMPATH_SOCIAL=SOCIAL)
+def test_of_many_logins_that_tell_other_names_each_is_let_in(app):
+    with app.app_context():
+        account_id = come("han")
+    more = [{"given_name": f"Han {number}", "email": f"{number}@falcon.example"} for number in range(MANY)]
+    told = [{**each, "user_info": {"name": each["given_name"]}} for each in more]
+    assert set(at_once(app, lambda number: come("han", **told[number]))) == {account_id}
+
+
+@pytest.mark.settings(STORMPATH_SOCIAL=SOCIAL)
+def test_a_providers_ids_of_people_differ_by_each_letter(app):
+    with app.app_context():
+        subjects = ["han", "Han", "hän", "ha n", "han\u200d", "\U0001f680", "\U0001f681"]
+        found = [come(subject, email=f"{number}@falcon.example") for number, subject in enumerate(subjects)]
+        assert len(set(found)) == len(subjects)
+        assert [come(subject, email=None) for subject in subjects] == found
+
+
+def test_of_many_who_use_one_state_one_does(app):
+    with app.app_context():
+        until = clock.now() + timedelta(minutes=10)
+    assert sorted(at_once(app, lambda _number: used_state.use("a state", until))) == [False] * (MANY - 1) + [True]

@@ -281,7 +281,7 @@ class Account(EmailHolder):
             return
         if self.is_new:
             raise CreatedByProvider
-        raise KeptByProvider(self.thing, min(what).removeprefix("chosen_"))
+        raise KeptByProvider(self.thing, "password" if "password" in what else min(what).removeprefix("chosen_"))
 
     def _prepare(self) -> None:
         """Look at the username beside the address, ask the directory's policies, and hash the password that was set."""

@@ -122,21 +122,26 @@ class ProviderLogin(MailWorkflows):
         :param redirect_uri: where they were sent back to; None: the one of the directory.
         :raises ProviderNotMapped: nobody can log in by it.
         :raises ProviderRefused, ProviderUnavailable: it does not say who they are, or does not answer.
+        :raises TooManyAttempts: the network sent too many codes or tokens that are none.
         """
         if is_atomic():
             raise RuntimeError("A provider may take seconds to answer: it is not asked inside atomic().")
         if not code and not access_token:
             raise PropertyRequired(ProviderData.thing, "code")
         config, stored = self._way_in(provider)
-        asked = providers.make(config)
-        release()
-        if not code:
-            assert access_token  # noqa: S101 - one of them is there
-            return asked.from_access_token(access_token)
         uri = redirect_uri or (stored and stored.redirect_uri) or (provider == Provider.GOOGLE and _NO_REDIRECT)
-        if not uri:
+        if code and not uri:
             raise PropertyRequired(Provider.thing, "redirect_uri")
-        return asked.from_code(code, redirect_uri=uri, verifier=verifier, nonce=nonce)
+        asked, attempt = providers.make(config), throttle.admit()
+        release()
+        try:
+            if code:
+                return asked.from_code(code, redirect_uri=uri, verifier=verifier, nonce=nonce)
+            return asked.from_access_token(access_token)
+        except ProviderRefused:  # whoever sends codes of their own making has a provider asked for each
+            with atomic():
+                attempt.count()
+            raise
 
     def find_provider_account(self, provider_id: str, identity: Identity) -> Account | None:
         """Return the account that somebody has by a provider; None where they have none yet."""
@@ -227,10 +232,9 @@ class ProviderLogin(MailWorkflows):
 
         :raises ProviderRefused: it could be nobody's.
         """
-        subject = identity.subject
-        if not isinstance(subject, str) or not subject or not names.can_be_stored(subject):
+        if not _is_an_id(identity.subject):
             raise ProviderRefused(name_of(provider_id), "The provider's id of the person is none that can be kept.")
-        wanted = {"application_id": self.id, "provider_id": provider_id, "subject": subject}
+        wanted = {"application_id": self.id, "provider_id": provider_id, "subject": identity.subject}
         return session.execute(_KNOWN_AS, wanted).first()
 
     # --- For the first time ---
@@ -410,6 +414,11 @@ class ProviderLogin(MailWorkflows):
         if LoginName.owner(directory.id, address) not in {None, account.id}:
             return False
         return is_verified or not (_verifies(directory) or self.find_account(address))
+
+
+def _is_an_id(subject: object) -> bool:
+    """Tell whether every database tells this id from all others: to MariaDB a blank at its end is nothing."""
+    return isinstance(subject, str) and subject.strip() == subject != "" and names.can_be_stored(subject)
 
 
 def _check_place(known: Any) -> None:
