@@ -168,14 +168,15 @@ def _enter(config: Config, identity: Identity, start: Start) -> ResponseReturnVa
         return redirect(url_for("stormpath.link_account"), 303)
     if start.again and account.id != start.again:
         return _back(_("That is another account. Log in with the one that you were asked for."), start)
-    is_proof = not start.again or identity.authenticated_at is None or identity.authenticated_at.timestamp() >= start.at
-    return _log_in(account, start.target, fresh=is_proof)
+    is_late = identity.authenticated_at is not None and identity.authenticated_at.timestamp() < start.at
+    # A password is asked for where there is one; else the provider's word is what there is.
+    fresh = not (start.again and is_late) and not Application.current().ways_in(account).has_password
+    return _log_in(account, start.target, fresh=fresh)
 
 
 def _log_in(account: Account, target: str | None, *, fresh: bool) -> ResponseReturnValue:
-    """Log an account in that a provider stands for: fresh where there is no password that could be asked for."""
     is_new = account.is_new_account
-    if not login_user(account, fresh=fresh and not Application.current().ways_in(account).has_password):
+    if not login_user(account, fresh=fresh):
         raise LoginOutdated
     return redirect(target or site_url((is_new and settings.REGISTRATION_REDIRECT_URL) or settings.REDIRECT_URL), 303)
 
@@ -202,7 +203,7 @@ def link_account() -> ResponseReturnValue:
     try:
         account = Application.current().account_known_by_email(known.provider_id, known.identity)
         if account is None:  # it was linked, or deleted, meanwhile
-            return _enter_known(known)
+            return _enter_known(known, fresh=False)
         return _ask(known, account)
     except StormpathError as error:
         browser_session.pop(_KNOWN, None)
@@ -224,7 +225,7 @@ def _ask(known: "_Known", account: Account) -> ResponseReturnValue:
                 else:
                     account.check_password(form.password.data or "")
                     application.link(known.provider_id, known.identity, account)
-                return _enter_known(known)
+                return _enter_known(known, fresh=True)
             except WrongPassword:
                 tell(form, "password", _("This is not the password of that account."))
             except TooManyAttempts as error:
@@ -246,10 +247,10 @@ def _ask(known: "_Known", account: Account) -> ResponseReturnValue:
     return page, status, headers
 
 
-def _enter_known(known: "_Known") -> ResponseReturnValue:
+def _enter_known(known: "_Known", *, fresh: bool) -> ResponseReturnValue:
     account = Application.current().enter(known.provider_id, known.identity)
     browser_session.pop(_KNOWN, None)
-    return _log_in(account, known.target, fresh=True)
+    return _log_in(account, known.target, fresh=fresh)
 
 
 class _Known(NamedTuple):
