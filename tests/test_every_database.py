@@ -75,6 +75,7 @@ from stormpath_app.transactions import atomic
 
 from .conftest import PASSWORD, make_app, statements
 from .falcon import SOCIAL
+from .models.test_linking import SOCIAL as GOOGLE_AND_GITHUB
 
 EMAIL = "leia@alderaan.example"
 MANY = 12
@@ -687,11 +688,7 @@ def test_linking_other_accounts_at_once_is_in_nobodys_way(app):
 
 # --- The ways in ---
 
-SOCIAL = {
-    "GOOGLE": {"client_id": "falcon", "client_secret": "kessel"},
-    "GITHUB": {"client_id": "falcon", "client_secret": "kessel"},
-}
-by_providers = pytest.mark.settings(STORMPATH_ENABLE_GOOGLE=True, STORMPATH_SOCIAL=SOCIAL)
+by_providers = pytest.mark.settings(STORMPATH_ENABLE_GOOGLE=True, STORMPATH_SOCIAL=GOOGLE_AND_GITHUB)
 LEIA = Identity("1977", email=EMAIL, is_email_verified=True, given_name="Leia", surname="Organa")
 
 
