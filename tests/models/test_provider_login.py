@@ -466,6 +466,16 @@ def test_an_address_that_the_provider_verifies_later_lets_in(site, verifying):
     assert (enter().status, enter().email_verification_status) == ("ENABLED", "VERIFIED")
 
 
+def test_who_need_not_confirm_their_address_any_more_is_let_in(site, verifying, outbox):
+    with pytest.raises(AccountNotVerified):
+        enter(UNPROVEN)
+    site.provider_account("falcon", UNPROVEN, registration_workflow_enabled=False)
+    assert enter(UNPROVEN).email_verification_status == "UNVERIFIED"
+    lando = but(subject="1139", email="lando@bespin.example", is_email_verified=False)
+    assert site.provider_account("falcon", lando, registration_workflow_enabled=False).status == "ENABLED"
+    assert list(outbox) == []
+
+
 def test_nobody_learns_that_another_account_of_the_provider_has_an_address(site, verifying, outbox):
     enter()
     with pytest.raises(AccountNotVerified):
@@ -609,6 +619,15 @@ def test_a_disabled_account_is_not_let_in_nor_told_anything_new(site):
     assert anew(han).given_name == "Han"
     assert events("login.failed")[-1].data == {"code": 7101, "provider": "falcon"}
     assert events("login.failed")[-1].account_id == han.id
+
+
+def test_an_account_that_was_disabled_elsewhere_since_it_was_read_is_not_let_in(site, outside):
+    han = enter()
+    with outside.begin() as connection:
+        connection.execute(sa.update(Account).where(Account.id == han.id).values(status="DISABLED"))
+    assert han.status == "ENABLED"
+    with pytest.raises(AccountDisabled):
+        enter()
 
 
 def test_a_disabled_application_lets_nobody_in(site):
