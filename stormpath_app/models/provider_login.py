@@ -484,7 +484,8 @@ _IS_OPEN = sa.and_(
     ),
 )
 _MIRRORS = (
-    sa.select(Provider, Directory.provider_id, AccountStoreMapping.group_id, _IS_OPEN.label("is_open"))
+    # With the directory, which each provider asks what it is called.
+    sa.select(Provider, Directory, Directory.provider_id, AccountStoreMapping.group_id, _IS_OPEN.label("is_open"))
     .select_from(AccountStoreMapping)
     .join(Directory, Directory.id == AccountStoreMapping.directory_id)
     .join(Provider, Provider.id == Directory.id)
