@@ -73,9 +73,8 @@ from stormpath_app.models.event_log import Question
 from stormpath_app.providers import Identity
 from stormpath_app.transactions import atomic
 
+from . import falcon
 from .conftest import PASSWORD, make_app, statements
-from .falcon import SOCIAL
-from .models.test_linking import SOCIAL as GOOGLE_AND_GITHUB
 
 EMAIL = "leia@alderaan.example"
 MANY = 12
@@ -688,7 +687,11 @@ def test_linking_other_accounts_at_once_is_in_nobodys_way(app):
 
 # --- The ways in ---
 
-by_providers = pytest.mark.settings(STORMPATH_ENABLE_GOOGLE=True, STORMPATH_SOCIAL=GOOGLE_AND_GITHUB)
+SOCIAL = {
+    "GOOGLE": {"client_id": "falcon", "client_secret": "kessel"},
+    "GITHUB": {"client_id": "falcon", "client_secret": "kessel"},
+}
+by_providers = pytest.mark.settings(STORMPATH_ENABLE_GOOGLE=True, STORMPATH_SOCIAL=SOCIAL)
 LEIA = Identity("1977", email=EMAIL, is_email_verified=True, given_name="Leia", surname="Organa")
 
 
@@ -842,7 +845,7 @@ def come(subject, **told):
     return Application.current().enter("falcon", Identity(str(subject), **known)).id
 
 
-@pytest.mark.settings(STORMPATH_SOCIAL=SOCIAL)
+@pytest.mark.settings(STORMPATH_SOCIAL=falcon.SOCIAL)
 @pytest.mark.parametrize("people", [1, MANY])
 def test_of_many_who_come_first_by_a_provider_one_makes_the_directory(app, people):
     found = at_once(app, lambda number: come(number % people))
@@ -855,7 +858,7 @@ def test_of_many_who_come_first_by_a_provider_one_makes_the_directory(app, peopl
         assert places == [0, 1]
 
 
-@pytest.mark.settings(STORMPATH_SOCIAL=SOCIAL)
+@pytest.mark.settings(STORMPATH_SOCIAL=falcon.SOCIAL)
 def test_of_many_logins_that_tell_other_names_each_is_let_in(app):
     with app.app_context():
         account_id = come("han")
@@ -864,7 +867,7 @@ def test_of_many_logins_that_tell_other_names_each_is_let_in(app):
     assert set(at_once(app, lambda number: come("han", **told[number]))) == {account_id}
 
 
-@pytest.mark.settings(STORMPATH_SOCIAL=SOCIAL)
+@pytest.mark.settings(STORMPATH_SOCIAL=falcon.SOCIAL)
 def test_a_providers_ids_of_people_differ_by_each_letter(app):
     with app.app_context():
         subjects = ["han", "Han", "hän", "ha n", "han\u200d", "\U0001f680", "\U0001f681"]

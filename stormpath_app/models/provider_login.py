@@ -5,6 +5,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
+from sqlalchemy.orm.attributes import set_committed_value
 
 from .. import names, providers, throttle
 from ..database import session
@@ -210,12 +211,14 @@ class ProviderLogin(MailWorkflows):
             if known:
                 _check_place(known)
             account = known and known.Account
-            is_new = account is None
             if account is None:
                 self._ask_before_account(provider_id, identity, may_register=may_register, asks=asks)
                 account = self._come(provider_id, identity)
-            elif account.status != DISABLED:
-                self._refresh(known, identity)
+                is_new = account.is_new_account
+            else:
+                is_new = False
+                if account.status != DISABLED:
+                    self._refresh(known, identity)
             _check_status(account)
             account = linking.account_to_enter(self, account, identity)
             _check_status(account)
@@ -239,7 +242,10 @@ class ProviderLogin(MailWorkflows):
         if not _is_an_id(identity.subject):
             raise ProviderRefused(name_of(provider_id), "The provider's id of the person is none that can be kept.")
         wanted = {"application_id": self.id, "provider_id": provider_id, "subject": identity.subject}
-        return session.execute(_KNOWN_AS, wanted).first()
+        known = session.execute(_KNOWN_AS, wanted).first()
+        if known and known.Account and "status" not in changed(known.Account):
+            set_committed_value(known.Account, "status", known.status)  # what is in memory may be older
+        return known
 
     # --- For the first time ---
 
@@ -249,7 +255,7 @@ class ProviderLogin(MailWorkflows):
         :raises AccountKnown, RegistrationClosed: they do not.
         """
         config, known = self.login_provider(provider_id), self.account_known_by_email(provider_id, identity)
-        if known and identity.is_email_verified:
+        if known and _is_proved(identity):
             if linking.links_by_itself(self, known, identity):
                 return
             if asks:
@@ -271,12 +277,12 @@ class ProviderLogin(MailWorkflows):
                 raise AccountKnown(known, is_email_verified=False)
 
     def _come(self, provider_id: str, identity: Identity) -> Account:
-        with nullcontext() if identity.is_email_verified else throttle.counting_taken_names():
+        with nullcontext() if _is_proved(identity) else throttle.counting_taken_names():
             try:
                 return self.provider_account(provider_id, identity)
             except AccountAlreadyExists:
                 directory = self._known_as(provider_id, identity).AccountStoreMapping.directory
-                if identity.is_email_verified or not _verifies(directory):
+                if _is_proved(identity) or not _verifies(directory):
                     raise
         with atomic():  # nobody learns whose address it is but its owner
             message.request(message.OWNER_NOTICE, names.email(identity.email), self.id)
@@ -287,7 +293,7 @@ class ProviderLogin(MailWorkflows):
     ) -> Account:
         """Return the account that somebody has by a provider, made where they had none, and commit. It is no login.
 
-        :param registration_workflow_enabled: False: a new one need confirm no address, and gets no mail.
+        :param registration_workflow_enabled: False: it need confirm no address, and a new one gets no mail.
         :raises ProviderNotMapped: nobody can log in by it.
         :raises StormpathError: no account can be made of what the provider told.
         """
@@ -298,6 +304,9 @@ class ProviderLogin(MailWorkflows):
         _check_place(known)
         if known.Account:
             account: Account = known.Account
+            if account.status == UNVERIFIED and not registration_workflow_enabled:
+                account.status = ENABLED
+                account.save()
             return account
         try:
             store: Directory | Group = known.AccountStoreMapping.account_store
@@ -320,7 +329,7 @@ class ProviderLogin(MailWorkflows):
             given_name=given or ANONYMOUS,
             middle_name=middle,
             surname=surname or ANONYMOUS,
-            email_verification_status=VERIFIED if identity.is_email_verified else UNVERIFIED,
+            email_verification_status=VERIFIED if _is_proved(identity) else UNVERIFIED,
         )
         account.came_through = self
         account.first_group = store if isinstance(store, Group) else None
@@ -332,6 +341,7 @@ class ProviderLogin(MailWorkflows):
             account.save()
             data.save()
         account.is_told_by_provider = False
+        account.is_new_account = True
         return account
 
     def _make_directory(self, config: Config) -> None:
@@ -400,10 +410,10 @@ class ProviderLogin(MailWorkflows):
     def _refresh_email(self, account: Account, identity: Identity) -> None:
         address = identity.email or ""
         if names.key(address) != names.key(account.email):
-            if not self._may_become(account, address, is_verified=identity.is_email_verified):
+            if not self._may_become(account, address, is_verified=_is_proved(identity)):
                 return
             account.email = address
-        if identity.is_email_verified and account.email_verification_status != VERIFIED:
+        if _is_proved(identity) and account.email_verification_status != VERIFIED:
             account.email_verification_status = VERIFIED
             if account.status == UNVERIFIED:
                 account.status = ENABLED
@@ -423,6 +433,11 @@ class ProviderLogin(MailWorkflows):
 def _is_an_id(subject: object) -> bool:
     """Tell whether every database tells this id from all others: to MariaDB a blank at its end is nothing."""
     return isinstance(subject, str) and subject.strip() == subject != "" and names.can_be_stored(subject)
+
+
+def _is_proved(identity: Identity) -> bool:
+    """Tell whether the provider says that the address is theirs; a host's own may give anything for a bool."""
+    return identity.is_email_verified is True
 
 
 def _check_place(known: Any) -> None:
@@ -479,7 +494,8 @@ _MIRRORS = (
 )
 _KNOWN_AS = (
     sa.select(
-        AccountStoreMapping, ProviderData, Account, AccountStoreMapping.admits(ProviderData.id).label("is_admitted")
+        *(AccountStoreMapping, ProviderData, Account, Account.status),
+        AccountStoreMapping.admits(ProviderData.id).label("is_admitted"),
     )
     .join(Directory, Directory.id == AccountStoreMapping.directory_id)
     .outerjoin(
