@@ -439,6 +439,19 @@ def test_groups_that_are_gone_are_named(app, owner, ada):
     assert act(owner, ada, "restore")[-1] == "These groups are gone meanwhile: editors."
 
 
+def test_links_go_and_come_back_or_are_named(app, owner, ada):
+    with app.app_context():
+        captain = Directory.create(name="Rebels").create_account(email="captain@rebels.example", password=PASSWORD)
+        Account.find(ada).account_links.create(right_account=captain)
+    assert "links with the accounts captain@rebels.example" in owner.get(path(ada, "delete")).text
+    act(owner, ada, "delete")
+    assert "is back" in act(owner, ada, "restore")[-1]
+    act(owner, ada, "delete")
+    with app.app_context():
+        Directory.named("Rebels").find_account("captain@rebels.example").delete()
+    assert act(owner, ada, "restore")[-1] == "It is linked no more with: captain@rebels.example."
+
+
 def test_who_may_not_see_it_cannot_restore_it(app, sign_in, owner, ada):
     with app.app_context():
         Directory.create(name="Staff")
