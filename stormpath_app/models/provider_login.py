@@ -124,21 +124,26 @@ class ProviderLogin(MailWorkflows):
         :param redirect_uri: where they were sent back to; None: the one of the directory.
         :raises ProviderNotMapped: nobody can log in by it.
         :raises ProviderRefused, ProviderUnavailable: it does not say who they are, or does not answer.
+        :raises TooManyAttempts: the network sent too many codes or tokens that are none.
         """
         if is_atomic():
             raise RuntimeError("A provider may take seconds to answer: it is not asked inside atomic().")
         if not code and not access_token:
             raise PropertyRequired(ProviderData.thing, "code")
         config, stored = self._way_in(provider)
-        asked = providers.make(config)
-        release()
-        if not code:
-            assert access_token  # noqa: S101 - one of them is there
-            return asked.from_access_token(access_token)
-        uri = redirect_uri or (stored and stored.redirect_uri) or (provider == Provider.GOOGLE and _NO_REDIRECT)
-        if not uri:
+        uri = redirect_uri or (stored and stored.redirect_uri) or (_NO_REDIRECT if provider == Provider.GOOGLE else "")
+        if code and not uri:
             raise PropertyRequired(Provider.thing, "redirect_uri")
-        return asked.from_code(code, redirect_uri=uri, verifier=verifier, nonce=nonce)
+        asked, attempt = providers.make(config), throttle.admit()
+        release()
+        try:
+            if code:
+                return asked.from_code(code, redirect_uri=uri, verifier=verifier, nonce=nonce)
+            return asked.from_access_token(access_token or "")
+        except ProviderRefused:  # whoever sends codes of their own making has a provider asked for each
+            with atomic():
+                attempt.count()
+            raise
 
     def find_provider_account(self, provider_id: str, identity: Identity) -> Account | None:
         """Return the account that somebody has by a provider; None where they have none yet."""

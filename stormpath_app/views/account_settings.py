@@ -11,7 +11,7 @@ from flask_login import current_user
 from werkzeug.wrappers import Response
 
 from .. import clock, throttle, user_agents
-from ..authentication import renew_login
+from ..authentication import login_fresh, renew_login
 from ..errors import (
     InvalidFormat,
     LoginFailed,
@@ -19,6 +19,7 @@ from ..errors import (
     PasswordChangeRequired,
     PasswordRefused,
     PropertyError,
+    ResourceNotFound,
     StormpathError,
     WrongPassword,
 )
@@ -30,6 +31,7 @@ from ..pages import link, moment, refuse, render, site_url, tell, tell_errors, w
 from ..settings import settings as app_settings
 from ..translation import day, gettext as _, mark
 from .forms import NAMES, ChangePasswordForm, NamesForm, NewAddressForm
+from .social_buttons import button
 
 #: So many devices are shown, and so many events on each page.
 MOST_DEVICES, MOST_EVENTS = 50, 20
@@ -149,6 +151,31 @@ def devices(account: Account) -> ResponseReturnValue:
     return _done("devices", _("That device was logged out already."))
 
 
+@_section("logins")
+def logins(account: Account) -> ResponseReturnValue:
+    """Unlink a provider, or mail a link with which somebody without a password sets one."""
+    form, application = Form(), Application.current()
+    if not form.validate():
+        return _page(account, "logins", tell_errors(form), logins=form)
+    if not login_fresh():
+        answer: ResponseReturnValue = current_app.login_manager.needs_refresh()  # type: ignore[attr-defined]
+        return answer
+    try:
+        if request.form.get("do") == "set-password":
+            application.mail_password_reset(account)
+            return _done("logins", _("A link to set a password was mailed to %(address)s.", address=account.email))
+        provider_id = request.form.get("provider", "")
+        name = application.login_provider(provider_id).name
+        application.unlink(account, provider_id)
+    except ResourceNotFound:
+        return _done("logins", _("It was not linked any more."))
+    except StormpathError as error:
+        status, headers = refuse(error)
+        tell(form, None, error.message)
+        return _page(account, "logins", status, headers, logins=form)
+    return _done("logins", _("%(name)s is not linked any more.", name=name))
+
+
 def _tell_refused(form: ChangePasswordForm, error: StormpathError) -> None:
     if isinstance(error, PasswordRefused):
         for violation in error.violations:
@@ -216,18 +243,25 @@ def _page(
     addresses: NewAddressForm | None = None,
     passwords: ChangePasswordForm | None = None,
     devices: Form | None = None,
+    logins: Form | None = None,
 ) -> ResponseReturnValue:
     """Return the page. A form that is given was refused, and comes again with what was typed."""
     every, now = account.sessions, clock.now()
+    ways = Application.current().ways_in(account)
     entries, older = _activity(account)
     page = render(
         app_settings.SETTINGS_TEMPLATE,
-        names or addresses or passwords or devices,
+        names or addresses or passwords or devices or logins,
         section=section,
         account=account,
         names=names or _names_form(account, sent=False),
         addresses=addresses or NewAddressForm(sent=False),
         passwords=passwords or ChangePasswordForm(sent=False),
+        is_cloud=account.directory.is_cloud,
+        provider=name_of(account.directory.provider_id),
+        ways=[(way, button(way.provider), way.linked_at and day(way.linked_at)) for way in ways.providers],
+        has_password=ways.has_password,
+        can_mail_password=link("stormpath.forgot_change") is not None,
         password_hint=account.directory.password_policy.strength.describe(),
         password_set=account.password_modified_at and day(account.password_modified_at),
         devices=[_device(login, now) for login in every[:MOST_DEVICES]],
