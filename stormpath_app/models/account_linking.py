@@ -157,7 +157,7 @@ class AccountLinking(ProviderLogin):
             return found
 
     def _check_unproved(self, account: Account, identity: Identity) -> None:
-        is_theirs = identity.is_email_verified is True and names.key(identity.email or "") == names.key(account.email)
+        is_theirs = identity.is_email_verified is True and names.is_same_mailbox(identity.email or "", account.email)
         is_ours = account.directory.is_cloud and not administration.is_administrators(account.directory)
         if not (is_theirs and is_ours and account in self.accounts) or account.email_verification_status == VERIFIED:
             raise LoginOutdated

@@ -260,7 +260,7 @@ class ProviderLogin(MailWorkflows):
         :raises AccountKnown, RegistrationClosed: they do not.
         """
         config, known = self.login_provider(provider_id), self.account_known_by_email(provider_id, identity)
-        if known and _is_proved(identity):
+        if known and _is_proved(identity) and names.is_same_mailbox(identity.email or "", known.email):
             if linking.links_by_itself(self, known, identity):
                 return
             if asks:
@@ -414,7 +414,7 @@ class ProviderLogin(MailWorkflows):
 
     def _refresh_email(self, account: Account, identity: Identity) -> None:
         address = identity.email or ""
-        if names.key(address) != names.key(account.email):
+        if not names.is_same_mailbox(address, account.email):
             if not self._may_become(account, address, is_verified=_is_proved(identity)):
                 return
             account.email = address

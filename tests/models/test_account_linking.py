@@ -297,6 +297,7 @@ def test_the_log_tells_who_was_shut_out(here, squatted):
         {"is_email_verified": "true"},
         {"email": "stranger@jakku.example"},
         {"email": "hän@falcon.example"},
+        {"email": "\uff48an@falcon.example"},
     ],
 )
 def test_who_did_not_prove_the_address_takes_nothing_over(here, squatted, changes):

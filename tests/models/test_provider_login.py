@@ -504,6 +504,12 @@ def test_who_did_not_prove_an_address_is_told_of_an_account_where_registration_t
     assert count(ProviderData) == 0
 
 
+def test_an_address_that_is_only_alike_proves_nothing(site, known):
+    with pytest.raises(AccountKnown) as caught:
+        enter(but(email="\uff48an@falcon.example"))
+    assert not caught.value.is_email_verified
+
+
 def test_who_did_not_prove_an_address_learns_nothing_where_addresses_are_confirmed(site, known, verifying):
     with pytest.raises(AccountNotVerified):
         enter(UNPROVEN)
