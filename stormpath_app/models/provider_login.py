@@ -224,7 +224,8 @@ class ProviderLogin(MailWorkflows):
                 is_new = False
                 if account.status != DISABLED:
                     self._refresh(known, identity)
-            _check_status(account)
+            if account.status == DISABLED:
+                raise AccountDisabled
             account = linking.account_to_enter(self, account, identity)
             _check_status(account)
         except TooManyAttempts:  # without a line in the log, which a flood would fill

@@ -304,9 +304,11 @@ def test_nobody_gets_round_a_disabled_directory_by_a_provider(here):
     assert [event.data["code"] for event in events("login.failed")] == [7106]
 
 
-@pytest.mark.parametrize(("status", "error"), [("DISABLED", AccountDisabled), ("UNVERIFIED", AccountNotVerified)])
-@pytest.mark.parametrize("whose", [0, 1])
-def test_both_accounts_must_be_enabled(here, whose, status, error):
+@pytest.mark.parametrize(
+    ("whose", "status", "error"),
+    [(0, "DISABLED", AccountDisabled), (1, "DISABLED", AccountDisabled), (1, "UNVERIFIED", AccountNotVerified)],
+)
+def test_who_is_linked_must_be_enabled_and_who_comes_by_the_provider_not_disabled(here, whose, status, error):
     both = here.provider_account("google", HAN), cloud(here)
     AccountLink.join(*both, is_confirmed=True)
     both[whose].status = status
