@@ -154,7 +154,7 @@ class ProviderLogin(MailWorkflows):
     def account_known_by_email(self, provider_id: str, identity: Identity) -> Account | None:
         """Return the account with somebody's address that came by no provider, in a store that lets it in; None: none.
 
-        One that is linked with somebody else of the same provider is not theirs.
+        One that is linked with somebody else of the same provider is not theirs, if its address was confirmed.
         """
         if not identity.email or not names.can_be_stored(identity.email):
             return None
@@ -165,7 +165,11 @@ class ProviderLogin(MailWorkflows):
             return found
         end = found.id + mirror.Provider.id
         linked = sa.select(AccountLink.id).where(sa.or_(AccountLink.low_end == end, AccountLink.high_end == end))
-        return None if session.scalar(linked) else found
+        if not session.scalar(linked):
+            return found
+        # Who made an account with another person's address may have linked themselves with it.
+        is_settled = found.email_verification_status == VERIFIED or self.find_provider_account(provider_id, identity)
+        return None if is_settled else found
 
     # --- Logging in ---
 
