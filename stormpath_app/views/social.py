@@ -165,7 +165,7 @@ def _enter(config: Config, identity: Identity, start: Start) -> ResponseReturnVa
                 ),
                 start,
             )
-        browser_session[_KNOWN] = _pack(config.provider_id, identity, start.target)
+        browser_session[_KNOWN] = _pack(config.provider_id, identity, start)
         return redirect(url_for("stormpath.link_account"), 303)
     if start.again and account.id != start.again:
         return _back(_("That is another account. Log in with the one that you were asked for."), start)
@@ -249,6 +249,10 @@ def _ask(known: "_Known", account: Account) -> ResponseReturnValue:
 
 
 def _enter_known(known: "_Known", *, fresh: bool) -> ResponseReturnValue:
+    """Log the person in, once: a copy of what the browser keeps is worth nothing afterwards."""
+    if not used_state.use(f"{_KNOWN} {known.state}", clock.now() + LIFE):
+        browser_session.pop(_KNOWN, None)
+        return _back(_("This login was used already. Try it again."), None)
     account = Application.current().enter(known.provider_id, known.identity)
     browser_session.pop(_KNOWN, None)
     return _log_in(account, known.target, fresh=fresh)
@@ -257,6 +261,7 @@ def _enter_known(known: "_Known", *, fresh: bool) -> ResponseReturnValue:
 class _Known(NamedTuple):
     """Who came by a provider, verified their address there, and has an account here with it."""
 
+    state: str
     provider_id: str
     identity: Identity
     target: str | None
@@ -265,15 +270,16 @@ class _Known(NamedTuple):
 _KNOWN_PURPOSE = "social identity"
 
 
-def _pack(provider_id: str, identity: Identity, target: str | None) -> str:
+def _pack(provider_id: str, identity: Identity, start: Start) -> str:
     """Return an identity as the browser keeps it: without what the provider's tokens open."""
     names = (identity.given_name, identity.middle_name, identity.surname)
-    return tokens.sign(_KNOWN_PURPOSE, [provider_id, identity.subject, identity.email, *names, target])
+    who = (provider_id, identity.subject, identity.email, *names)
+    return tokens.sign(_KNOWN_PURPOSE, [start.state, *who, start.target])
 
 
 def _unpack(text: str) -> _Known | None:
     match tokens.read(_KNOWN_PURPOSE, text, LIFE):
-        case [str(provider_id), str(subject), str(email), given_name, middle_name, surname, target]:
+        case [str(state), str(provider_id), str(subject), str(email), given_name, middle_name, surname, target]:
             identity = Identity(
                 subject=subject,
                 email=email,
@@ -282,7 +288,7 @@ def _unpack(text: str) -> _Known | None:
                 middle_name=middle_name,
                 surname=surname,
             )
-            return _Known(provider_id, identity, target)
+            return _Known(state, provider_id, identity, target)
     return None
 
 
