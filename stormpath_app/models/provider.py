@@ -256,6 +256,7 @@ def name_of(provider_id: str) -> str:
 def _is_web_address(address: str) -> bool:
     try:
         parts = urlsplit(address)
-        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0 and " " not in address
+        is_host = bool((parts.hostname or "").encode("idna"))
+        return parts.scheme in {"http", "https"} and is_host and parts.port != 0 and " " not in address
     except ValueError:
         return False

@@ -168,14 +168,15 @@ class OpenIdConnect(OAuth2):
 
 
 def is_safe(url: str) -> bool:
-    """Tell whether secrets may be sent to an address: with https, or on this machine."""
+    """Tell whether secrets may be sent to an address: with https, or on this machine; and browsers sent there."""
     try:
+        url.encode()
         parts = urlsplit(url)
-        return bool(parts.hostname) and (
-            parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
-        )
-    except ValueError:
+        host, _port = parts.hostname or "", parts.port
+        is_host = bool(host.encode("idna"))
+    except ValueError:  # as a UnicodeError is
         return False
+    return is_host and (parts.scheme == "https" or (parts.scheme == "http" and host in _LOOPBACK))
 
 
 def _has_keys(document: dict[str, Any]) -> bool:

@@ -222,7 +222,12 @@ def test_a_slash_at_the_end_of_an_issuer_makes_no_other(make, openid_provider):
 
 
 @pytest.mark.parametrize(
-    "address", ["http://evil.example/authorize", "javascript:alert(1)", 5, None, "https://", "http://[::1"]
+    "address",
+    [
+        *("http://evil.example/authorize", "javascript:alert(1)", 5, None, "https://", "http://[::1"),
+        *("https://falcon.example:99999/", "https://falcon.example/\ud800", "https://falcon..example/"),
+        *("https://\u2028/", f"https://{'a' * 64}.example/"),
+    ],
 )
 @pytest.mark.parametrize("name", ["authorization_endpoint", "token_endpoint", "jwks_uri"])
 def test_no_secret_goes_to_an_address_that_is_not_https(keycloak, openid_provider, name, address):
