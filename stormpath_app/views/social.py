@@ -17,6 +17,7 @@ from ..errors import (
     ProviderNotMapped,
     ProviderRefused,
     ProviderUnavailable,
+    SecretLocked,
     StormpathError,
     TooManyAttempts,
     WrongPassword,
@@ -68,6 +69,9 @@ def social_login(provider: str) -> ResponseReturnValue:
         if prefers_json():
             return answer_json(404, error.message, error.code)
         abort(404)
+    except SecretLocked as error:
+        current_app.logger.error("stormpath_app: %s", error.developer_message)
+        return _refused(error, None)
     if was_sent():
         return _leave(config)
     if not {"code", "state", "error"} & request.args.keys():

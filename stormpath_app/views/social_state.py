@@ -8,6 +8,7 @@ import hmac
 import secrets
 from datetime import timedelta
 from typing import Any, NamedTuple, Self
+from urllib.parse import quote
 
 from flask import request
 from werkzeug.wrappers import Response
@@ -21,7 +22,7 @@ LIFE = timedelta(minutes=10)
 #: So many starts a browser may have open; the oldest goes first.
 _MOST = 4
 
-#: The longest address to lead to afterwards: a cookie has 4096 bytes for all.
+#: The longest address to lead to afterwards, as it travels: servers refuse cookies of more than 8190 bytes in all.
 _LONGEST = 1000
 
 _PURPOSE = "social login"
@@ -47,7 +48,7 @@ class Start(NamedTuple):
     def new(cls, provider_id: str, target: str | None, *, links: str | None, again: str | None) -> Self:
         """Return one with secrets of its own."""
         state, nonce, verifier = (secrets.token_urlsafe(32) for _each in range(3))
-        kept = target if target and len(target) <= _LONGEST else None
+        kept = target if target and len(quote(target)) <= _LONGEST else None
         return cls(state, provider_id, nonce, verifier, kept, links, again, clock.now().timestamp())
 
     @classmethod
