@@ -3,7 +3,9 @@
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
+from ..names import is_same_mailbox
 from .account_link import AccountLink
+from .base import VERIFIED
 from .collection import Collection
 from .member import Member
 
@@ -27,6 +29,20 @@ class LinkHolder(Member):
         """The accounts that it is linked with."""
         model = cast("type[Account]", type(self))
         return Collection(model, model.id.in_(AccountLink.others_of(self.id)))
+
+    def end_unproved_links(self) -> None:
+        """End its links with providers that do not confirm its address, in the open transaction, unless it is VERIFIED.
+
+        Whoever made the account may be somebody else than who has its address.
+        """
+        account = cast("Account", self)
+        if account.email_verification_status == VERIFIED:
+            return
+        for link in list(self.account_links):
+            other = link.other(account)
+            is_theirs = other.email_verification_status == VERIFIED and is_same_mailbox(other.email, account.email)
+            if not other.directory.is_cloud and not is_theirs:
+                link.delete()
 
     def _tell_the_linked(self) -> None:
         """Record that its links end with it, for each account at their other end, in the open transaction."""

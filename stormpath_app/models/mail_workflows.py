@@ -146,6 +146,7 @@ class MailWorkflows(AccountStoreHolder):
         """Give the account of a reset token a new password, and commit. Return the account.
 
         The token is used up, every login of the account ends, and its wrong passwords are forgotten. Its status stays.
+        Where nobody had confirmed its address, its links with providers of another address end too.
 
         :raises TokenRefused: the token is none, or does not work any more.
         :raises PasswordRefused: the password breaks the directory's policy; the token stays good.
@@ -156,6 +157,7 @@ class MailWorkflows(AccountStoreHolder):
 
         def tell() -> None:
             throttle.unlock(account.id)
+            account.end_unproved_links()
             self._record_mail("password_reset.completed", account)
             if account.directory.password_policy.reset_success_email_status == ENABLED:
                 message.queue(message.RESET_SUCCESS, account, application_id=self.id)

@@ -296,6 +296,16 @@ def test_what_was_mailed_before_works_no_more(here, squatted):
     assert squatted.email == HAN.email
 
 
+@pytest.mark.parametrize("is_confirmed", [False, True])
+def test_a_password_that_is_reset_ends_the_links_of_whoever_made_the_account(here, is_confirmed):
+    account = cloud(here, verified=is_confirmed)
+    here.link("google", OTHER, account)
+    here.link("github", HAN, account)
+    here.reset_account_password(here.create_password_reset_token(account).token, "Sabacc7.Dealer")
+    assert (here.enter("google", OTHER) is account) == is_confirmed
+    assert here.enter("github", HAN) is account
+
+
 def test_an_account_that_waits_for_its_address_is_enabled_by_it(here, squatted):
     squatted.status = "UNVERIFIED"
     squatted.save()
