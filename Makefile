@@ -97,10 +97,10 @@ clean:
 	@touch .venv/ready-to-run $@
 
 # An OpenID Connect provider from npm; Node.js is among what pip brought.
-.venv/ready-to-log-in: tests/openid_provider/package.json | .venv/ready-to-test
+.venv/ready-to-log-in: tests/real_provider/package.json | .venv/ready-to-test
 	@echo 'Installing an OpenID Connect provider for the tests: this takes some seconds, once.'
-	@mkdir -p .venv/openid_provider && cp $< .venv/openid_provider
-	@if PATH="$(CURDIR)/.venv/bin:$$PATH" npm install --prefix .venv/openid_provider --silent \
+	@mkdir -p .venv/real_provider && cp $< .venv/real_provider
+	@if PATH="$(CURDIR)/.venv/bin:$$PATH" npm install --prefix .venv/real_provider --silent \
 	    --no-package-lock --ignore-scripts --no-audit --no-fund; then touch $@; \
 	else \
 	    echo 'It could not be installed: the tests that log in there will be skipped.' >&2; \

@@ -15,7 +15,11 @@ const provider = new Provider(`http://127.0.0.1:${port}`, {
     profile: ['name', 'given_name', 'middle_name', 'family_name', 'hd'],
   },
   conformIdTokenClaims: claims === 'userinfo',
-  cookies: { keys: ['of a provider in these tests alone'] },
+  cookies: {
+    keys: ['of a provider in these tests alone'],
+    // Browsers send a host's cookies to all its ports, where others may be.
+    names: { session: `session_${port}`, interaction: `interaction_${port}`, resume: `resume_${port}` },
+  },
   features: { devInteractions: { enabled: false } },
   interactions: { url: (_context, { uid }) => `/interaction/${uid}` },
   findAccount: (_context, sub) =>

@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from .conftest import found_here
-from .openid_provider import OpenIdProvider, openid_provider
+from .real_provider import RealProvider, real_provider
 
 HOME = "http://127.0.0.1:1/social/acme"
 VERIFIER = "of-these-tests-alone-and-long-enough-for-all-of-them"
@@ -19,15 +19,15 @@ ANN = {"email": "ann@example.org", "email_verified": True, "given_name": "Ann", 
 
 
 @pytest.fixture(scope="module")
-def acme() -> Iterator[OpenIdProvider]:
-    with found_here(openid_provider(HOME)) as provider:
+def acme() -> Iterator[RealProvider]:
+    with found_here(real_provider(HOME)) as provider:
         yield provider
 
 
 class Walker:
     """Somebody's browser that a site sends to the provider; it stops where a page is shown or where it leads back."""
 
-    def __init__(self, provider: OpenIdProvider) -> None:
+    def __init__(self, provider: RealProvider) -> None:
         self.provider, self.session = provider, requests.Session()
 
     def start(self, **more: str) -> requests.Response:
@@ -59,7 +59,7 @@ class Walker:
         return answer
 
 
-def exchange(provider: OpenIdProvider, code: str, **more: str) -> requests.Response:
+def exchange(provider: RealProvider, code: str, **more: str) -> requests.Response:
     """Ask for the tokens, as a site does."""
     sent = {"grant_type": "authorization_code", "code": code, "redirect_uri": HOME, "code_verifier": VERIFIER, **more}
     key = (provider.client_id, provider.client_secret)
@@ -128,7 +128,7 @@ def test_it_sends_nobody_to_another_address(acme):
 
 
 def test_it_tells_about_people_at_its_userinfo_alone_if_wanted():
-    with found_here(openid_provider(HOME, claims="userinfo")) as provider:
+    with found_here(real_provider(HOME, claims="userinfo")) as provider:
         provider.account("ann", **ANN)
         tokens = exchange(provider, Walker(provider).log_in("ann")["code"][0]).json()
         assert "email" not in read(tokens["id_token"])
@@ -138,7 +138,7 @@ def test_it_tells_about_people_at_its_userinfo_alone_if_wanted():
 
 
 @pytest.fixture
-def is_answered(acme: OpenIdProvider) -> Callable[[], bool]:
+def is_answered(acme: RealProvider) -> Callable[[], bool]:
     def is_answered() -> bool:
         try:
             return requests.get(f"{acme.issuer}/.well-known/openid-configuration", timeout=0.5).ok

