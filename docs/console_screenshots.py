@@ -2,8 +2,10 @@
 
 import os
 import random
+import re
 import sys
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,8 +17,16 @@ from stormpath_app import clock, installation
 from stormpath_app.app import create_app
 from stormpath_app.database import session
 from stormpath_app.errors import StormpathError
-from stormpath_app.models import Administrator, Application, AuditEvent, Directory, OutboxMessage
-from tests.servers import manage_run
+from stormpath_app.models import (
+    Administrator,
+    Application,
+    AuditEvent,
+    Directory,
+    OutboxMessage,
+    message,
+    one_time_token,
+)
+from tests.servers import Server, manage_run
 from tests.stories import chromium
 
 FOLDER = Path(__file__).resolve().parent / "screenshots" / "console"
@@ -62,12 +72,14 @@ SCREENS = {
     "directories": "/directories/",
     "directory": "/directories/{directory}/",
     "policy": "/directories/{directory}/policy",
-    "workflow": "/directories/{directory}/workflows/reset",
+    "workflow": "/directories/{directory}/workflows/",
     "provider": "/directories/{directory}/provider",
+    "directory-custom-data": "/directories/{directory}/custom-data",
     "applications": "/applications/",
     "application": "/applications/{application}/?login=amara.okafor%40example.com",
     "groups": "/groups/",
     "group": "/groups/{group}/",
+    "group-custom-data": "/groups/{group}/custom-data",
     "group-delete": "/groups/{group}/delete",
     "log": "/log/",
     "event": "/log/{event}/",
@@ -99,9 +111,12 @@ def people(instance: Path) -> dict[str, str]:
         here = Application.current()
         customers = here.default_account_store().home
         customers.name = "Customers"
+        customers.custom_data.update(BRAND)
         customers.save()
         Directory.create(name="Staff", description="Who works here")
         groups = [customers.groups.create(name=name, description=text) for name, text in GROUPS.items()]
+        groups[0].custom_data.update({"seats": 40, "price": {"amount": 12, "currency": "EUR"}})
+        groups[0].save()
         owner = Administrator.create(OWNER, PASSWORD, "owner", given_name="Ines", surname="Duarte").account
         names = [("Amara", "Okafor"), *{(draw.choice(GIVEN), draw.choice(SURNAMES)) for _person in range(40)}]
         accounts = []
@@ -128,53 +143,114 @@ def people(instance: Path) -> dict[str, str]:
         clock.now = ticking
         here.send_password_reset_email(accounts[3].email)
         amara.api_keys.create(name="Nightly export")
+        Administrator.invite("noor.haddad@fernway.example", "support", by=OWNER)
         changed = sa.select(AuditEvent.id).where(AuditEvent.kind == "account.updated").limit(1)
+        mails = sa.select(OutboxMessage).order_by(OutboxMessage.created_at)
+        of_kind = {mail.kind: mail for mail in session.scalars(mails)}
         return {
             "account": amara.id,
             "directory": customers.id,
             "application": here.id,
             "group": groups[0].id,
             "event": session.scalar(changed),
-            "message": session.scalar(sa.select(OutboxMessage.id).limit(1)),
+            "message": of_kind[message.RESET].id,
             "administrator": owner.id,
+            "invitation": one_time_token.raw(of_kind[message.INVITATION].nonce),
         }
 
 
 GROUPS = {"members": "Everybody who paid", "beta": "Who tries what is new", "partners": "Companies we work with"}
+BRAND = {"brand": {"colour": "#0f766e", "logo": "https://static.fernway.example/logo.svg"}, "countries": ["PT", "ES"]}
 
 
-def sign_in(page: Page, look: str) -> None:
-    page.goto("/admin/login")
-    page.screenshot(path=FOLDER / f"login{look}.png")
+def sign_in(page: Page) -> None:
     page.get_by_label("Email").fill(OWNER)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log In").click()
     page.get_by_role("heading", name="Home").wait_for()
 
 
-def take(browser: Browser, site: str, known: dict[str, str]) -> None:
-    for look, options in LOOKS.items():
-        context = browser.new_context(base_url=site, reduced_motion="reduce", **options)
-        page = context.new_page()
-        sign_in(page, look)
-        for name, address in SCREENS.items():
-            page.goto(f"/admin{address.format(**known)}")
-            page.screenshot(path=FOLDER / f"{name}{look}.png")
-        context.close()
+def several(page: Page) -> None:
+    page.goto("/admin/accounts/")
+    for row in range(3):
+        page.locator("[name=id]").nth(row).check()
+    page.locator(".sp-bulk").get_by_role("button", name="Disable").click()
+    page.get_by_role("heading", name="Disable").wait_for()
+
+
+def key(page: Page) -> None:
+    page.goto("/admin/api-keys/new")
+    page.get_by_label("Name").fill("Monthly report")
+    page.get_by_role("button", name="Create").click()
+    page.get_by_text("The secret is shown this once.").wait_for()
+
+
+def touched(page: Page, directory: str) -> None:
+    page.goto(f"/admin/directories/{directory}/policy/accounts")
+    page.get_by_label("Only these domains").fill("fernway.example")
+    page.get_by_role("button", name="Recount").click()
+    page.get_by_text("Not saved yet").wait_for()
+
+
+def at(address: str) -> Callable[[Page], object]:
+    return lambda page: page.goto(address)
+
+
+def look(pages: dict[str, Page], name: str, way: Callable[[Page], object]) -> None:
+    """Take one picture in each look."""
+    for end, page in pages.items():
+        way(page)
+        page.screenshot(path=FOLDER / f"{name}{end}.png")
+
+
+def open_pages(browser: Browser, site: str) -> dict[str, Page]:
+    return {
+        end: browser.new_context(base_url=site, reduced_motion="reduce", **options).new_page()
+        for end, options in LOOKS.items()
+    }
+
+
+def take_first(browser: Browser, site: Server) -> None:
+    """Take what the first owner of a site sees, who has its link from the shell."""
+    (link,) = re.findall(r"http://\S+/admin/enter\?sptoken=\S+", site.log)
+    pages = open_pages(browser, site.url)
+    look(pages, "enter", at(link))
+    close(pages)
+
+
+def take(browser: Browser, site: Server, known: dict[str, str]) -> None:
+    pages = open_pages(browser, site.url)
+    look(pages, "invitation", at(f"/admin/invitation?sptoken={known['invitation']}"))
+    look(pages, "login", at("/admin/login"))
+    for page in pages.values():
+        sign_in(page)
+    for name, address in SCREENS.items():
+        look(pages, name, at(f"/admin{address.format(**known)}"))
+    look(pages, "policy-accounts", lambda page: touched(page, known["directory"]))
+    look(pages, "bulk", several)
+    look(pages, "api-key-made", key)
+    close(pages)
+
+
+def close(pages: dict[str, Page]) -> None:
+    for page in pages.values():
+        page.context.close()
 
 
 def main() -> None:
-    """Write every picture, of one site."""
+    """Write every picture, of two sites: one that was just set up, and one that people use."""
     if reason := chromium.missing():
         sys.exit(reason)
     FOLDER.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as driver, tempfile.TemporaryDirectory() as folder:
+        browser = chromium.launch(driver)
+        with manage_run(Path(folder) / "new", **SETTINGS) as site:
+            take_first(browser, site)
         instance = Path(folder) / "instance"
         known = people(instance)
         with manage_run(instance, **SETTINGS) as site:
-            browser = chromium.launch(driver)
-            take(browser, site.url, known)
-            browser.close()
+            take(browser, site, known)
+        browser.close()
     print(f"docs/screenshots/console: {sum(file.stat().st_size for file in FOLDER.iterdir()) // 1024} KiB")
 
 

@@ -1,14 +1,17 @@
-"""Encryption of what is stored: with STORMPATH_ENCRYPTION_KEYS, and not at all without.
+"""Encryption of what is stored: of secrets always; of custom data with STORMPATH_ENCRYPTION_KEYS, and not without.
 
 Fernet of `cryptography` (AES-128-CBC and HMAC-SHA256). The first key encrypts, all decrypt, so that a key can be
-replaced: put the new one first, and take the old one away when nothing is left that was written with it.
+replaced: put the new one first, and take the old one away when nothing is left that was written with it. Behind those
+keys, secrets have the ones that SECRET_KEY and SECRET_KEY_FALLBACKS make.
 """
 
+import base64
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from .errors import CustomDataLocked
+from . import tokens
+from .errors import CustomDataLocked, NotReady, SecretLocked
 from .settings import Problem, settings
 
 if TYPE_CHECKING:
@@ -53,6 +56,37 @@ def unseal(stored: str) -> str:
         return _fernet(*settings.ENCRYPTION_KEYS).decrypt(stored.removeprefix(_SEALED).encode()).decode()
     except InvalidToken as error:
         raise CustomDataLocked from error
+
+
+def seal_always(text: str) -> str:
+    """Return a secret as it is to be stored: encrypted, whether there are keys or not.
+
+    :raises NotReady: the library is not installed.
+    """
+    return _SEALED + _for_secrets().encrypt(text.encode()).decode("ascii")
+
+
+def unseal_always(stored: str) -> str:
+    """Return the secret of a stored one.
+
+    :raises SecretLocked: no key of those there are opens it, or it was changed by somebody who has none.
+    :raises NotReady: the library is not installed.
+    """
+    fernet = _for_secrets()
+    from cryptography.fernet import InvalidToken
+
+    try:
+        return fernet.decrypt(stored.removeprefix(_SEALED).encode()).decode()
+    except InvalidToken as error:
+        raise SecretLocked from error
+
+
+def _for_secrets() -> "MultiFernet":
+    ours = (base64.urlsafe_b64encode(key) for key in tokens.keys("stored secrets"))
+    try:
+        return _fernet(*settings.ENCRYPTION_KEYS, *ours)
+    except ImportError as error:
+        raise NotReady(["Secrets are stored encrypted. Run `pip install 'stormpath-app[social]'`."]) from error
 
 
 def check() -> Iterator[Problem]:

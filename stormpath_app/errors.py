@@ -318,6 +318,17 @@ class CustomDataLocked(StormpathError):
     cause = "None of STORMPATH_ENCRYPTION_KEYS opens the custom data: put the key that it was written with at the end."
 
 
+class SecretLocked(StormpathError):
+    """A secret is stored encrypted, and none of the keys there are opens it."""
+
+    status = code = 503
+    message = "This is not possible at the moment."
+    cause = (
+        "None of STORMPATH_ENCRYPTION_KEYS, SECRET_KEY and SECRET_KEY_FALLBACKS opens the secret: set it again, or put"
+        " the key that it was written with at the end."
+    )
+
+
 # --- Applications and their account stores ---
 
 
@@ -378,6 +389,77 @@ class DirectoryNameTaken(StormpathError):
     message = "Sorry, that Directory name is not available. Please choose another."
 
 
+class MirrorAsDefaultAccountStore(StormpathError):
+    """New accounts go to a directory with accounts of its own, or a group of one: not where a provider brings them."""
+
+    code = 5106
+    message = "A Directory whose Accounts come from a provider cannot be the default account store of an Application."
+
+
+class MirrorGroupAsDefaultAccountStore(StormpathError):
+    """The group is one of a directory whose accounts come from a provider."""
+
+    code = 5108
+    message = (
+        "A Group of a Directory whose Accounts come from a provider cannot be the default account store of an"
+        " Application."
+    )
+
+
+class MirrorAsDefaultGroupStore(StormpathError):
+    """New groups go to a directory with accounts of its own."""
+
+    code = 5110
+    message = "A Directory whose Accounts come from a provider cannot be the default group store of an Application."
+
+
+class ProviderAlreadyMapped(StormpathError):
+    """The application has another directory of the same provider."""
+
+    status = 409
+    code = 5200
+    message = "The Application has a Directory of this provider already."
+
+
+class ProviderNotMapped(StormpathError):
+    """Nobody can log in to the application by this provider: no setting names it, and no account store is of it."""
+
+    code = 5201
+    message = "Logging in this way is not possible here."
+    cause = "STORMPATH_SOCIAL does not name the provider, and the Application has no enabled Directory of it."
+
+
+# --- Directories of providers ---
+
+
+class CreatedByProvider(StormpathError):
+    """Accounts of this directory come into being when people log in by its provider."""
+
+    code = 6100
+    message = "Accounts of this Directory cannot be created here: they come from its provider."
+
+
+class CannotBecomeMirror(StormpathError):
+    """A directory with accounts of its own keeps them: a provider is named when a directory is created."""
+
+    code = 6201
+    message = "A Directory that has its own Accounts cannot take them from a provider."
+
+
+class ProviderStays(StormpathError):
+    """A directory stays with its provider."""
+
+    code = 6202
+    message = "The provider of a Directory cannot be changed."
+
+
+class KeptByProvider(PropertyError):
+    """The attribute is the provider's to change, as the account came from it."""
+
+    code = 7202
+    template = "%(thing)s %(label)s cannot be changed here: it comes from the provider."
+
+
 # --- The console ---
 
 
@@ -421,6 +503,12 @@ class NoSuchAccount(StormpathError):
     code = 2016
     message = "Invalid email address."
     cause = "No Account of the Application has this email address or username."
+
+
+class NoPassword(NoSuchAccount):
+    """The account logs in by a provider, and has no password that could be forgotten."""
+
+    cause = "The Account logs in by a provider and has no password here: nothing is mailed to it."
 
 
 class VerificationDisabled(StormpathError):
@@ -609,3 +697,59 @@ class AccountNotFound(LoginFailed):
         "Login attempt failed because there is no Account in the Application's associated Account Stores"
         " with the specified username or email."
     )
+
+
+# --- Logging in with other sites ---
+
+
+class RegistrationClosed(LoginFailed):
+    """The provider knows them, but they have no account here, and strangers get none."""
+
+    status = code = 403
+    message = "There is no account for you here, and new ones are not given out."
+
+
+class AccountKnown(AccountAlreadyExists):
+    """Somebody comes by a provider for the first time, and an account has their e-mail address.
+
+    `account`: that one. `is_email_verified`: whether the provider says that the address is theirs; if not, they may be
+    told to log in and link it, and nothing may be offered that needs less.
+    """
+
+    def __init__(self, account: object, *, is_email_verified: bool) -> None:
+        self.account, self.is_email_verified = account, is_email_verified
+        super().__init__("Account", "email")
+
+
+class ProviderError(StormpathError):
+    """The provider did not say who somebody is. `name`: its own, as on its button.
+
+    `developer_message` may have the provider's words in it, and never a token or a secret.
+    """
+
+    message = "%(name)s did not say who you are. Try again, or log in another way."
+
+    def __init__(self, name: str, developer_message: str | None = None) -> None:
+        self.name = name
+        super().__init__(_(type(self).message, name=name), developer_message=developer_message)
+
+
+class ProviderRefused(ProviderError):
+    """The provider refused, or what it said is not to be believed."""
+
+    code = 7200
+    message = "%(name)s did not confirm who you are. Try again, or log in another way."
+
+
+class ProviderLacksEmail(ProviderError):
+    """The provider told no e-mail address, and an account needs one."""
+
+    code = 7201
+    message = "%(name)s did not tell us your email address. Allow it there, or log in another way."
+
+
+class ProviderUnavailable(ProviderError):
+    """The provider cannot be reached, is too slow, or talks nonsense."""
+
+    status = code = 503
+    message = "%(name)s does not answer now. Log in another way, or try again later."

@@ -17,12 +17,14 @@ from .errors import (
     GroupDisabled,
     NoAccountStores,
     PasswordChangeRequired,
+    RegistrationClosed,
     WrongApiKeySecret,
     WrongPassword,
 )
 from .models import DISABLED, ENABLED, AuditEvent
 from .models.base import VERIFIED
 from .models.event import OF_THE_APP
+from .models.provider import name_of
 from .translation import gettext as _, mark
 
 OK, WARN, BAD, PLAIN = "ok", "warn", "bad", ""
@@ -65,6 +67,7 @@ WORDS = {
     "directory.updated": (mark("Directory %(name)s changed"), PLAIN, "folder"),
     "directory.deleted": (mark("Directory %(name)s deleted"), BAD, "folder"),
     "directory.passwords_expired": (mark("All passwords of %(name)s must be changed"), WARN, "lock"),
+    "provider.updated": (mark("Provider of %(name)s changed"), PLAIN, "folder"),
     "password_policy.updated": (mark("Password policy of %(name)s changed"), PLAIN, "shield"),
     "account_creation_policy.updated": (mark("Account creation policy of %(name)s changed"), PLAIN, "shield"),
     "account_schema.updated": (mark("Required names of %(name)s changed"), PLAIN, "sliders"),
@@ -98,6 +101,7 @@ CAUSES = {
     DirectoryDisabled.code: mark("the directory is disabled"),
     GroupDisabled.code: mark("the group is disabled"),
     NoAccountStores.code: mark("the application has no account store"),
+    RegistrationClosed.code: mark("strangers get no account"),
 }
 _KEY_CAUSES = {
     WrongApiKeySecret.__name__: mark("wrong secret"),
@@ -144,12 +148,22 @@ def _words(event: AuditEvent) -> tuple[str, str, str]:
     message, tone, icon = WORDS[event.kind]
     name = event.target_name or data.get("name") or "?"
     sentence = _(message, name=name, device=user_agents.device(data.get("user_agent")))
+    if provider := data.get("provider"):
+        sentence = _by_provider(event.kind, sentence, name_of(provider))
     cause = _KEY_CAUSES.get(data.get("why", "")) or CAUSES.get(data.get("code", 0))
     if cause and event.kind in {"login.failed", "api_key.refused"}:
         sentence = _("%(sentence)s: %(cause)s", sentence=sentence, cause=_(cause))
         if data.get("code") == PasswordChangeRequired.code:
             tone, icon = WARN, "lock"
     return sentence, tone, icon
+
+
+def _by_provider(kind: str, sentence: str, provider: str) -> str:
+    if kind == "login.succeeded":
+        return _("Logged in with %(provider)s", provider=provider)
+    if kind == "login.failed":
+        return _("Login with %(provider)s failed", provider=provider)
+    return sentence
 
 
 def _status(event: AuditEvent) -> tuple[str, str, str] | None:

@@ -18,6 +18,7 @@ from flask import (
 )
 from flask_login import AnonymousUserMixin
 from flask_sqlalchemy import SQLAlchemy
+from flask_wtf.csrf import generate_csrf
 from sqlalchemy.orm import Session
 from werkzeug.local import LocalProxy
 
@@ -31,9 +32,12 @@ from .login_manager import SessionManager, Stranger
 from .mail import configuration, rendering
 from .mail.courier import Courier
 from .models import Account, Application, Client, EmailTemplate, event
+from .pages import next_url
 from .settings import Problem
 from .transactions import atomic, tell
+from .translation import template_gettext
 from .views import ADDRESSES, SWITCHES, VIEWS, answer_not_ready, create_blueprint, doors, is_static
+from .views.social_buttons import buttons
 
 # The database stands below what sets it up.
 database.set_up_memory = installation.set_up
@@ -218,7 +222,7 @@ class StormpathManager:
             app.register_blueprint(console)
         app.register_error_handler(NotReady, answer_not_ready)
         # The first of them: a host's own `user` stays the host's.
-        app.template_context_processors[None].insert(0, lambda: {"user": user, "current_user": user})
+        app.template_context_processors[None].insert(0, _for_templates)
         app.after_request(finish_response)
         app.cli.add_command(stormpath_commands)
         signals.message_queued.connect(state.courier.receive, app)
@@ -286,6 +290,17 @@ class StormpathManager:
     def check(self) -> list[Problem]:
         """Return every mistake in the current app's settings, schema and application."""
         return _state().check()
+
+
+def _for_templates() -> dict[str, Any]:
+    """Return what every template of the app knows; a host's page may have the buttons of providers."""
+    return {
+        "user": user,
+        "current_user": user,
+        "stormpath_login_buttons": lambda: buttons(next_url()),
+        "stormpath_csrf_token": generate_csrf,
+        "stormpath_gettext": template_gettext,
+    }
 
 
 def _tell_the_rest(_error: BaseException | None) -> None:

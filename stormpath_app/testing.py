@@ -29,16 +29,25 @@ def make_account(_stormpath_app: "Flask") -> "Callable[..., Account]":
     It takes the attributes of `application.accounts.create`. Without `email` the address is one of its own; without
     `password` it is `stormpath_app.testing.PASSWORD`. Groups that are not there are made.
 
+    `provider="google"`: one that came by this provider, with an address that it verified, and has no password. Nobody
+    is asked.
+
     The account belongs to no database session: within `app.app_context()` it can be changed and saved; whoever
     looks what became of it takes it anew, `Account.get(account.href)`.
     """
 
     def make_account(
-        email: str | None = None, password: str | None = None, groups: "Iterable[str | Group]" = (), **attributes: Any
+        email: str | None = None,
+        password: str | None = None,
+        groups: "Iterable[str | Group]" = (),
+        *,
+        provider: str | None = None,
+        **attributes: Any,
     ) -> "Account":
-        address = email or f"person-{uuid4().hex[:12]}@example.com"
-        known = {**attributes, "email": address, "password": PASSWORD if password is None else password}
-        return Context().run(_create, _stormpath_app, known, groups)
+        known = {**attributes, "email": email or f"person-{uuid4().hex[:12]}@example.com"}
+        if password is not None or provider is None:
+            known["password"] = PASSWORD if password is None else password
+        return Context().run(_create, _stormpath_app, known, groups, provider)
 
     return make_account
 
@@ -144,17 +153,29 @@ def _stormpath_app(app: "Flask", monkeypatch: pytest.MonkeyPatch) -> "Flask":
     return app
 
 
-def _create(app: "Flask", known: dict[str, Any], groups: "Iterable[str | Group]") -> "Account":
+def _create(app: "Flask", known: dict[str, Any], groups: "Iterable[str | Group]", provider: str | None) -> "Account":
     from .models import Application
 
     with app.app_context():
-        account = Application.current().accounts.create(known)
+        account = Application.current().accounts.create(known) if provider is None else _come_by(provider, known)
         for group in groups:
             found = account.directory.find_group(group) if isinstance(group, str) else group
             account.add_group(found or account.directory.create_group(name=group))
         account.refresh()  # a host's session forgets with a commit what it knew, and it ends here
         account.directory.refresh()
         return account
+
+
+def _come_by(provider: str, known: dict[str, Any]) -> "Account":
+    from .models import Application
+    from .providers import Identity
+
+    told = {name: known.pop(name, None) for name in ("email", "given_name", "middle_name", "surname")}
+    account = Application.current().provider_account(provider, Identity(uuid4().hex, is_email_verified=True, **told))
+    for name, value in known.items():
+        account[name] = value
+    account.save()
+    return account
 
 
 def _log_in(app: "Flask", fresh: bool, *, account_id: str = "", login: str = "") -> list[dict[str, Any]]:

@@ -20,8 +20,12 @@ from stormpath_app import Account, StormpathManager, clock, login_required, user
 from stormpath_app.database import database, url as database_url
 from stormpath_app.installation import set_up
 from stormpath_app.mail.courier import _Thread as MailThread
+from stormpath_app.providers import Facebook, GitHub, Google, openid_connect
 
 from .databases import DatabaseServer, Missing, mariadb, postgresql
+from .facebook import FacebookServer
+from .github import GitHubServer
+from .openid_provider import OpenIdProvider
 from .refilled import Refilled
 
 PASSWORD = "Woot1Loves.Cookies"
@@ -321,3 +325,41 @@ def statements(app: Flask) -> Iterator[list[str]]:
         yield seen
     finally:
         sa.event.remove(engine, "before_cursor_execute", note)
+
+
+# --- Sites that people log in with ---
+
+
+@pytest.fixture
+def openid_provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenIdProvider]:
+    """Return an OpenID Connect provider, where Han is logged in."""
+    monkeypatch.setattr(openid_connect, "_documents", {})  # another server may have had its port
+    with OpenIdProvider().running() as provider:
+        yield provider
+
+
+@pytest.fixture
+def google(openid_provider: OpenIdProvider, monkeypatch: pytest.MonkeyPatch) -> OpenIdProvider:
+    """Return what is Google in this test, where Han is logged in."""
+    monkeypatch.setattr(Google, "issuer", openid_provider.url)
+    monkeypatch.setattr(Google, "tokeninfo_endpoint", f"{openid_provider.url}/tokeninfo")
+    return openid_provider
+
+
+@pytest.fixture
+def facebook(monkeypatch: pytest.MonkeyPatch) -> Iterator[FacebookServer]:
+    """Return what is Facebook in this test, where Leia is logged in."""
+    with FacebookServer().running() as server:
+        monkeypatch.setattr(Facebook, "authorization_endpoint", f"{server.url}/dialog/oauth")
+        monkeypatch.setattr(Facebook, "graph", server.url)
+        yield server
+
+
+@pytest.fixture
+def github(monkeypatch: pytest.MonkeyPatch) -> Iterator[GitHubServer]:
+    """Return what is GitHub in this test, where Chewbacca is logged in."""
+    with GitHubServer().running() as server:
+        monkeypatch.setattr(GitHub, "authorization_endpoint", f"{server.url}/login/oauth/authorize")
+        monkeypatch.setattr(GitHub, "token_endpoint", f"{server.url}/login/oauth/access_token")
+        monkeypatch.setattr(GitHub, "api", f"{server.url}/api")
+        yield server

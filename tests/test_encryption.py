@@ -8,7 +8,7 @@ from cryptography.fernet import Fernet
 
 from stormpath_app import Application, User, encryption
 from stormpath_app.database import database, session
-from stormpath_app.errors import CustomDataLocked
+from stormpath_app.errors import CustomDataLocked, NotReady, SecretLocked
 from stormpath_app.models import Client
 from stormpath_app.models.custom_data_search import leaves
 
@@ -202,3 +202,48 @@ def test_the_library_that_is_missing_is_told(app, monkeypatch):
 def test_keys_are_text_or_bytes(app):
     with app.app_context():
         assert list(encryption.check()) == []
+
+
+# --- Secrets, which are always encrypted ---
+
+
+def test_a_secret_is_encrypted_without_keys_too(context):
+    stored = encryption.seal_always("Kessel")
+    assert encryption.is_sealed(stored)
+    assert stored != encryption.seal_always("Kessel")
+    assert encryption.unseal_always(stored) == "Kessel"
+
+
+def test_a_secret_is_read_after_keys_came_and_after_they_were_replaced(app, context, keys):
+    stored = [encryption.seal_always("Kessel")]
+    for these in ([OLD], [NEW, OLD], []):
+        keys(*these)
+        stored.append(encryption.seal_always("Kessel"))
+        readable = stored if these else [stored[0], stored[-1]]
+        assert {encryption.unseal_always(each) for each in readable} == {"Kessel"}
+    with pytest.raises(SecretLocked):
+        encryption.unseal_always(stored[1])
+
+
+def test_a_secret_outlives_the_secret_key_among_the_fallbacks_alone(app, context):
+    stored, before = encryption.seal_always("Kessel"), app.config["SECRET_KEY"]
+    app.config.update(SECRET_KEY="another one that is long enough", SECRET_KEY_FALLBACKS=[before])
+    assert encryption.unseal_always(stored) == "Kessel"
+    app.config.update(SECRET_KEY_FALLBACKS=[])
+    with pytest.raises(SecretLocked) as caught:
+        encryption.unseal_always(stored)
+    assert (caught.value.status, "SECRET_KEY" in caught.value.message) == (503, False)
+
+
+@pytest.mark.parametrize("stored", ["", "fernet:", "fernet:nonsense", "Kessel", "fernet:\xfc"])
+def test_what_was_never_encrypted_is_no_secret(context, stored):
+    with pytest.raises(SecretLocked):
+        encryption.unseal_always(stored)
+
+
+def test_a_secret_needs_the_library(context, monkeypatch):
+    monkeypatch.setitem(sys.modules, "cryptography.fernet", None)
+    encryption._fernet.cache_clear()
+    for verb in (encryption.seal_always, encryption.unseal_always):
+        with pytest.raises(NotReady, match="pip install"):
+            verb("Kessel")

@@ -12,14 +12,23 @@ from stormpath_app.errors import LoginFailed, NotReady, PasswordRefused, Propert
 DOCS = Path(__file__).parent.parent / "docs"
 ALL = [error for error in vars(errors).values() if isinstance(error, type) and issubclass(error, StormpathError)]
 #: Made with nothing but their name.
-PLAIN = [error for error in ALL if not issubclass(error, (PropertyError, PasswordRefused, NotReady, errors.PointedAt))]
+PLAIN = [
+    error
+    for error in ALL
+    if not issubclass(error, (PropertyError, PasswordRefused, NotReady, errors.PointedAt, errors.ProviderError))
+]
 #: What only the owner of an account, who knows its password, can be told; and what is true for everybody.
 TOLD = {errors.AccountDisabled, errors.AccountNotVerified, errors.ApplicationDisabled, errors.TooManyAttempts}
 TOLD |= {errors.PasswordChangeRequired, errors.NoRole}
 #: Causes that Stormpath had no number for; they have that of the nearest.
 UNNUMBERED = {errors.LoginOutdated, errors.ChangedMeanwhile, errors.PointedAt}
 UNNUMBERED |= {*errors.ApiKeyRefused.__subclasses__()}  # a program is shown the number
-UNNUMBERED |= {errors.MailQuotaExceeded, errors.TokenRefused}  # as a status of HTTP
+UNNUMBERED |= {
+    errors.MailQuotaExceeded,
+    errors.TokenRefused,
+    errors.ProviderUnavailable,
+    errors.SecretLocked,
+}  # as HTTP
 
 
 def name(value):
@@ -74,6 +83,19 @@ def name(value):
             *("Password strength length must be between 1 and 255.", None),
         ),
         (errors.UnknownProperty("Account", "given_nmae"), 400, 2015, "Account has no property 'given_nmae'.", None),
+        (
+            *(errors.ProviderRefused("Google", "Google: 400 Bad Request"), 400, 7200),
+            "Google did not confirm who you are. Try again, or log in another way.",
+            "Google: 400 Bad Request",
+        ),
+        (
+            *(errors.ProviderLacksEmail("GitHub"), 400, 7201),
+            *("GitHub did not tell us your email address. Allow it there, or log in another way.", None),
+        ),
+        (
+            *(errors.ProviderUnavailable("Facebook"), 503, 503),
+            *("Facebook does not answer now. Log in another way, or try again later.", None),
+        ),
         (errors.AccountStoreAlreadyMapped(), 409, 5104, errors.AccountStoreAlreadyMapped.message, None),
     ],
     ids=name,

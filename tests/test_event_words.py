@@ -14,6 +14,7 @@ from stormpath_app.models.event_log import Question
 from stormpath_app.transactions import atomic
 
 from .conftest import PASSWORD
+from .falcon import SOCIAL
 
 
 def told(kind, **details):
@@ -112,3 +113,16 @@ def test_words_ask_the_database_for_nothing(app, context):
     session.expunge_all()
     assert all(event_words.tell(each).sentence for each in events)
     assert isinstance(events[0], AuditEvent)
+
+
+# --- Logging in by a provider ---
+
+
+@pytest.mark.settings(STORMPATH_SOCIAL=SOCIAL)
+def test_a_login_by_a_provider_is_told_with_its_name(context):
+    assert told("login.succeeded", provider="falcon").sentence == "Logged in with Falcon Pass"
+    assert told("login.succeeded", provider="github").sentence == "Logged in with GitHub"
+    failed = told("login.failed", provider="falcon", code=403)
+    assert (failed.sentence, failed.tone) == ("Login with Falcon Pass failed: strangers get no account", "bad")
+    context.config["STORMPATH_SOCIAL"] = {}
+    assert told("login.succeeded", provider="rebel-id").sentence == "Logged in with Rebel Id"

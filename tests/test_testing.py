@@ -216,6 +216,26 @@ def test_it(make_account, login_as, app):
     ).assert_outcomes(passed=1)
 
 
+def test_an_account_comes_by_a_provider_and_nobody_is_asked(suite):
+    suite(
+        """
+def test_it(app, make_account, login_as):
+    app.config["STORMPATH_SOCIAL"] = {"GITHUB": {"client_id": "any", "client_secret": "any"}}
+    more = {"provider": "github", "given_name": "Han", "custom_data": {"a": 1}}
+    han = make_account("han@falcon.example", groups=["admins"], **more)
+    assert login_as(han).get("/admins").text == "admins"
+    with app.app_context():
+        han = Account.get(han.href)
+        assert (han.provider_data.provider_id, han.full_name, han.custom_data["a"]) == ("github", "Han Anonymous", 1)
+        assert make_account(provider="github").email != make_account(provider="github").email
+    with pytest.raises(Exception, match="cannot be changed here"):
+        make_account(provider="github", password=PASSWORD)
+    with pytest.raises(Exception, match="not possible here"):
+        make_account(provider="nobody")
+"""
+    ).assert_outcomes(passed=1)
+
+
 def test_who_may_not_log_in_to_the_application_cannot_be_signed_in(suite):
     suite(
         """

@@ -16,8 +16,8 @@ from ..models.administration import MANAGER, SUPPORT
 from ..translation import gettext as _, mark
 from . import charts, scope
 from .account_actions import AccountActions
-from .account_custom_data import AccountCustomData
 from .base import ConsoleForm, Quick
+from .custom_data import CustomDataPages
 from .gate import needs
 
 
@@ -40,7 +40,7 @@ class GroupForm(ConsoleForm):
     group = SelectField(mark("Group"), [InputRequired(mark("Choose a group."))])
 
 
-class AccountsView(AccountActions, AccountCustomData):
+class AccountsView(AccountActions, CustomDataPages):
     """All accounts of the directories that the administrator deals with."""
 
     path, icon, section = "/accounts", "users", 1
@@ -124,6 +124,10 @@ class AccountsView(AccountActions, AccountCustomData):
             "logins_of": statistics.logins(ids),
             "spark": charts.spark,
         }
+
+    def custom_data_page(self, resource: Account, **shown: Any) -> str:
+        """Render the tab with the custom data."""
+        return self.tab(resource, "custom-data", resource=resource, **shown)
 
     # --- In bulk ---
 

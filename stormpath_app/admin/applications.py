@@ -16,6 +16,7 @@ from ..models.administration import OWNER
 from ..settings import settings
 from ..translation import gettext as _, mark
 from . import scope
+from .custom_data import CustomDataPages
 from .gate import needs
 from .named import NamedForm, NamedView
 from .pages import MOST_COUNTED, count
@@ -27,7 +28,7 @@ class NewApplicationForm(NamedForm):
     create_directory = BooleanField(mark("Make a directory for its accounts"), default=True)
 
 
-class ApplicationsView(NamedView):
+class ApplicationsView(CustomDataPages, NamedView):
     """All applications but the console."""
 
     path, icon, section = "/applications", "apps", 1

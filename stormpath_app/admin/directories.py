@@ -11,6 +11,7 @@ from ..models.administration import OWNER, VIEWER
 from ..transactions import atomic
 from ..translation import gettext as _, mark
 from . import scope
+from .custom_data import CustomDataPages
 from .directory_pages import accounts, mails
 from .gate import needs
 from .named import NamedForm, NamedView
@@ -25,7 +26,7 @@ class NewDirectoryForm(NamedForm):
     application = SelectField(mark("Application"), validate_choice=False)
 
 
-class DirectoriesView(PolicyPages, WorkflowPages, NamedView):
+class DirectoriesView(PolicyPages, WorkflowPages, CustomDataPages, NamedView):
     """All directories but that of the administrators."""
 
     path, icon, section = "/directories", "folder", 1
@@ -97,3 +98,9 @@ class DirectoriesView(PolicyPages, WorkflowPages, NamedView):
     def provider(self, id: str) -> ResponseReturnValue:
         """Show where its accounts come from."""
         return self.render("stormpath_admin/directory_provider.html", **self.head(self.get_one(id), "provider"))
+
+    # --- Custom data ---
+
+    def custom_data_page(self, resource: Directory, **shown: Any) -> str:
+        """Render the tab with the custom data."""
+        return self.render("stormpath_admin/directory_custom_data.html", **self.head(resource, "custom-data"), **shown)

@@ -45,6 +45,7 @@ def _tabs(directory: Directory) -> list[tuple[str, str, str, None]]:
         ("workflows", mark("Workflows"), url_for(f"{here}.workflows", id=directory.id)),
         ("groups", mark("Groups"), url_for("stormpath_admin.groups.index_view", directory=directory.id)),
         ("provider", mark("Provider"), url_for(f"{here}.provider", id=directory.id)),
+        ("custom-data", mark("Custom data"), url_for(f"{here}.custom_data", id=directory.id)),
     )
     return [(key, _(text), url, None) for key, text, url in places]
 

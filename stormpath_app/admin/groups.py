@@ -17,6 +17,7 @@ from ..models import DISABLED, ENABLED, Account, Collection, Directory, Group, G
 from ..models.administration import MANAGER
 from ..translation import gettext as _, mark
 from . import scope
+from .custom_data import CustomDataPages
 from .gate import needs
 from .named import NamedForm, NamedView
 from .pages import MOST_COUNTED, count
@@ -31,7 +32,7 @@ class NewGroupForm(NamedForm):
     directory = SelectField(mark("Directory"), [InputRequired(mark("Choose a directory."))])
 
 
-class GroupsView(NamedView):
+class GroupsView(CustomDataPages, NamedView):
     """All groups of the directories that the administrator deals with."""
 
     path, icon, section = "/groups", "layers", 1

@@ -28,8 +28,11 @@ from .message import OutboxMessage
 from .one_time_token import OneTimeToken
 from .password_history import FormerPassword
 from .password_policy import PasswordPolicy, PasswordStrength
+from .provider import Provider
+from .provider_data import ProviderData
 from .session import AccountSession
 from .tenant import Tenant
+from .used_state import UsedState
 
 __all__ = [
     "DISABLED",
@@ -68,9 +71,12 @@ __all__ = [
     "PasswordPolicy",
     "PasswordResetToken",
     "PasswordStrength",
+    "Provider",
+    "ProviderData",
     "Replay",
     "Resource",
     "Step",
     "Tenant",
+    "UsedState",
     "encrypt_custom_data",
 ]

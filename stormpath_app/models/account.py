@@ -7,8 +7,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, deferred, mapped_column, relationship, validates
 
 from .. import names, origin, signals
-from ..database import exact_text
-from ..errors import AccountAlreadyExists, InvalidFormat
+from ..database import exact_text, session
+from ..errors import AccountAlreadyExists, CreatedByProvider, InvalidFormat, KeptByProvider
 from ..transactions import announce, atomic
 from . import (
     administration,
@@ -26,6 +26,8 @@ from .email_holder import EmailHolder
 from .group import Group
 from .login_name import LoginName
 from .password_holder import LOGIN_ATTRIBUTES
+from .provider import Provider
+from .provider_data import ProviderData
 from .searchable import Moment, Status, Words
 from .session import AccountSession
 from .unsaved import changed
@@ -80,7 +82,12 @@ class Account(EmailHolder):
         *("username", "email", "given_name", "middle_name", "surname", "full_name"),
         *("status", "email_verification_status", "must_change_password", "password_modified_at"),
     )
-    links = frozenset({"tenant", "directory", "groups", "group_memberships", "applications", "api_keys", "custom_data"})
+    links = frozenset(
+        {
+            *("tenant", "directory", "groups", "group_memberships", "applications", "api_keys", "custom_data"),
+            "provider_data",
+        }
+    )
     searchable: ClassVar[dict[str, Any]] = {
         "email": Words("email_key", indexed=True),
         "username": Words("username_key", indexed=True),
@@ -121,6 +128,10 @@ class Account(EmailHolder):
     ended_logins: int = 0
     #: Whether its owner is mailed that the next `save` gave it another password.
     tells_of_password: bool = False
+    #: Whether its provider tells what is set, which may change all that is the provider's.
+    is_told_by_provider: bool = False
+    #: Whether it came into being with the login that gave it out.
+    is_new_account: bool = False
 
     #: Returns the application that the settings name. `application.py`, which stands above, sets it.
     current_application: ClassVar[Callable[[], Any]]
@@ -163,6 +174,26 @@ class Account(EmailHolder):
         """
         result = cls.current_application().authenticate_account(login, password)
         found: Account = result.account
+        return found
+
+    @classmethod
+    def from_google(cls, code: str, redirect_uri: str | None = None) -> "Account":
+        """Return the account of the current application that a code from Google stands for; a new one, if need be.
+
+        :raises StormpathError: as `application.get_provider_account`.
+        """
+        found: Account = cls.current_application().get_provider_account(
+            Provider.GOOGLE, code=code, redirect_uri=redirect_uri
+        )
+        return found
+
+    @classmethod
+    def from_facebook(cls, access_token: str) -> "Account":
+        """Return the account of the current application that a token from Facebook stands for; a new one, if need be.
+
+        :raises StormpathError: as `application.get_provider_account`.
+        """
+        found: Account = cls.current_application().get_provider_account(Provider.FACEBOOK, access_token=access_token)
         return found
 
     # --- Who it is ---
@@ -218,6 +249,11 @@ class Account(EmailHolder):
         return {"user": dict(self), "account": self}
 
     @property
+    def provider_data(self) -> ProviderData:
+        """Who it is at the provider that it came by, and what that told when it last logged in."""
+        return session.get(ProviderData, self.id) or ProviderData.of_cloud(self)
+
+    @property
     def api_keys(self) -> ApiKeys:
         """The API keys of the account. `create()` makes one; they go with the account."""
         return ApiKeys(ApiKey, ApiKey.account_id == self.id, create=self._create_api_key)
@@ -233,6 +269,20 @@ class Account(EmailHolder):
         parts = (self.given_name, self.middle_name, self.surname, self.full_name)
         return (self.email, local, self.chosen_username, *parts, *self.directory.site_names())
 
+    def _guard_provider(self) -> None:
+        """Accept what was set, where the account's provider has no say in it.
+
+        :raises CreatedByProvider, KeptByProvider: it has.
+        """
+        what = set(changed(self)) - {"status", "email_verification_status"}
+        if self.new_password is not None:
+            what.add("password")
+        if not what or self.is_told_by_provider or self.directory.is_cloud:
+            return
+        if self.is_new:
+            raise CreatedByProvider
+        raise KeptByProvider(self.thing, min(what).removeprefix("chosen_"))
+
     def _prepare(self) -> None:
         """Look at the username beside the address, ask the directory's policies, and hash the password that was set."""
         if self.chosen_username and names.key(self.chosen_username) == names.key(self.email):
@@ -240,6 +290,7 @@ class Account(EmailHolder):
         username = self.chosen_username or ""
         if "@" in names.key(username) or self.id_in(username):  # it would pass for another one's address or href
             raise InvalidFormat(self.thing, "username")
+        self._guard_provider()
         self._ask_directory()
         self._begin()
         self._hash_new_password()

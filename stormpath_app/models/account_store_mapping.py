@@ -16,7 +16,11 @@ from ..errors import (
     BelowMinimum,
     ChangedMeanwhile,
     GroupAsDefaultGroupStore,
+    MirrorAsDefaultAccountStore,
+    MirrorAsDefaultGroupStore,
+    MirrorGroupAsDefaultAccountStore,
     Protected,
+    ProviderAlreadyMapped,
     ReadOnly,
     StormpathError,
     WrongType,
@@ -174,9 +178,16 @@ class AccountStoreMapping(Resource):
     def _prepare(self) -> None:
         if self.is_default_group_store and self.group_id:
             raise GroupAsDefaultGroupStore
+        if not self.directory.is_cloud:
+            if self.is_default_account_store:
+                raise MirrorGroupAsDefaultAccountStore if self.group_id else MirrorAsDefaultAccountStore
+            if self.is_default_group_store:
+                raise MirrorAsDefaultGroupStore
 
     def _before_save(self) -> None:
         self._guard()
+        if self.is_new and not self.directory.is_cloud:
+            self._check_provider()
         if self.is_new or "list_index" in changed(self):
             self._take_place()
         what = changed(self)
@@ -184,6 +195,18 @@ class AccountStoreMapping(Resource):
             if name in what and getattr(self, name):
                 self._take_over(name)
         self._record("account_store.mapped" if self.is_new else "account_store.updated", what)
+
+    def _check_provider(self) -> None:
+        """Accept a directory of a provider where the application has no other one of it.
+
+        :raises ProviderAlreadyMapped: it has.
+        """
+        cls = AccountStoreMapping
+        directories = cls.directory.property.mapper.class_
+        same = (cls.application_id == self.application_id, cls.directory_id != self.directory_id)
+        others = sa.select(cls.id).join(directories, directories.id == cls.directory_id).where(*same)
+        if session.scalar(others.where(directories.provider_id == self.directory.provider_id).limit(1)):
+            raise ProviderAlreadyMapped
 
     def _take_place(self) -> None:
         places = {row.id: row for row in _in_order(self.application_id)}

@@ -40,8 +40,9 @@ from .diagnosis import Diagnosis, diagnose
 from .directory import Directory
 from .group import Group
 from .login_name import LoginName
-from .mail_workflows import MailWorkflows
 from .password_policy import PasswordStrength
+from .provider import Provider
+from .provider_login import ProviderLogin
 from .tenant import Tenant
 from .unsaved import changed
 
@@ -53,15 +54,15 @@ class AuthenticationResult:
     account: Account
 
 
-class Application(MailWorkflows):
+class Application(ProviderLogin):
     """What accounts log in to. Its account stores are asked in the order of their `list_index`."""
 
     __tablename__ = "stormpath_applications"
     __table_args__ = (sa.UniqueConstraint("name_key", "tenant_id"),)
     thing, collection = "Application", "applications"
     longest_description = 4000
-    writable = MailWorkflows.writable | {"authorized_callback_uris", "authorized_origin_uris"}
-    readable = (*MailWorkflows.readable, "authorized_callback_uris", "authorized_origin_uris")
+    writable = ProviderLogin.writable | {"authorized_callback_uris", "authorized_origin_uris"}
+    readable = (*ProviderLogin.readable, "authorized_callback_uris", "authorized_origin_uris")
     links = frozenset(
         {
             *("tenant", "accounts", "groups", "api_keys", "account_store_mappings", "custom_data"),
@@ -384,6 +385,7 @@ _KNOWN_AS = (
     )
     .order_by(
         *(Account.id.is_(None), LoginName.account_id.is_(None), Directory.id.is_(None)),
+        Directory.provider_id != Provider.STORMPATH,  # a mirror has no passwords: it keeps nobody else from theirs
         *(AccountStoreMapping.list_index, AccountStoreMapping.id),
     )
     .limit(1)

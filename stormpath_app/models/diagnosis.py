@@ -32,6 +32,7 @@ from .group import Group
 from .group_membership import GroupMembership
 from .login_name import LoginName
 from .message import OutboxMessage
+from .provider import Provider, name_of
 
 #: What becomes of a step. WARNED: a login may fail there, or not; UNKNOWN: it cannot be told from here.
 PASSED, FAILED, WARNED, UNKNOWN = "passed", "failed", "warned", "unknown"
@@ -111,6 +112,9 @@ class Diagnosis:
     def verdict(self) -> str:
         """The answer in one sentence."""
         who = (self.account and (self.account.full_name or self.account.email)) or self.login
+        if self.account and not self.account.directory.is_cloud and len(self.failing) == 1:
+            provider = name_of(self.account.directory.provider_id)
+            return _("%(who)s logs in with %(provider)s, and has no password", who=who, provider=provider)
         if self.error is PasswordChangeRequired:
             return _("%(who)s can log in once they have chosen another password", who=who)
         if self.failing:
@@ -208,8 +212,9 @@ _PLACES = (
         LoginName,
         (LoginName.directory_id == AccountStoreMapping.directory_id) & (LoginName.name_key == sa.bindparam("name_key")),
     )
+    .join(Directory, Directory.id == AccountStoreMapping.directory_id)
     .where(AccountStoreMapping.application_id == sa.bindparam("application_id"))
-    .order_by(AccountStoreMapping.list_index, AccountStoreMapping.id)
+    .order_by(Directory.provider_id != Provider.STORMPATH, AccountStoreMapping.list_index, AccountStoreMapping.id)
 )
 
 
@@ -297,7 +302,8 @@ def _of_account(account: Account, failures: Sequence[Failure]) -> Iterator[Step]
     yield _password(account)
     yield _status(account)
     yield _verification(account)
-    yield _must_change(account)
+    if account.directory.is_cloud:
+        yield _must_change(account)
     yield _network(account, failures)
 
 
@@ -336,6 +342,10 @@ def _where(counted: str, last: str, addresses: list[str]) -> dict[str, str]:
 
 def _password(account: Account) -> Step:
     stored = sa.select(Account.password_hash.is_not(None)).where(Account.id == account.id)
+    if not account.directory.is_cloud:
+        provider = name_of(account.directory.provider_id)
+        sentence = _("They log in with %(provider)s, and have no password", provider=provider)
+        return Step("password", FAILED, sentence, error=WrongPassword)
     if not session.scalar(stored):
         sentence, remedies = _("No password is set"), (Remedy(RESET, account),)
         return Step("password", FAILED, sentence, error=WrongPassword, remedies=remedies)

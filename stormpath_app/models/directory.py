@@ -9,8 +9,17 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from .. import clock, names, signals
-from ..database import session
-from ..errors import DirectoriesDiffer, PropertyRequired, Protected, ResourceNotFound, UnsupportedValue
+from ..database import exact_text, session
+from ..errors import (
+    CannotBecomeMirror,
+    CreatedByProvider,
+    DirectoriesDiffer,
+    PropertyRequired,
+    Protected,
+    ProviderStays,
+    ResourceNotFound,
+    UnsupportedValue,
+)
 from ..transactions import announce, atomic
 from . import administration, custom_data_rows, event, session as sessions
 from .account import Account
@@ -24,6 +33,7 @@ from .email_template import EmailTemplate
 from .group import Group
 from .login_name import LoginName
 from .password_policy import PasswordPolicy
+from .provider import Provider
 from .tenant import Tenant
 from .unsaved import changed
 
@@ -47,6 +57,7 @@ class Directory(AccountStore):
     __tablename__ = "stormpath_directories"
     __table_args__ = (sa.UniqueConstraint("name_key", "tenant_id"),)
     thing, collection = "Directory", "directories"
+    writable = AccountStore.writable | {"provider"}
     links = frozenset(
         {
             *(
@@ -57,6 +68,7 @@ class Directory(AccountStore):
                 "account_creation_policy",
                 "account_schema",
                 "custom_data",
+                "provider",
             ),
             *("applications", "account_store_mappings", "application_mappings"),
         }
@@ -65,7 +77,12 @@ class Directory(AccountStore):
 
     tenant_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("stormpath_tenants.id"))
     tenant: Mapped[Tenant] = relationship()
+    #: Where its accounts come from: "stormpath" where they are its own, else a provider, such as "google". It stays.
+    provider_id: Mapped[str] = mapped_column(
+        exact_text(50), default=Provider.STORMPATH, server_default=Provider.STORMPATH
+    )
 
+    own_provider: Mapped[Provider | None] = relationship(cascade="all", passive_deletes=True)
     password_policy: Mapped[PasswordPolicy] = relationship(cascade="all", passive_deletes=True)
     account_creation_policy: Mapped[AccountCreationPolicy] = relationship(
         back_populates="directory", cascade="all", passive_deletes=True
@@ -79,9 +96,17 @@ class Directory(AccountStore):
 
     @classmethod
     def create(cls, properties: Mapping[str, Any] | None = None, **more: Any) -> Self:
-        """Create a directory with the standard policies, and commit."""
+        """Create a directory with the standard policies, and commit.
+
+        `provider`: where its accounts come from, a dictionary: `{"provider_id": "google", "client_id": ...}`.
+
+        :raises PropertyError: it cannot be so; nothing is written.
+        """
         given = merge(cls, properties, more)
+        provider = given.pop("provider", None)
         created = cls(tenant_id=Tenant.current().id, name=given.pop("name", None), **given)
+        if provider is not None:
+            created.own_provider = Provider.new(created, provider)
         created.password_policy = PasswordPolicy.standard(created.id)
         created.account_creation_policy = AccountCreationPolicy(id=created.id)
         created.account_schema = AccountSchema.standard(created.id)
@@ -95,6 +120,23 @@ class Directory(AccountStore):
         if not names.can_be_stored(name):
             return None
         return session.scalar(sa.select(cls).where(cls.name_key == names.key(name)))
+
+    # --- Where its accounts come from ---
+
+    @property
+    def is_cloud(self) -> bool:
+        """Whether its accounts are its own; else it is a mirror: they come by a provider, and have no password here."""
+        return self.provider_id == Provider.STORMPATH
+
+    @property
+    def provider(self) -> Provider:
+        """Where its accounts come from. It stays; what this site is to it can be set."""
+        return self.own_provider or Provider.of_cloud(self)
+
+    @provider.setter
+    def provider(self, value: object) -> None:
+        if value is not self.provider:
+            raise CannotBecomeMirror if self.is_cloud else ProviderStays
 
     # --- Accounts ---
 
@@ -149,7 +191,10 @@ class Directory(AccountStore):
         """Return an account that is not saved yet.
 
         :raises PropertyError: an attribute is missing, or cannot be so.
+        :raises CreatedByProvider: its accounts come from a provider.
         """
+        if not self.is_cloud:
+            raise CreatedByProvider
         given = merge(Account, properties, {})
         for name, label in (("email", "email address"), ("password", None)):
             if given.get(name) is None:
@@ -269,7 +314,8 @@ class Directory(AccountStore):
 
     def _before_save(self) -> None:
         if self.is_new:
-            self._record("directory.created", changed=event.changes(self))
+            provider = {} if self.is_cloud else {"provider": self.provider_id}
+            self._record("directory.created", changed=event.changes(self), **provider)
         else:
             administration.guard(self, changed(self), administration.DIRECTORY_KEY)
             self._tell_update(changed(self))

@@ -10,7 +10,14 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from .. import names
 from ..database import session
-from ..errors import AccountAlreadyExists, MailQuotaExceeded, StormpathError, TokenRefused, VerificationDisabled
+from ..errors import (
+    AccountAlreadyExists,
+    KeptByProvider,
+    MailQuotaExceeded,
+    StormpathError,
+    TokenRefused,
+    VerificationDisabled,
+)
 from ..transactions import atomic, release
 from . import message, one_time_token
 from .base import DISABLED, ENABLED, UNKNOWN, UNVERIFIED, VERIFIED
@@ -133,8 +140,11 @@ class EmailHolder(PasswordHolder):
 
         :raises PropertyError: it is no address, or not one that an account of the directory may have.
         :raises AccountAlreadyExists: it is the account's own.
+        :raises KeptByProvider: its provider tells its address.
         :raises MailQuotaExceeded: not so often.
         """
+        if not self.directory.is_cloud:
+            raise KeptByProvider("Account", "email")
         address = names.email(address)
         if address == self.email:
             raise AccountAlreadyExists("Account", "email")

@@ -10,6 +10,7 @@ from .. import names, origin, throttle, translation
 from ..errors import (
     AccountAlreadyExists,
     AccountDisabled,
+    NoPassword,
     NoSuchAccount,
     PropertyRequired,
     StormpathError,
@@ -99,6 +100,8 @@ class MailWorkflows(AccountStoreHolder):
         return self._reset(self._own(account), is_mailed=False)
 
     def _reset(self, account: Account, *, is_mailed: bool) -> PasswordResetToken:
+        if not account.directory.is_cloud:
+            raise NoPassword
         if account.status == DISABLED:
             raise AccountDisabled
         policy = account.directory.password_policy

@@ -18,6 +18,7 @@ from .event import AuditEvent
 from .message import QUEUED, OutboxMessage
 from .one_time_token import OneTimeToken
 from .session import AccountSession
+from .used_state import UsedState
 
 #: How many rows are looked at and deleted in one transaction: nobody waits for a lock for long.
 BATCH = 1000
@@ -64,6 +65,10 @@ def _dead_tokens() -> sa.ColumnElement[bool]:
     return OneTimeToken.expires_at <= clock.now()
 
 
+def _used_states() -> sa.ColumnElement[bool]:
+    return UsedState.expires_at <= clock.now()
+
+
 def _ended_logins() -> sa.ColumnElement[bool]:
     now = clock.now()
     return sa.or_(
@@ -90,6 +95,7 @@ KEPT = (
     Kept("events", _column(AuditEvent), _old_events),
     Kept("mails", _column(OutboxMessage), _old_mails),
     Kept("dead links", _column(OneTimeToken), _dead_tokens),
+    Kept("used states", UsedState.__table__.c.digest, _used_states),
     Kept("ended logins", _column(AccountSession), _ended_logins),
     Kept("copies of deleted accounts", _column(DeletedAccount), _old_copies),
     Kept("counters of wrong passwords", throttle.attempts.c.key, _forgotten_counters),

@@ -125,6 +125,12 @@ if (rows.length) {
   });
 }
 
+// Tabs that a narrow window cannot show together: the open one is in the middle.
+for (const tab of document.querySelectorAll(":is(.sp-tabs, .sp-chips) [aria-current]")) {
+  const [all, one] = [tab.parentElement, tab].map((each) => each.getBoundingClientRect());
+  tab.parentElement.scrollBy((one.left + one.right - all.left - all.right) / 2, 0);
+}
+
 // Copy what a button names.
 for (const button of document.querySelectorAll("[data-copy]")) {
   button.hidden = false;

@@ -11,11 +11,12 @@ from ..errors import NotReady
 from ..pages import LONGEST_BODY, STRICT, add_headers, answer_json, prefers_json, render
 from ..translation import SOURCE, gettext as _, in_language, mark, template_gettext
 from . import inbox
-from .account_settings import devices, email, password, profile, settings as settings_page
+from .account_settings import devices, email, logins, password, profile, settings as settings_page
 from .login import login, logout
 from .new_password import new_password
 from .passwords import forgot, forgot_change
 from .registration import register
+from .social import facebook_login, google_login, link_account, social_login
 from .verification import verify, verify_change
 
 _FORM_TYPES = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
@@ -29,19 +30,26 @@ ADDRESSES = {
     "stormpath.verify": "VERIFY_URL",
     "stormpath.verify_change": "VERIFY_URL",
     "stormpath.new_password": "NEW_PASSWORD_URL",
+    "stormpath.google_login": "GOOGLE_LOGIN_URL",
+    "stormpath.facebook_login": "FACEBOOK_LOGIN_URL",
+    "stormpath.social_login": "SOCIAL_LOGIN_URL",
+    "stormpath.link_account": "LINK_ACCOUNT_URL",
     "stormpath.settings": "SETTINGS_URL",
     "stormpath.settings_profile": "SETTINGS_URL",
     "stormpath.settings_email": "SETTINGS_URL",
     "stormpath.settings_password": "SETTINGS_URL",
     "stormpath.settings_devices": "SETTINGS_URL",
+    "stormpath.settings_logins": "SETTINGS_URL",
 }
 #: Those that the setting of another page is for too, and what is added to its path.
 BELOW = {
     "stormpath.verify_change": "/change",
+    "stormpath.social_login": "/<provider>",
     "stormpath.settings_profile": "/profile",
     "stormpath.settings_email": "/email",
     "stormpath.settings_password": "/password",
     "stormpath.settings_devices": "/devices",
+    "stormpath.settings_logins": "/logins",
 }
 #: The setting that says whether there is a page. Mails lead to the others, which a directory's policy sends.
 SWITCHES = {
@@ -51,11 +59,14 @@ SWITCHES = {
     "stormpath.forgot": "ENABLE_FORGOT_PASSWORD",
     "stormpath.forgot_change": "ENABLE_FORGOT_PASSWORD",
     "stormpath.new_password": "ENABLE_LOGIN",
+    "stormpath.google_login": "ENABLE_GOOGLE",
+    "stormpath.facebook_login": "ENABLE_FACEBOOK",
     "stormpath.settings": "ENABLE_SETTINGS",
     "stormpath.settings_profile": "ENABLE_SETTINGS",
     "stormpath.settings_email": "ENABLE_SETTINGS",
     "stormpath.settings_password": "ENABLE_SETTINGS",
     "stormpath.settings_devices": "ENABLE_SETTINGS",
+    "stormpath.settings_logins": "ENABLE_SETTINGS",
 }
 
 #: The view of each endpoint that is ours; a host may put one of its own in its place.
@@ -68,11 +79,16 @@ VIEWS = {
     "stormpath.verify": verify,
     "stormpath.verify_change": verify_change,
     "stormpath.new_password": new_password,
+    "stormpath.google_login": google_login,
+    "stormpath.facebook_login": facebook_login,
+    "stormpath.social_login": social_login,
+    "stormpath.link_account": link_account,
     "stormpath.settings": settings_page,
     "stormpath.settings_profile": profile,
     "stormpath.settings_email": email,
     "stormpath.settings_password": password,
     "stormpath.settings_devices": devices,
+    "stormpath.settings_logins": logins,
 }
 
 

@@ -11,7 +11,7 @@ from flask_login import current_user
 from werkzeug.wrappers import Response
 
 from .. import clock, throttle, user_agents
-from ..authentication import renew_login
+from ..authentication import login_fresh, renew_login
 from ..errors import (
     InvalidFormat,
     LoginFailed,
@@ -25,10 +25,12 @@ from ..errors import (
 from ..forms import Form
 from ..models import Account, AccountSession, Application, AuditEvent, event
 from ..models.base import VERIFIED
+from ..models.provider import name_of
 from ..pages import link, moment, refuse, render, site_url, tell, tell_errors, was_sent
 from ..settings import settings as app_settings
 from ..translation import day, gettext as _, mark
 from .forms import NAMES, ChangePasswordForm, NamesForm, NewAddressForm
+from .social_buttons import button
 
 #: So many devices are shown, and so many events on each page.
 MOST_DEVICES, MOST_EVENTS = 50, 20
@@ -148,6 +150,31 @@ def devices(account: Account) -> ResponseReturnValue:
     return _done("devices", _("That device was logged out already."))
 
 
+@_section("logins")
+def logins(account: Account) -> ResponseReturnValue:
+    """Unlink a provider, or mail a link with which somebody without a password sets one."""
+    form, application = Form(), Application.current()
+    if not form.validate():
+        return _page(account, "logins", tell_errors(form), logins=form)
+    if not login_fresh():
+        answer: ResponseReturnValue = current_app.login_manager.needs_refresh()  # type: ignore[attr-defined]
+        return answer
+    try:
+        if request.form.get("do") == "set-password":
+            application.mail_password_reset(account)
+            return _done("logins", _("A link to set a password was mailed to %(address)s.", address=account.email))
+        provider_id = request.form.get("provider", "")
+        way = next((way for way in application.ways_in(account) if way.config.provider_id == provider_id), None)
+        if way is None or not way.is_linked:
+            return _done("logins", _("It was not linked any more."))
+        application.unlink(account, provider_id)
+    except StormpathError as error:
+        status, headers = refuse(error)
+        tell(form, None, error.message)
+        return _page(account, "logins", status, headers, logins=form)
+    return _done("logins", _("%(name)s is not linked any more.", name=way.config.name))
+
+
 def _tell_refused(form: ChangePasswordForm, error: StormpathError) -> None:
     if isinstance(error, PasswordRefused):
         for violation in error.violations:
@@ -215,18 +242,25 @@ def _page(
     addresses: NewAddressForm | None = None,
     passwords: ChangePasswordForm | None = None,
     devices: Form | None = None,
+    logins: Form | None = None,
 ) -> ResponseReturnValue:
     """Return the page. A form that is given was refused, and comes again with what was typed."""
     every, now = account.sessions, clock.now()
+    ways = Application.current().ways_in(account)
     entries, older = _activity(account)
     page = render(
         app_settings.SETTINGS_TEMPLATE,
-        names or addresses or passwords or devices,
+        names or addresses or passwords or devices or logins,
         section=section,
         account=account,
         names=names or _names_form(account, sent=False),
         addresses=addresses or NewAddressForm(sent=False),
         passwords=passwords or ChangePasswordForm(sent=False),
+        is_cloud=account.directory.is_cloud,
+        provider=account.directory.is_cloud or next(way.config.name for way in ways if way.is_own),
+        ways=[(way, button(way.config)) for way in ways],
+        has_password=account.has_password,
+        can_mail_password=link("stormpath.forgot_change") is not None,
         password_hint=account.directory.password_policy.strength.describe(),
         password_set=account.password_modified_at and day(account.password_modified_at),
         devices=[_device(login, now) for login in every[:MOST_DEVICES]],
@@ -317,6 +351,11 @@ def _entry(found: AuditEvent) -> Entry:
 
 def _words(found: AuditEvent) -> str:
     known: dict[str, Any] = found.data
+    if provider := known.get("provider"):
+        if found.kind == "login.succeeded":
+            return _("Logged in with %(provider)s", provider=name_of(provider))
+        if found.kind == "login.failed":
+            return _("Login with %(provider)s refused", provider=name_of(provider))
     if found.kind == "login.failed" and known.get("code") == WrongPassword.code:
         return _("Login with a wrong password")
     if found.kind == "login.failed" and known.get("code") == PasswordChangeRequired.code:

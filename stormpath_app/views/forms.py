@@ -1,6 +1,6 @@
 """The forms: their shape alone. What a value may be is the resources' business."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from wtforms import EmailField, HiddenField, PasswordField, StringField
@@ -54,6 +54,18 @@ class RegistrationForm(NamesForm):
         """Return what an account is created from; names that are not asked for are 'Anonymous', as in the seed."""
         asked = {**self.names(), "email": self.email.data or "", "password": self.password.data or ""}
         return {"given_name": "Anonymous", "surname": "Anonymous", **asked}
+
+
+class LinkForm(Form):
+    """The password of the account to be linked, or the wish to take over one that nobody confirmed."""
+
+    password = PasswordField(mark("Password"))
+    do = HiddenField()
+
+    def validate(self, extra_validators: Mapping[str, Sequence[Any]] | None = None) -> bool:
+        """Look at the form: to take an account over needs no password."""
+        self.password.validators = [] if self.do.data == "take-over" else [InputRequired(mark("Password required."))]
+        return super().validate(extra_validators)
 
 
 class ForgotForm(Form):

@@ -13,6 +13,7 @@ from ..settings import settings
 from ..translation import gettext as _
 from .forms import LoginForm
 from .new_password import ask_for_new_password
+from .social_buttons import Button, button, buttons
 
 #: The argument of a login page that asks somebody who is logged in for the password again.
 AGAIN = "again"
@@ -65,9 +66,21 @@ def _page(form: LoginForm, target: str | None, *, must_wait: bool, is_unverified
         # For the form that asks for the mail again: only who knows the password learns what is missing.
         verify_url=link("stormpath.verify") if is_unverified else None,
         other_account=target is not None and not again and bool(current_user.is_authenticated),
+        ways=_ways(target),
+        has_password=not again or current_user.has_password,
         # The registration page would lead somebody who is logged in straight back.
         register_url=None if current_user.is_authenticated else link("stormpath.register", target),
     )
+
+
+def _ways(target: str | None) -> list[Button]:
+    """Return the buttons of providers; who is asked again has those of an account without a password."""
+    if not _is_asked_again():
+        return buttons(target)
+    if current_user.has_password:
+        return []
+    ways = Application.current().ways_in(current_user._get_current_object())
+    return [button(way.config, target, **{AGAIN: "1"}) for way in ways if way.is_linked]
 
 
 def _is_asked_again() -> bool:

@@ -18,6 +18,7 @@ from ..pages import link, next_url, refuse, render, site_url, tell, tell_errors,
 from ..settings import settings
 from ..translation import gettext as _
 from .forms import RegistrationForm
+from .social_buttons import buttons
 from .verification import sent
 
 
@@ -49,6 +50,7 @@ def register() -> ResponseReturnValue:
         must_wait=status == TooManyAttempts.status,
         password_hint=_password_hint(),
         login_url=link("stormpath.login", target),
+        ways=buttons(target),
     )
     return page, status, headers
 

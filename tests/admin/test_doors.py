@@ -32,9 +32,11 @@ DOORS: dict[tuple[str, str], dict[str, str]] = {
     },
     (VIEWER, "GET"): {
         "accounts": "api_keys custom_data edit_view export groups index_view json messages security sessions timeline",
-        "applications": "edit_view export index_view",
-        "directories": "edit_view export index_view passwords preview provider registration workflow workflows",
-        "groups": "edit_view export index_view",
+        "applications": "custom_data edit_view export index_view",
+        "directories": (
+            "custom_data edit_view export index_view passwords preview provider registration workflow workflows"
+        ),
+        "groups": "custom_data edit_view export index_view",
         "home": "index",
         "log": "event export index",
         "messages": "index_view message",
@@ -63,7 +65,7 @@ DOORS: dict[tuple[str, str], dict[str, str]] = {
             "change_groups create_view custom_data delete_view disable_api_key edit keep_password "
             "let_in lock_down password restore shut_out verify"
         ),
-        "groups": "create_view edit_view members",
+        "groups": "create_view custom_data edit_view members",
     },
     (OWNER, "GET"): {
         "administrators": "index invite page remove",
@@ -77,8 +79,8 @@ DOORS: dict[tuple[str, str], dict[str, str]] = {
         "accounts": "enable_api_key",
         "administrators": "invite remove resend role status",
         "api_keys": "action_view create_view delete_view edit_view file",
-        "applications": "create_view delete_view edit_view stores",
-        "directories": "create_view delete_view edit_view passwords registration send workflow",
+        "applications": "create_view custom_data delete_view edit_view stores",
+        "directories": "create_view custom_data delete_view edit_view passwords registration send workflow",
         "groups": "delete_view",
     },
 }

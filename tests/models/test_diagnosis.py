@@ -7,12 +7,14 @@ import sqlalchemy as sa
 
 from stormpath_app import Account, Application, Directory, origin, throttle
 from stormpath_app.database import session
-from stormpath_app.errors import AccountNotFound, LoginFailed
+from stormpath_app.errors import AccountNotFound, LoginFailed, WrongPassword
 from stormpath_app.models import AuditEvent, Group
 from stormpath_app.models.diagnosis import FAILED, PASSED, UNKNOWN, WARNED
+from stormpath_app.providers import Identity
 from stormpath_app.transactions import atomic
 
 from ..conftest import PASSWORD, statements
+from ..falcon import SOCIAL
 
 EMAIL = "han@falcon.example"
 HOME = origin.Origin(address="192.0.2.1", user_agent="Mozilla/5.0 (Windows NT 10.0) Firefox/153.0")
@@ -318,3 +320,41 @@ def test_a_group_that_is_the_account_store_says_what_is_missing(here, han):
     Group.get(crew.href).status = "DISABLED"
     crew.save()
     assert verbs(here.diagnose(EMAIL), "account") == [("enable", crew)]
+
+
+# --- Accounts that come by a provider ---
+
+
+@pytest.fixture
+def chewie(here):
+    """Return an account that came by a provider."""
+    return here.enter("falcon", Identity("1139", "chewie@falcon.example", given_name="Chewbacca", surname="Kashyyyk"))
+
+
+@pytest.mark.settings(STORMPATH_SOCIAL=SOCIAL)
+def test_who_comes_by_a_provider_is_said_to_have_no_password(here, chewie):
+    found = here.diagnose(chewie.email)
+    assert found.verdict == "Chewbacca Kashyyyk logs in with Falcon Pass, and has no password"
+    assert (kinds(found), found.error) == (["password"], WrongPassword)
+    assert step(found, "password").sentence == "They log in with Falcon Pass, and have no password"
+    assert not step(found, "password").remedies
+    assert "must_change_password" not in [step.kind for step in found.steps]
+
+
+@pytest.mark.settings(STORMPATH_SOCIAL=SOCIAL)
+def test_who_comes_by_a_provider_and_is_disabled_cannot_log_in(here, chewie):
+    chewie.status = "DISABLED"
+    chewie.save()
+    found = here.diagnose(chewie.email)
+    assert found.verdict == "Chewbacca Kashyyyk cannot log in"
+    assert kinds(found) == ["password", "status"]
+
+
+@pytest.mark.settings(STORMPATH_SOCIAL=SOCIAL)
+def test_those_with_passwords_are_looked_for_first(here, chewie):
+    others = Directory.create(name="Others")
+    here.add_account_store(others)
+    other = others.create_account(email=chewie.email, password=PASSWORD)
+    found = here.diagnose(chewie.email)
+    assert (found.account, found.can_log_in, real(chewie.email)) == (other, True, None)
+    assert step(found, "account_stores").detail.endswith(f"Others, {here.name}-falcon")

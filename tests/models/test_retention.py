@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from stormpath_app import Account, Application, clock, throttle
 from stormpath_app.database import session
-from stormpath_app.models import AccountSession, AuditEvent, OneTimeToken, event, message, retention
+from stormpath_app.models import AccountSession, AuditEvent, OneTimeToken, event, message, retention, used_state
 from stormpath_app.models.message import SENT, OutboxMessage
 from stormpath_app.transactions import atomic
 
@@ -30,6 +30,7 @@ def old(app, context, held_clock):
             session.execute(sa.update(OutboxMessage).where(OutboxMessage.kind == message.WELCOME).values(status=SENT))
         Application.current().send_password_reset_email("han@falcon.example")
         throttle.reserve(throttle.nobody("directory", str(at)))
+        used_state.use(str(at), at + timedelta(minutes=10))
     return han
 
 

@@ -131,3 +131,22 @@ def test_each_page_of_a_directory_keeps_nobody_out(page: Page) -> None:
     looks_right(page)
     page.goto("/admin/directories/new")
     looks_right(page)
+
+
+def test_custom_data_is_edited_on_a_phone_with_its_tab_in_sight(page: Page, site: Server) -> None:
+    enter(page)
+    page.set_viewport_size({"width": 360, "height": 780})
+    tab = page.get_by_role("navigation", name="Directory").get_by_role("link", name="Custom data")
+    tab.click()
+    expect(tab).to_have_attribute("aria-current", "page")
+    expect(tab).to_be_in_viewport(ratio=1)
+    page.get_by_label("JSON", exact=True).fill('{"plan": {"name": "gold"}}')
+    page.get_by_role("button", name="Save custom data").click()
+    expect(page.get_by_role("region", name="Custom data")).to_contain_text("gold")
+    looks_right(page)
+    page.goto("/admin/applications/")
+    page.get_by_role("link", name="My Application", exact=True).click()
+    looks_right(page)
+    page.get_by_role("link", name="Custom data").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Custom data of My Application")
+    looks_right(page)

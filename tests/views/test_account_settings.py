@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 from bs4 import BeautifulSoup
 
-from stormpath_app import Account, login_user, logout_user
+from stormpath_app import Account, login_user, logout_user, origin
 from stormpath_app.database import session
 from stormpath_app.models import AccountSession, Application, OutboxMessage, event
 from stormpath_app.transactions import atomic
@@ -515,6 +515,13 @@ def test_what_happened_is_told_in_plain_words_the_newest_first(app, member, anot
     assert "Firefox on Windows, 127.0.0.1" in found
     assert "By the people of this site" in found
     assert "<script" not in answer.text
+
+
+def test_a_login_by_a_provider_is_told_with_its_name(app, member):
+    with app.app_context(), origin.acting(origin.Origin(interface="web")), atomic():
+        for kind in ("login.succeeded", "login.failed"):
+            event.record(kind, account_id=han().id, provider="github")
+    assert entries(member.get(PAGE))[:2] == ["Login with GitHub refused", "Logged in with GitHub"]
 
 
 def test_only_what_concerns_the_person_is_told(app, member, log_in):

@@ -220,7 +220,15 @@ def test_the_basic_templates_follow_the_settings(app, client, account, basic):
     assert form(client, "/login", login="SOLO", password=PASSWORD).location == "/"
 
 
-@pytest.mark.settings(**OUR_OWN, STORMPATH_ENABLE_FACEBOOK=True, STORMPATH_ENABLE_GOOGLE=True)
+@pytest.mark.settings(
+    **OUR_OWN,
+    STORMPATH_ENABLE_FACEBOOK=True,
+    STORMPATH_ENABLE_GOOGLE=True,
+    STORMPATH_SOCIAL={
+        "FACEBOOK": {"app_id": "falcon", "app_secret": "of Facebook"},
+        "GOOGLE": {"client_id": "falcon", "client_secret": "of Google"},
+    },
+)
 def test_an_app_that_had_social_login_still_shows_its_login_page(client, basic):
     answer = client.get("/login")
     assert answer.status_code == 200

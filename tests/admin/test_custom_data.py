@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from stormpath_app import Account
+from stormpath_app import Account, Application
 
 from .test_account import flashed, path, soup
 
@@ -172,3 +172,74 @@ def test_a_key_that_opens_nothing_any_more_is_no_500(app, owner, data):
     app.config["STORMPATH_ENCRYPTION_KEYS"] = ["eHl6MzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="]
     answer = owner.get(path(data, EDITOR))
     assert (answer.status_code, "None of STORMPATH_ENCRYPTION_KEYS" in answer.text) == (200, True)
+
+
+# --- Of what is no account ---
+
+
+@pytest.fixture(params=["applications", "directories", "groups"])
+def other(app, request):
+    """Return where a resource of another kind is, with some custom data, and what reads that."""
+    with app.app_context():
+        application = Application.current()
+        directory = application.default_account_store().home
+        found = {
+            "applications": application,
+            "directories": directory,
+            "groups": directory.groups.create(name="crew"),
+        }[request.param]
+        found.custom_data["plan"] = {"name": "gold"}
+        found.save()
+        kind, found_id = type(found), found.id
+
+    def read():
+        with app.app_context():
+            return dict(kind.get(found_id).custom_data)
+
+    return f"/{request.param}/{found_id}/", read
+
+
+def test_the_page_of_each_leads_to_its_custom_data_and_back(owner, other):
+    address, _read = other
+    link = soup(owner.get(address)).find("a", href=f"/admin{address}{EDITOR}")
+    assert link.text.strip() == "Custom data"
+    page = soup(owner.get(f"{address}{EDITOR}"))
+    assert page.select_one("main").find("a", href=f"/admin{address}") is not None
+    assert json.loads(page.textarea.text) == {"plan": {"name": "gold"}}
+
+
+def test_that_of_each_is_saved_key_by_key_and_the_log_names_the_keys(owner, other):
+    address, read = other
+    was = soup(owner.get(f"{address}{EDITOR}")).select_one('[name="opened"]')["value"]
+    typed = {"plan": {"name": "gold"}, "seats": 3}
+    answer = owner.post(f"{address}{EDITOR}", text=json.dumps(typed), opened=was)
+    assert (answer.status_code, answer.location) == (303, f"/admin{address}{EDITOR}")
+    assert read() == typed
+    assert flashed(owner.get(answer.location.removeprefix("/admin"))) == ["The custom data was saved."]
+    history = soup(owner.get(address)).select_one('.sp-head a[href^="/admin/log/"]')["href"]
+    assert "seats" in owner.browser.get(history).text
+
+
+def test_a_conflict_and_a_refusal_are_told_of_each_and_nothing_is_written(sign_in, other):
+    address, read = other
+    first, second = sign_in("owner"), sign_in("owner", email="second@console.example")
+    was = soup(first.get(f"{address}{EDITOR}")).select_one('[name="opened"]')["value"]
+    assert second.post(f"{address}{EDITOR}", text='{"plan": "silver"}', opened=was).status_code == 303
+    for text, told in (
+        ('{"plan": "bronze"}', "Somebody else changed “plan”"),
+        ('{"plan": "silver", "href": 1}', "cannot be one of"),
+    ):
+        answer = first.post(f"{address}{EDITOR}", text=text, opened=was)
+        assert (answer.status_code, told in soup(answer).select_one("#text-error").text) == (200, True)
+    assert read() == {"plan": "silver"}
+
+
+@pytest.mark.parametrize("role", ["viewer", "support", "manager"])
+def test_whoever_may_not_change_one_reads_its_custom_data_and_no_more(sign_in, other, role):
+    address, read = other
+    console, may = sign_in(role), address.startswith("/groups/") and role == "manager"
+    page = soup(console.get(f"{address}{EDITOR}"))
+    assert ("gold" in page.text, page.textarea is not None) == (True, may)
+    answer = console.post(f"{address}{EDITOR}", text="{}", opened="{}")
+    assert answer.status_code == (303 if may else 403)
+    assert read() == {"plan": {"name": "gold"}}

@@ -1,4 +1,4 @@
-"""The custom data of an account: as a tree, and as JSON to be edited.
+"""Custom data, of whatever has some: as a tree, and as JSON to be edited.
 
 Who saves has looked at a state of each key. A key that somebody else changed meanwhile is told, and not replaced; what
 was typed stays there to be saved once more.
@@ -17,15 +17,13 @@ from wtforms import HiddenField, TextAreaField
 
 from ..database import session
 from ..errors import CustomDataLocked, StormpathError
-from ..models import Account
-from ..models.administration import MANAGER, VIEWER
+from ..models.administration import VIEWER
+from ..models.custom_data_holder import CustomDataHolder
 from ..models.custom_data_text import dump, is_unicode
 from ..pages import tell, was_sent
 from ..translation import gettext as _, mark
-from .account import AccountTabs
-from .base import ConsoleForm
+from .base import ConsoleForm, ResourceView
 from .gate import needs
-from .session import administrator
 
 #: So many bytes are shown and edited as a whole; of more, one key at a time, up to so many.
 _MOST_AT_ONCE, _MOST_OF_ONE = 32 * 1024, 256 * 1024
@@ -52,17 +50,17 @@ class Merged(NamedTuple):
     conflicts: list[str]
 
 
-class AccountCustomData(AccountTabs):
-    """The tab with the custom data."""
+class CustomDataPages(ResourceView):
+    """The page with the custom data of one: who may change it may save that, too."""
 
     @expose("/<id>/custom-data", methods=("GET", "POST"))
     @needs(VIEWER)
     def custom_data(self, id: str) -> ResponseReturnValue:
         """Show it, or save it."""
-        if was_sent() and not administrator.may(MANAGER):
+        if was_sent() and not self.may_change():
             abort(403)
-        account = self.get_one(id)
-        sizes = _sizes(account)
+        resource: CustomDataHolder = self.get_one(id)
+        sizes = _sizes(resource)
         key = request.args.get("key")
         if key is not None and (sizes.get(key) is None or sizes[key] > _MOST_OF_ONE):
             abort(404)
@@ -70,22 +68,21 @@ class AccountCustomData(AccountTabs):
         shown = ([key] if key is not None else list(sizes)) if is_shown else []
         form = CustomDataForm()
         try:
-            tree = {name: account.custom_data[name] for name in shown if name in account.custom_data}
+            tree = {name: resource.custom_data[name] for name in shown if name in resource.custom_data}
         except CustomDataLocked as error:
             flash(error.developer_message, "error")
             is_shown, tree = False, {}
         if was_sent():
             if not is_shown:
                 abort(400)
-            if _save(account, form, key):
+            if _save(resource, form, key):
                 flash(_("The custom data was saved."), "success")
-                return redirect(url_for("stormpath_admin.accounts.custom_data", id=account.id, key=key), 303)
+                return redirect(url_for(".custom_data", id=resource.id, key=key), 303)
         elif is_shown:
             form.text.data = _pretty(tree)
-            form.opened.data = json.dumps(_digests(account, shown))
-        return self.tab(
-            account,
-            "custom-data",
+            form.opened.data = json.dumps(_digests(resource, shown))
+        return self.custom_data_page(
+            resource,
             form=form,
             sizes=dict(list(sizes.items())[:_MOST_KEYS]),
             total=sum(sizes.values()),
@@ -95,19 +92,23 @@ class AccountCustomData(AccountTabs):
             tree=tree,
         )
 
+    def custom_data_page(self, resource: Any, **shown: Any) -> str:
+        """Render the page, in the frame of this kind of resource."""
+        return self.render("stormpath_admin/custom_data.html", resource=resource, **shown)
 
-def _sizes(account: Account) -> dict[str, int]:
+
+def _sizes(resource: CustomDataHolder) -> dict[str, int]:
     """Return the keys that are stored, and how many bytes each is."""
-    rows = Account.custom_data_table.c
-    found = sa.select(rows.key, rows.size).where(rows.owner_id == account.id, rows.key != "").order_by(rows.key)
+    rows = resource.custom_data_table.c
+    found = sa.select(rows.key, rows.size).where(rows.owner_id == resource.id, rows.key != "").order_by(rows.key)
     return {key: size for key, size in session.execute(found)}  # noqa: C416 - a row is no pair for `dict`
 
 
-def _save(account: Account, form: CustomDataForm, only: str | None) -> bool:
+def _save(resource: CustomDataHolder, form: CustomDataForm, only: str | None) -> bool:
     """Save what was typed; False: it is refused, which was told."""
     try:
         typed = _read(form.text.data or "")
-        merged = _merge(account, typed, _read(form.opened.data or "{}"), only)
+        merged = _merge(resource, typed, _read(form.opened.data or "{}"), only)
     except Wrong as wrong:
         tell(form, "text", str(wrong))
         return False
@@ -116,19 +117,19 @@ def _save(account: Account, form: CustomDataForm, only: str | None) -> bool:
         return False
     if merged.conflicts:
         for key in merged.conflicts:
-            now = _pretty(account.custom_data[key]) if key in account.custom_data else _("gone")
+            now = _pretty(resource.custom_data[key]) if key in resource.custom_data else _("gone")
             told = _("Somebody else changed “%(key)s” since you opened it. It is now: %(value)s", key=key, value=now)
             tell(form, "text", told[:_LONGEST_TOLD])
-        shown = [only] if only is not None else [*account.custom_data]
-        form.opened.raw_data, form.opened.data = None, json.dumps(_digests(account, shown))
+        shown = [only] if only is not None else [*resource.custom_data]
+        form.opened.raw_data, form.opened.data = None, json.dumps(_digests(resource, shown))
         return False
     try:
         for key in merged.removed:
-            del account.custom_data[key]
-        account.custom_data.update(merged.values)
-        account.custom_data.save()
+            del resource.custom_data[key]
+        resource.custom_data.update(merged.values)
+        resource.custom_data.save()
     except StormpathError as error:
-        account.custom_data.refresh()
+        resource.custom_data.refresh()
         tell(form, "text", error.message)
         return False
     return True
@@ -137,12 +138,12 @@ def _save(account: Account, form: CustomDataForm, only: str | None) -> bool:
 _LONGEST_TOLD = 500
 
 
-def _merge(account: Account, typed: Mapping[str, Any], opened: Mapping[str, Any], only: str | None) -> Merged:
+def _merge(resource: CustomDataHolder, typed: Mapping[str, Any], opened: Mapping[str, Any], only: str | None) -> Merged:
     """Compare what was opened, what is there now and what was typed, key by key."""
     if only is not None and set(typed) - {only}:
         raise Wrong(_("Here is one key alone: “%(key)s”.", key=only))
-    now = {key: _digest(dump("Account", key, value)) for key, value in account.custom_data.items()}
-    wanted = {key: _digest(dump("Account", key, value)) for key, value in typed.items()}
+    now = {key: _digest(dump(resource.thing, key, value)) for key, value in resource.custom_data.items()}
+    wanted = {key: _digest(dump(resource.thing, key, value)) for key, value in typed.items()}
     changed = [key for key in sorted(opened.keys() | wanted.keys()) if opened.get(key) != wanted.get(key)]
     todo = [key for key in changed if wanted.get(key) != now.get(key)]
     return Merged(
@@ -180,8 +181,12 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _digests(account: Account, keys: list[str]) -> dict[str, str]:
-    return {key: _digest(dump("Account", key, account.custom_data[key])) for key in keys if key in account.custom_data}
+def _digests(resource: CustomDataHolder, keys: list[str]) -> dict[str, str]:
+    return {
+        key: _digest(dump(resource.thing, key, resource.custom_data[key]))
+        for key in keys
+        if key in resource.custom_data
+    }
 
 
 def _digest(text: str) -> str:

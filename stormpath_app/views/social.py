@@ -1,0 +1,308 @@
+"""Logging in with another site: out to the provider, back with an account, and what is asked on the way."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Response, abort, current_app, flash, redirect, request, session as browser_session, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+
+from .. import clock, providers, throttle, tokens
+from ..authentication import login_fresh, login_user, session_id
+from ..errors import (
+    AccountKnown,
+    AccountNotVerified,
+    LoginOutdated,
+    ProviderNotMapped,
+    ProviderRefused,
+    ProviderUnavailable,
+    StormpathError,
+    TooManyAttempts,
+    WrongPassword,
+)
+from ..forms import Form
+from ..mail.rendering import site_address
+from ..models import Account, Application, used_state
+from ..pages import answer_json, link, next_url, prefers_json, refuse, render, site_url, tell, tell_errors, was_sent
+from ..providers import Config, Identity
+from ..settings import settings
+from ..translation import gettext as _
+from .forms import LinkForm
+from .login import AGAIN
+from .social_buttons import button, page_url
+from .social_state import LIFE, Start
+
+#: In the browser's session: the identity whose address an account here has, until it is linked.
+_KNOWN = "stormpath_known"
+
+def redirect_uri(provider_id: str) -> str:
+    """Return the address that a provider sends people back to, as it must be registered there."""
+    base = site_address() or request.url_root
+    return f"{base.rstrip('/')}{page_url(provider_id, _external=False).removeprefix(request.script_root.rstrip('/'))}"
+
+
+# --- Out, and back ---
+
+
+def google_login() -> ResponseReturnValue:
+    """Log in with Google."""
+    return social_login("google")
+
+
+def facebook_login() -> ResponseReturnValue:
+    """Log in with Facebook."""
+    return social_login("facebook")
+
+
+def social_login(provider: str) -> ResponseReturnValue:
+    """Send a person to a provider, by POST; or take what it sends back. Who only looks is led to the login page."""
+    try:
+        config = Application.current().login_provider(provider)
+    except ProviderNotMapped as error:
+        if prefers_json():
+            return answer_json(404, error.message, error.code)
+        abort(404)
+    if was_sent():
+        return _leave(config)
+    if not {"code", "state", "error"} & request.args.keys():
+        return redirect(link("stormpath.login", next_url()) or site_url("/"))
+    return _arrive(config)
+
+
+def _leave(config: Config) -> ResponseReturnValue:
+    """Send the browser to the provider, which sends it back."""
+    form, target = Form(), next_url()
+    if not form.validate():
+        status = tell_errors(form)
+        return _sorry(_("Not accepted"), _("Open the page again, then send it once more."), target, status)
+    links = again = None
+    if request.form.get("do") == "link":
+        if not current_user.is_authenticated:
+            return _unauthorized()
+        if not login_fresh():
+            return _unauthorized(needs_refresh=True)
+        links = session_id()
+    elif AGAIN in request.args and current_user.is_authenticated:
+        again = current_user.id
+    start = Start.new(config.provider_id, target, links=links, again=again)
+    try:
+        where = providers.make(config).authorization_url(
+            redirect_uri=redirect_uri(config.provider_id),
+            state=start.state,
+            nonce=start.nonce,
+            verifier=start.verifier,
+            again=again is not None,
+        )
+    except ProviderUnavailable as error:
+        return _down(config, error, target)
+    answer = redirect(where, 303)
+    start.keep(answer)
+    return answer
+
+
+def _unauthorized(*, needs_refresh: bool = False) -> ResponseReturnValue:
+    manager: Any = current_app.login_manager  # type: ignore[attr-defined]
+    answer: ResponseReturnValue = manager.needs_refresh() if needs_refresh else manager.unauthorized()
+    return answer
+
+
+def _arrive(config: Config) -> ResponseReturnValue:
+    """Take what the provider sent, once; its start is forgotten, whatever comes of it."""
+    states = request.args.getlist("state")
+    start = Start.find(states[0], config.provider_id) if len(states) == 1 else None
+    if start is None:
+        return _back(_("This login was begun in another browser, or too long ago. Try it again."), None)
+    answer = current_app.make_response(_finish(config, start))
+    start.forget(answer)
+    return answer
+
+
+def _finish(config: Config, start: Start) -> ResponseReturnValue:
+    target, codes = start.target, request.args.getlist("code")
+    if "error" in request.args or len(codes) != 1:
+        is_refused = request.args.get("error") in {"access_denied", "user_cancelled_login"}
+        told = _("You were not logged in: you said no at %(name)s.", name=config.name)
+        refused = _("%(name)s refused. Try it again, or log in another way.", name=config.name)
+        return _back(told if is_refused else refused, start)
+    application = Application.current()
+    try:
+        attempt = throttle.admit()
+        try:
+            identity = application.identify(
+                config.provider_id,
+                code=codes[0],
+                redirect_uri=redirect_uri(config.provider_id),
+                verifier=start.verifier,
+                nonce=start.nonce,
+            )
+        except ProviderRefused:
+            attempt.count()
+            raise
+        if not used_state.use(start.state, clock.now() + LIFE):
+            return _back(_("This login was used already. Try it again."), start)
+        if start.links:
+            return _link(config, identity, start)
+        return _enter(config, identity, start)
+    except ProviderUnavailable as error:
+        return _down(config, error, target)
+    except StormpathError as error:
+        return _refused(error, start)
+
+
+def _enter(config: Config, identity: Identity, start: Start) -> ResponseReturnValue:
+    """Log the person in whom the provider told of; where an account here has their address, ask about it first."""
+    try:
+        account = Application.current().enter(config.provider_id, identity)
+    except AccountKnown as error:
+        if not error.is_provable:
+            raise
+        browser_session[_KNOWN] = _pack(config.provider_id, identity, start.target)
+        return redirect(url_for("stormpath.link_account"), 303)
+    if start.again and account.id != start.again:
+        return _back(_("That is another account. Log in with the one that you were asked for."), start)
+    is_proof = not start.again or identity.authenticated_at is None or identity.authenticated_at.timestamp() >= start.at
+    return _log_in(account, start.target, fresh=is_proof)
+
+
+def _log_in(account: Account, target: str | None, *, fresh: bool) -> ResponseReturnValue:
+    """Log an account in that a provider stands for: fresh where there is no password that could be asked for."""
+    is_new = account.is_new_account
+    if not login_user(account, fresh=fresh and not account.has_password):
+        raise LoginOutdated
+    return redirect(target or site_url((is_new and settings.REGISTRATION_REDIRECT_URL) or settings.REDIRECT_URL), 303)
+
+
+def _link(config: Config, identity: Identity, start: Start) -> ResponseReturnValue:
+    """Link the provider to the account that asked, if its login is the same still."""
+    if not current_user.is_authenticated or session_id() != start.links:
+        return _back(_("You were logged out meanwhile. Log in, then link it again."), start)
+    Application.current().link(config.provider_id, identity, current_user._get_current_object())
+    flash(_("%(name)s is linked: you can log in with it from now on.", name=config.name), "success")
+    return redirect(link("stormpath.settings") or site_url(settings.REDIRECT_URL), 303)
+
+
+# --- An account that is known ---
+
+
+def link_account() -> ResponseReturnValue:
+    """Ask whether an account that has the address which a provider confirmed is to be linked, and link it."""
+    application, form, status = Application.current(), LinkForm(), 200
+    headers: dict[str, str] = {}
+    known = _unpack(browser_session.get(_KNOWN, ""))
+    if known is None:
+        if browser_session.pop(_KNOWN, None):
+            flash(_("That took too long. Log in again."), "error")
+        return redirect(link("stormpath.login") or site_url("/"))
+    provider_id, identity, target = known
+    try:
+        config = application.login_provider(provider_id)
+        account = application.account_known_by_email(identity)
+        if account is None:  # it was linked, or deleted, meanwhile
+            return _done(application.enter(provider_id, identity), target)
+        may_take_over = account.email_verification_status != "VERIFIED"
+        if was_sent():
+            if not form.validate():
+                status = tell_errors(form)
+            else:
+                if form.do.data == "take-over" and may_take_over:
+                    application.take_over(provider_id, identity, account)
+                else:
+                    account.check_password(form.password.data or "")
+                    application.link(provider_id, identity, account)
+                return _done(application.enter(provider_id, identity), target)
+    except WrongPassword:
+        tell(form, "password", _("This is not the password of that account."))
+    except TooManyAttempts as error:
+        status, headers = refuse(error)
+        tell(form, "password", error.message)
+    except StormpathError as error:
+        browser_session.pop(_KNOWN, None)
+        return _refused(error, None)
+    page = render(
+        settings.LINK_ACCOUNT_TEMPLATE,
+        form,
+        provider=config.name,
+        email=account.email,
+        has_password=account.has_password,
+        may_take_over=may_take_over,
+        must_wait=status == TooManyAttempts.status,
+        ways=[button(way.config, target) for way in application.ways_in(account) if way.is_linked],
+        forgot_url=link("stormpath.forgot"),
+        login_url=link("stormpath.login", target),
+    )
+    return page, status, headers
+
+
+def _done(account: Account, target: str | None) -> ResponseReturnValue:
+    browser_session.pop(_KNOWN, None)
+    return _log_in(account, target, fresh=True)
+
+
+_KNOWN_PURPOSE = "social identity"
+
+
+def _pack(provider_id: str, identity: Identity, target: str | None) -> str:
+    """Return an identity as the browser keeps it: without what the provider's tokens open."""
+    names = (identity.given_name, identity.middle_name, identity.surname)
+    return tokens.sign(_KNOWN_PURPOSE, [provider_id, identity.subject, identity.email, *names, target])
+
+
+def _unpack(text: str) -> tuple[str, Identity, str | None] | None:
+    match tokens.read(_KNOWN_PURPOSE, text, LIFE):
+        case [str(provider_id), str(subject), str(email), given_name, middle_name, surname, target]:
+            identity = Identity(
+                subject=subject,
+                email=email,
+                is_email_verified=True,  # of others nobody is asked
+                given_name=given_name,
+                middle_name=middle_name,
+                surname=surname,
+            )
+            return provider_id, identity, target
+    return None
+
+
+# --- What goes wrong ---
+
+
+def _refused(error: StormpathError, start: Start | None) -> ResponseReturnValue:
+    """Tell on the login page why nobody is logged in."""
+    if isinstance(error, ProviderRefused):
+        current_app.logger.warning("stormpath_app: %s", error.developer_message)
+    status, headers = refuse(error)
+    if status != 200:
+        return _sorry(_("Not accepted"), error.message, start and start.target, status, headers)
+    told = _("Please confirm your email address first.") if isinstance(error, AccountNotVerified) else error.message
+    return _back(told, start)
+
+
+def _back(sentence: str, start: Start | None) -> ResponseReturnValue:
+    """Lead to where the person came from, which says the sentence: the settings page, or the one for logging in."""
+    if prefers_json():
+        return answer_json(400, sentence)
+    flash(sentence, "error")
+    if start and start.links and (page := link("stormpath.settings")):
+        return redirect(page, 303)
+    return redirect(link("stormpath.login", start and start.target) or site_url("/"), 303)
+
+
+def _down(config: Config, error: ProviderUnavailable, target: str | None) -> ResponseReturnValue:
+    """Say that a provider does not answer. The other ways in are as they were."""
+    current_app.logger.warning("stormpath_app: %s", error.developer_message)
+    if prefers_json():
+        return answer_json(error.status, error.message, error.code)
+    heading = _("%(name)s does not answer", name=config.name)
+    return _sorry(heading, _("Log in another way, or try it again later."), target, error.status)
+
+
+def _sorry(
+    heading: str, sentence: str, target: str | None, status: int, headers: Mapping[str, str] | None = None
+) -> ResponseReturnValue:
+    page = render(
+        "flask_stormpath/error.html",
+        heading=heading,
+        sentence=sentence,
+        onward_url=link("stormpath.login", target),
+        onward=_("Back to Log In"),
+    )
+    return Response(page, status, headers)
