@@ -1,5 +1,8 @@
 """The providers of the settings: which there are, and what a mistake is told as."""
 
+import subprocess
+import sys
+
 import pytest
 
 from stormpath_app import providers
@@ -206,6 +209,11 @@ def test_without_the_libraries_the_check_tells_how_to_install_them(told, monkeyp
     with pytest.raises(NotReady) as not_ready:
         providers.make(Config("github", "github", "falcon", SECRET))
     assert not_ready.value.problems == [f"Logging in with GitHub {install}"]
+
+
+def test_an_app_without_providers_loads_none_of_the_libraries():
+    code = "import stormpath_app.app, sys; print(sorted({'authlib', 'joserfc', 'requests'} & {*sys.modules}))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
 @pytest.mark.settings(STORMPATH_SOCIAL={"GITHUB": {"client_id": "falcon"}})

@@ -10,6 +10,7 @@ from stormpath_app.errors import ProviderRefused, ProviderUnavailable
 from stormpath_app.providers.openid_connect import is_safe
 
 from ..authorization_server import CLIENT_ID, CLIENT_SECRET, OTHER_CLIENT_ID, OTHER_SECRET, s256
+from ..web import Answer
 from .conftest import NONCE, REDIRECT_URI, STATE, VERIFIER, log_in
 
 URL = {"redirect_uri": REDIRECT_URI, "state": STATE, "nonce": NONCE, "verifier": VERIFIER}
@@ -255,3 +256,11 @@ def test_a_provider_without_an_id_token_in_its_answer_is_unavailable(keycloak, o
     openid_provider.codes[code].scopes.discard("openid")
     with pytest.raises(ProviderUnavailable):
         keycloak.from_code(code, redirect_uri=REDIRECT_URI, verifier=VERIFIER, nonce=NONCE)
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_a_provider_that_has_no_discovery_is_unavailable_and_refuses_nobody(keycloak, openid_provider, status):
+    openid_provider.answers["/.well-known/openid-configuration"] = lambda _request: Answer("Not here", status)
+    with pytest.raises(ProviderUnavailable) as unavailable:
+        log_in(keycloak, openid_provider)
+    assert f"error message: {status}" in unavailable.value.developer_message
