@@ -18,6 +18,8 @@ from stormpath_app.app import create_app
 from stormpath_app.database import session
 from stormpath_app.errors import StormpathError
 from stormpath_app.models import (
+    Account,
+    AccountLink,
     Administrator,
     Application,
     AuditEvent,
@@ -26,6 +28,7 @@ from stormpath_app.models import (
     message,
     one_time_token,
 )
+from stormpath_app.providers import Identity
 from tests.servers import Server, manage_run
 from tests.stories import chromium
 
@@ -63,6 +66,8 @@ SCREENS = {
     "account-security": "/accounts/{account}/security",
     "account-sessions": "/accounts/{account}/sessions",
     "account-groups": "/accounts/{account}/groups",
+    "account-identities": "/accounts/{account}/identities",
+    "account-by-provider": "/accounts/{by_provider}/identities",
     "account-timeline": "/accounts/{account}/timeline",
     "account-custom-data": "/accounts/{account}/custom-data",
     "account-json": "/accounts/{account}/json",
@@ -73,10 +78,14 @@ SCREENS = {
     "directory": "/directories/{directory}/",
     "policy": "/directories/{directory}/policy",
     "workflow": "/directories/{directory}/workflows/",
-    "provider": "/directories/{directory}/provider",
+    "provider": "/directories/{provider}/provider",
+    "directory-kinds": "/directories/new",
+    "directory-google": "/directories/new?kind=google",
+    "directory-oidc": "/directories/new?kind=oidc",
     "directory-custom-data": "/directories/{directory}/custom-data",
     "applications": "/applications/",
     "application": "/applications/{application}/?login=amara.okafor%40example.com",
+    "application-linking": "/applications/{application}/#linking",
     "groups": "/groups/",
     "group": "/groups/{group}/",
     "group-custom-data": "/groups/{group}/custom-data",
@@ -143,6 +152,7 @@ def people(instance: Path) -> dict[str, str]:
         clock.now = ticking
         here.send_password_reset_email(accounts[3].email)
         amara.api_keys.create(name="Nightly export")
+        provider, by_provider = by_google(here, amara)
         Administrator.invite("noor.haddad@fernway.example", "support", by=OWNER)
         changed = sa.select(AuditEvent.id).where(AuditEvent.kind == "account.updated").limit(1)
         mails = sa.select(OutboxMessage).order_by(OutboxMessage.created_at)
@@ -151,12 +161,29 @@ def people(instance: Path) -> dict[str, str]:
             "account": amara.id,
             "directory": customers.id,
             "application": here.id,
+            "provider": provider,
+            "by_provider": by_provider,
             "group": groups[0].id,
             "event": session.scalar(changed),
             "message": of_kind[message.RESET].id,
             "administrator": owner.id,
             "invitation": one_time_token.raw(of_kind[message.INVITATION].nonce),
         }
+
+
+def by_google(here: Application, account: Account) -> tuple[str, str]:
+    """Let people log in with Google; return the ids of its directory, and of an account of it that is linked."""
+    given = {"provider_id": "google", "client_id": "4711-fernway.apps.googleusercontent.com", "client_secret": "secret"}
+    directory = Directory.create(name="Google", provider=given | {"hosted_domain": "fernway.example"})
+    here.add_account_store(directory)
+    profile = {"sub": "110169484474386276334", "name": account.full_name, "email": account.email, "locale": "pt-PT"}
+    names = {"given_name": account.given_name, "surname": account.surname}
+    found = here.provider_account("google", Identity(profile["sub"], account.email, True, user_info=profile, **names))
+    AccountLink.join(account, found, is_confirmed=True)
+    policy = here.account_linking_policy
+    policy.status, policy.matching_property = "ENABLED", "email"
+    policy.save()
+    return directory.id, found.id
 
 
 GROUPS = {"members": "Everybody who paid", "beta": "Who tries what is new", "partners": "Companies we work with"}

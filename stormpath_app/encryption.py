@@ -7,6 +7,7 @@ keys, secrets have the ones that SECRET_KEY and SECRET_KEY_FALLBACKS make.
 
 import base64
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -79,6 +80,12 @@ def unseal_always(stored: str) -> str:
         return fernet.decrypt(stored.removeprefix(_SEALED).encode()).decode()
     except InvalidToken as error:
         raise SecretLocked from error
+
+
+def sealed_at(stored: str) -> datetime:
+    """Return when a stored text was encrypted, which it says itself; no key is needed."""
+    token = base64.urlsafe_b64decode(stored.removeprefix(_SEALED))
+    return datetime.fromtimestamp(int.from_bytes(token[1:9]), UTC)
 
 
 def _for_secrets() -> "MultiFernet":

@@ -487,6 +487,73 @@ class DirectoriesDiffer(StormpathError):
     message = "An Account can only be in Groups of its own Directory."
 
 
+# --- Linked accounts ---
+
+
+class AccountsAlreadyLinked(StormpathError):
+    """The two accounts are linked already. `link`: that link."""
+
+    status = 409
+    code = 7500
+    message = "These accounts are already linked."
+
+    def __init__(
+        self, message: str | None = None, *, link: object = None, developer_message: str | None = None
+    ) -> None:
+        self.link = link
+        super().__init__(message, developer_message=developer_message)
+
+
+class LinkedWithItself(StormpathError):
+    """Both ends of an account link are one account."""
+
+    code = 7501
+    message = "An account cannot be linked with itself."
+
+
+class AccountLinkMalformed(StormpathError):
+    """An account link was not given the two accounts that are its ends."""
+
+    code = 7502
+    message = "An account link needs the two accounts that it links."
+    cause = "An Account Link needs left_account and right_account: each an Account that exists, or its href."
+
+
+class TooManyAccountLinks(StormpathError):
+    """One of the two accounts has as many links as an account can have."""
+
+    code = 7503
+    message = "One of these accounts is linked with too many others."
+
+
+class LinkedInOneDirectory(StormpathError):
+    """The two accounts are in one directory."""
+
+    code = 7504
+    message = "Only accounts of different directories can be linked."
+
+
+class LinkedElsewhere(StormpathError):
+    """One of the two is linked with another account of the other's directory. `account_id`: of the one that is."""
+
+    status = 409
+    code = 7505
+    message = "One of these accounts is already linked with another one from the same place."
+
+    def __init__(
+        self, message: str | None = None, *, account_id: str = "", developer_message: str | None = None
+    ) -> None:
+        self.account_id = account_id
+        super().__init__(message, developer_message=developer_message)
+
+
+class LastWayIn(StormpathError):
+    """The account has no password, and no other link that it could be logged in to by."""
+
+    status = code = 409
+    message = "This is the only way to log in to the account. Choose a password first, or link another way."
+
+
 # --- Mails ---
 
 
@@ -508,7 +575,8 @@ class NoSuchAccount(StormpathError):
 class NoPassword(NoSuchAccount):
     """The account logs in by a provider, and has no password that could be forgotten."""
 
-    cause = "The Account logs in by a provider and has no password here: nothing is mailed to it."
+    message = "This account logs in with another site, and has no password here."
+    cause = "The Account logs in by a provider, and has no password here: nothing is mailed to it."
 
 
 class VerificationDisabled(StormpathError):

@@ -44,6 +44,9 @@ WORDS = {
     "account.locked_down": (mark("Account %(name)s locked down"), BAD, "shield"),
     "account.signed_out": (mark("Logged out everywhere"), PLAIN, "out"),
     "account.unlocked": (mark("Wrong passwords were forgotten"), PLAIN, "unlock"),
+    "account.linked": (mark("Account %(name)s linked with %(other)s"), OK, "user"),
+    "account.unlinked": (mark("Account %(name)s linked with %(other)s no more"), PLAIN, "cross"),
+    "account.taken_over": (mark("Account %(name)s given to who proved that its address is theirs"), WARN, "shield"),
     "account.group_added": (mark("Added to the group %(name)s"), PLAIN, "layers"),
     "account.group_removed": (mark("Taken out of the group %(name)s"), PLAIN, "layers"),
     "password.changed": (mark("Password changed"), PLAIN, "lock"),
@@ -70,6 +73,7 @@ WORDS = {
     "provider.updated": (mark("Provider of %(name)s changed"), PLAIN, "folder"),
     "password_policy.updated": (mark("Password policy of %(name)s changed"), PLAIN, "shield"),
     "account_creation_policy.updated": (mark("Account creation policy of %(name)s changed"), PLAIN, "shield"),
+    "account_linking_policy.updated": (mark("Account linking of %(name)s changed"), PLAIN, "sliders"),
     "account_schema.updated": (mark("Required names of %(name)s changed"), PLAIN, "sliders"),
     "email_template.updated": (mark("Mail template of %(name)s changed"), PLAIN, "mail"),
     "accounts.exported": (mark("Accounts exported"), PLAIN, "download"),
@@ -147,7 +151,7 @@ def _words(event: AuditEvent) -> tuple[str, str, str]:
         return said, tone, icon
     message, tone, icon = WORDS[event.kind]
     name = event.target_name or data.get("name") or "?"
-    sentence = _(message, name=name, device=user_agents.device(data.get("user_agent")))
+    sentence = _(message, name=name, device=user_agents.device(data.get("user_agent")), other=_other(data))
     if provider := data.get("provider"):
         sentence = _by_provider(event.kind, sentence, name_of(provider))
     cause = _KEY_CAUSES.get(data.get("why", "")) or CAUSES.get(data.get("code", 0))
@@ -156,6 +160,12 @@ def _words(event: AuditEvent) -> tuple[str, str, str]:
         if data.get("code") == PasswordChangeRequired.code:
             tone, icon = WARN, "lock"
     return sentence, tone, icon
+
+
+def _other(data: Mapping[str, Any]) -> str:
+    """Return the account that one was linked with, and where it is."""
+    where = data.get("other_directory")
+    return f"{data.get('other', '?')} ({where})" if where else "?"
 
 
 def _by_provider(kind: str, sentence: str, provider: str) -> str:

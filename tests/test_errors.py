@@ -19,16 +19,14 @@ PLAIN = [
 ]
 #: What only the owner of an account, who knows its password, can be told; and what is true for everybody.
 TOLD = {errors.AccountDisabled, errors.AccountNotVerified, errors.ApplicationDisabled, errors.TooManyAttempts}
-TOLD |= {errors.PasswordChangeRequired, errors.NoRole}
+TOLD |= {errors.PasswordChangeRequired, errors.NoRole, errors.RegistrationClosed}
 #: Causes that Stormpath had no number for; they have that of the nearest.
 UNNUMBERED = {errors.LoginOutdated, errors.ChangedMeanwhile, errors.PointedAt}
 UNNUMBERED |= {*errors.ApiKeyRefused.__subclasses__()}  # a program is shown the number
-UNNUMBERED |= {
-    errors.MailQuotaExceeded,
-    errors.TokenRefused,
-    errors.ProviderUnavailable,
-    errors.SecretLocked,
-}  # as HTTP
+UNNUMBERED |= {  # as a status of HTTP
+    *(errors.MailQuotaExceeded, errors.TokenRefused, errors.ProviderUnavailable, errors.SecretLocked, errors.LastWayIn),
+}
+UNNUMBERED |= {errors.RegistrationClosed}
 
 
 def name(value):

@@ -9,17 +9,32 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
-from stormpath_app import Account, Application, entry_links, groups_required, hashers, login_user, origin
+from stormpath_app import (
+    Account,
+    Application,
+    Directory,
+    clock,
+    entry_links,
+    groups_required,
+    hashers,
+    login_user,
+    origin,
+)
 from stormpath_app.database import database, session
 from stormpath_app.errors import (
     AccountAlreadyExists,
+    AccountsAlreadyLinked,
     ChangedMeanwhile,
+    Conflict,
     CustomDataTooLarge,
     LastOwner,
+    LastWayIn,
+    LinkedElsewhere,
     LoginFailed,
     LoginOutdated,
     MailQuotaExceeded,
     PasswordChangeRequired,
+    ResourceNotFound,
     TokenRefused,
     TooManyAttempts,
     WrongPassword,
@@ -28,6 +43,7 @@ from stormpath_app.installation import downgrade_schema, schema_revision, set_up
 from stormpath_app.mail import deliver_due, prune, transport
 from stormpath_app.migrations import VERSION_TABLE, is_of_the_models
 from stormpath_app.models import (
+    AccountLink,
     AccountSession,
     AccountStoreMapping,
     Administrator,
@@ -39,6 +55,7 @@ from stormpath_app.models import (
     LoginName,
     OneTimeToken,
     OutboxMessage,
+    ProviderData,
     administrator,
     console_session,
     event,
@@ -47,14 +64,17 @@ from stormpath_app.models import (
     one_time_token,
     retention,
     statistics,
+    used_state,
 )
 from stormpath_app.models.administration import OWNER, VIEWER
 from stormpath_app.models.custom_data_rows import TABLES
 from stormpath_app.models.custom_data_search import leaves
 from stormpath_app.models.event_log import Question
+from stormpath_app.providers import Identity
 from stormpath_app.transactions import atomic
 
 from .conftest import PASSWORD, make_app, statements
+from .falcon import SOCIAL
 
 EMAIL = "leia@alderaan.example"
 MANY = 12
@@ -606,6 +626,146 @@ def test_the_owner_changes_a_password_and_ends_logins(app, client, register):
     assert client.get("/secret").status_code == 302
 
 
+def link(_number=0):
+    """Link the two accounts, in either order."""
+    ends = [Directory.named(name).find_account(EMAIL) for name in ("Rebels", "Smugglers")]
+    left, right = reversed(ends) if _number % 2 else ends
+    return AccountLink.create(left_account=left, right_account=right).id
+
+
+def people(*directories):
+    """Make an account in each of these directories, or several: of one, the second has another address."""
+    for number, name in enumerate(directories):
+        place = Directory.named(name) or Directory.create(name=name)
+        place.accounts.create(
+            email=f"{number}@alderaan.example" if place.find_account(EMAIL) else EMAIL, password=PASSWORD
+        )
+
+
+def test_of_many_who_link_two_accounts_at_once_either_way_round_one_does(app):
+    with app.app_context():
+        people("Rebels", "Smugglers")
+    outcomes = at_once(app, link)
+    assert sorted(map(str, outcomes)).count(str(AccountsAlreadyLinked)) == MANY - 1
+    with app.app_context():
+        assert session.scalars(sa.select(AccountLink.id)).all() == [one for one in outcomes if isinstance(one, str)]
+
+
+def test_of_many_accounts_of_a_directory_that_are_linked_with_one_at_once_one_is(app):
+    with app.app_context():
+        people("Rebels", *["Smugglers"] * MANY)
+        one = Directory.named("Rebels").find_account(EMAIL).href
+        others = [account.href for account in Directory.named("Smugglers").accounts]
+
+    def work(number):
+        ends = (one, others[number]) if number % 2 else (others[number], one)
+        return AccountLink.create(left_account=ends[0], right_account=ends[1]).id
+
+    outcomes = at_once(app, work)
+    assert outcomes.count(LinkedElsewhere) == MANY - 1
+    with app.app_context():
+        assert len(session.scalars(sa.select(AccountLink.id)).all()) == 1
+
+
+def test_linking_other_accounts_at_once_is_in_nobodys_way(app):
+    with app.app_context():
+        people(*["Rebels"] * MANY, *["Smugglers"] * MANY)
+        pairs = list(
+            zip(
+                *([account.href for account in Directory.named(name).accounts] for name in ("Rebels", "Smugglers")),
+                strict=True,
+            )
+        )
+
+    def work(number):
+        left, right = pairs[number]
+        made = AccountLink.create(left_account=left, right_account=right)
+        return list(made.left_account.linked_accounts) == [made.right_account]
+
+    assert at_once(app, work) == [True] * MANY
+
+
+# --- The ways in ---
+
+SOCIAL = {
+    "GOOGLE": {"client_id": "falcon", "client_secret": "kessel"},
+    "GITHUB": {"client_id": "falcon", "client_secret": "kessel"},
+}
+by_providers = pytest.mark.settings(STORMPATH_ENABLE_GOOGLE=True, STORMPATH_SOCIAL=SOCIAL)
+LEIA = Identity("1977", email=EMAIL, is_email_verified=True, given_name="Leia", surname="Organa")
+
+
+def of_leia():
+    return Application.current().find_account(EMAIL)
+
+
+@by_providers
+def test_of_many_who_link_one_identity_at_once_one_does(app):
+    with app.app_context():
+        create()
+        Application.current().provider_account("google", LEIA)
+
+    outcomes = at_once(app, lambda _number: Application.current().link("google", LEIA, of_leia()).id)
+    assert outcomes.count(AccountsAlreadyLinked) == MANY - 1
+    with app.app_context():
+        assert [way.provider_id for way in Application.current().ways_in(of_leia()).providers if way.is_linked] == [
+            "google"
+        ]
+        assert Application.current().enter("google", LEIA).email == EMAIL
+
+
+@by_providers
+def test_of_the_last_ways_in_that_are_removed_at_once_one_stays(app):
+    with app.app_context():
+        create()
+        for provider in ("google", "github"):
+            Application.current().link(provider, LEIA, of_leia())
+        of_leia().hand_over()
+        for provider in ("google", "github"):
+            Application.current().link(provider, LEIA, of_leia())
+
+    def remove(number):
+        Application.current().unlink(of_leia(), ("google", "github")[number % 2])
+        return "removed"
+
+    outcomes = at_once(app, remove)
+    assert outcomes.count("removed") == 1
+    assert set(outcomes) <= {"removed", LastWayIn, ResourceNotFound}
+    with app.app_context():
+        assert sum(way.is_linked for way in Application.current().ways_in(of_leia()).providers) == 1
+
+
+@by_providers
+@pytest.mark.parametrize("is_there", [True, False])
+def test_many_logins_of_one_person_at_once_link_or_make_one_account(app, is_there):
+    with app.app_context():
+        here = Application.current()
+        policy = here.account_linking_policy
+        policy.status, policy.automatic_provisioning, policy.matching_property = "ENABLED", "ENABLED", "email"
+        policy.save()
+        here.provider_account("google", LEIA)
+        if is_there:
+            create()
+            of_leia().verify()
+    outcomes = at_once(app, lambda _number: Application.current().enter("google", LEIA).id)
+    with app.app_context():
+        (link,) = session.scalars(sa.select(AccountLink)).all()
+        default = Application.current().default_account_store()
+        (one,) = {link.left_account, link.right_account} & set(default.accounts)
+        assert outcomes == [one.id] * MANY
+
+
+@by_providers
+def test_an_account_is_taken_over_once(app):
+    with app.app_context():
+        create()
+    outcomes = at_once(app, lambda _number: Application.current().take_over("google", LEIA, of_leia()).id)
+    assert sum(isinstance(one, str) for one in outcomes) == 1
+    assert all(isinstance(one, str) or issubclass(one, (LoginOutdated, Conflict)) for one in outcomes)
+    with app.app_context():
+        assert Application.current().enter("google", LEIA).email == EMAIL
+
+
 def test_of_owners_who_are_all_demoted_at_the_same_moment_one_stays(app):
     with app.app_context():
         ids = [Administrator.create(f"o{number}@example.com", PASSWORD, OWNER).account.id for number in range(MANY)]
@@ -674,3 +834,49 @@ def test_the_log_is_found_counted_and_forgotten(app, held_clock):
         assert {kept.name: sum(kept.prune()) for kept in retention.KEPT}["events"] == 2
         statistics.forget_hours()
         assert event_log.count(asked) == (10, False)
+
+
+# --- Logging in by a provider ---
+
+
+def come(subject, **told):
+    """Enter by the provider."""
+    known = {"email": f"{subject}@falcon.example", "is_email_verified": True, **told}
+    return Application.current().enter("falcon", Identity(str(subject), **known)).id
+
+
+@pytest.mark.settings(STORMPATH_SOCIAL=SOCIAL)
+@pytest.mark.parametrize("people", [1, MANY])
+def test_of_many_who_come_first_by_a_provider_one_makes_the_directory(app, people):
+    found = at_once(app, lambda number: come(number % people))
+    assert len(set(found)) == people
+    with app.app_context():
+        mirrors = sa.select(Directory.id).where(Directory.provider_id == "falcon")
+        assert len(session.scalars(mirrors).all()) == 1
+        assert sorted(session.scalars(sa.select(ProviderData.id))) == sorted(set(found))
+        places = [mapping.list_index for mapping in Application.current().account_store_mappings]
+        assert places == [0, 1]
+
+
+@pytest.mark.settings(STORMPATH_SOCIAL=SOCIAL)
+def test_of_many_logins_that_tell_other_names_each_is_let_in(app):
+    with app.app_context():
+        account_id = come("han")
+    more = [{"given_name": f"Han {number}", "email": f"{number}@falcon.example"} for number in range(MANY)]
+    told = [{**each, "user_info": {"name": each["given_name"]}} for each in more]
+    assert set(at_once(app, lambda number: come("han", **told[number]))) == {account_id}
+
+
+@pytest.mark.settings(STORMPATH_SOCIAL=SOCIAL)
+def test_a_providers_ids_of_people_differ_by_each_letter(app):
+    with app.app_context():
+        subjects = ["han", "Han", "hän", "ha n", "han\u200d", "\U0001f680", "\U0001f681"]
+        found = [come(subject, email=f"{number}@falcon.example") for number, subject in enumerate(subjects)]
+        assert len(set(found)) == len(subjects)
+        assert [come(subject, email=None) for subject in subjects] == found
+
+
+def test_of_many_who_use_one_state_one_does(app):
+    with app.app_context():
+        until = clock.now() + timedelta(minutes=10)
+    assert sorted(at_once(app, lambda _number: used_state.use("a state", until))) == [False] * (MANY - 1) + [True]

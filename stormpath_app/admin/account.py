@@ -37,6 +37,7 @@ from ..models import (
 from ..models.administration import APPLICATION_KEY, MANAGER, SUPPORT, VIEWER
 from ..models.base import Resource
 from ..models.event_log import Question
+from ..models.provider import name_of
 from ..pages import was_sent
 from ..settings import settings
 from ..translation import gettext as _, mark, ngettext
@@ -47,7 +48,7 @@ from .messages import kind_name
 from .pages import MOST_COUNTED, count
 from .session import administrator
 
-_PAGE, _FOUND, _RECENT = 25, 10, 6
+_PAGE, FOUND, _RECENT = 25, 10, 6
 #: Letters of a password that nobody is to know.
 _LENGTH = 32
 
@@ -57,6 +58,7 @@ TABS = (
     ("security", mark("Security")),
     ("sessions", mark("Sessions")),
     ("groups", mark("Groups")),
+    ("identities", mark("Identities")),
     ("api-keys", mark("API keys")),
     ("messages", mark("Messages")),
     ("timeline", mark("Timeline")),
@@ -65,6 +67,7 @@ TABS = (
 )
 #: Their endpoints.
 ENDPOINTS = {"": "edit_view", **{key: key.replace("-", "_") for key, _text in TABS if key}}
+_NAMES = ("email", "username", "given_name", "middle_name", "surname")
 _STATUSES = ((ENABLED, mark("Enabled")), (DISABLED, mark("Disabled")), (UNVERIFIED, mark("Unverified")))
 
 
@@ -92,8 +95,12 @@ class AccountForm(ConsoleForm):
 
     def values(self) -> dict[str, Any]:
         """Return the attributes as they were typed; what is empty is None."""
-        names = ("email", "username", "given_name", "middle_name", "surname")
-        return {**{name: self[name].data or None for name in names}, "status": self.status.data}
+        return {**{name: self[name].data or None for name in _NAMES if name in self}, "status": self.status.data}
+
+    def leave_names(self) -> None:
+        """Leave the names and the address to the provider that tells them."""
+        for name in _NAMES:
+            del self[name]
 
 
 class NewAccountForm(AccountForm):
@@ -128,7 +135,8 @@ class AccountTabs(ResourceView):
             ],
             "moment": diagnosis.moment,
             "verifies": account.directory.account_creation_policy.verifies,
-            "may_set_password": settings.ADMIN_MAY_SET_PASSWORD,
+            "may_set_password": settings.ADMIN_MAY_SET_PASSWORD and account.directory.is_cloud,
+            "provider": None if account.directory.is_cloud else name_of(account.directory.provider_id),
         }
 
     # --- Overview ---
@@ -150,7 +158,7 @@ class AccountTabs(ResourceView):
             buttons=self._buttons(account, found) if found else {},
             application=application,
             applications=applications,
-            groups=account.groups.order("name")[:_FOUND],
+            groups=account.groups.order("name")[:FOUND],
             logins=(logins := statistics.logins_of(account.id)),
             heat=charts.heat(logins.days, clock.now().date()),
             lines=_lines(event_log.find(Question(account_id=account.id), limit=_RECENT).events),
@@ -223,7 +231,8 @@ class AccountTabs(ResourceView):
     @needs(MANAGER)
     def edit(self, id: str) -> ResponseReturnValue:
         """Show the form of its names and status, or save it. Another address needs the password once more."""
-        is_other = was_sent() and request.form.get("email", "").strip() != self.get_one(id).email
+        email = self.get_one(id).email
+        is_other = was_sent() and request.form.get("email", email).strip() != email
         if is_other and not administrator.is_fresh and (asked := ask_password()) is not None:
             return asked
         answer: ResponseReturnValue = super().edit_view(id)
@@ -231,8 +240,17 @@ class AccountTabs(ResourceView):
 
     def known(self, resource: Account) -> dict[str, Any]:
         """Return its names and status; a username that it was not given is none."""
-        names = ("email", "given_name", "middle_name", "surname", "status", "version")
-        return {**{name: getattr(resource, name) for name in names}, "username": resource.chosen_username}
+        known = {"status": resource.status, "version": resource.version}
+        if resource.directory.is_cloud:
+            known |= {name: getattr(resource, name) for name in _NAMES} | {"username": resource.chosen_username}
+        return known
+
+    def edit_form(self, obj: Account) -> AccountForm:
+        """Return its form; of an account that came by a provider, without what the provider tells."""
+        form: AccountForm = super().edit_form(obj)
+        if not obj.directory.is_cloud:
+            form.leave_names()
+        return form
 
     def update_model(self, form: AccountForm, model: Account) -> None:
         """Save its names and status."""
@@ -249,7 +267,7 @@ class AccountTabs(ResourceView):
     def create_form(self, obj: Any = None) -> NewAccountForm:
         """Return the form of a new account."""
         form = NewAccountForm({"directory": request.args.get("directory") or scope.usual_directory("account")})
-        form.directory.choices = scope.choices(scope.directories(), form.directory.data)
+        form.directory.choices = scope.choices(scope.cloud_directories(), form.directory.data)
         if not settings.ADMIN_MAY_SET_PASSWORD:
             del form.password
         return form
@@ -317,7 +335,7 @@ class AccountTabs(ResourceView):
         wanted = request.args.get("add", "").strip()
         mine = account.groups.order("name")
         some = mine.page(_PAGE, after=request.args.get("after"), before=request.args.get("before"))
-        found = account.directory.groups.search(wanted).limit(_FOUND)[:] if wanted else []
+        found = account.directory.groups.search(wanted).limit(FOUND)[:] if wanted else []
         return self.tab(
             account,
             "groups",

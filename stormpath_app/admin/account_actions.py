@@ -304,6 +304,8 @@ class AccountActions(AccountTabs):
             told.append(ngettext("one login, which ends at once", "%(count)s logins, which end at once", sessions))
         if keys:
             told.append(ngettext("one API key, which stops working", "%(count)s API keys, which stop working", keys))
+        if linked := [account.email for account in resource.linked_accounts[:_MOST]]:
+            told.append(_("links with the accounts %(accounts)s", accounts=", ".join(linked)))
         if groups:
             told.append(_("membership in %(groups)s", groups=", ".join(groups)))
         return told
@@ -324,6 +326,9 @@ class AccountActions(AccountTabs):
             if restored.lost_groups:
                 lost = ", ".join(restored.lost_groups)
                 flash(_("These groups are gone meanwhile: %(groups)s.", groups=lost), "warning")
+            if restored.lost_links:
+                lost = ", ".join(restored.lost_links)
+                flash(_("It is linked no more with: %(accounts)s.", accounts=lost), "warning")
         return redirect(url_for("stormpath_admin.accounts.edit_view", id=id), 303)
 
 

@@ -19,6 +19,7 @@ from .account_actions import AccountActions
 from .base import ConsoleForm, Quick
 from .custom_data import CustomDataPages
 from .gate import needs
+from .identities import IdentityPages
 
 
 def _with_status(status: str) -> Any:
@@ -40,7 +41,7 @@ class GroupForm(ConsoleForm):
     group = SelectField(mark("Group"), [InputRequired(mark("Choose a group."))])
 
 
-class AccountsView(AccountActions, CustomDataPages):
+class AccountsView(AccountActions, IdentityPages, CustomDataPages):
     """All accounts of the directories that the administrator deals with."""
 
     path, icon, section = "/accounts", "users", 1

@@ -13,11 +13,13 @@ from ..database import session
 from ..errors import StormpathError
 from ..models import AccountStoreMapping, Application, Collection, Directory, Group
 from ..models.administration import OWNER
+from ..models.provider import name_of
 from ..settings import settings
 from ..translation import gettext as _, mark
 from . import scope
 from .custom_data import CustomDataPages
 from .gate import needs
+from .linking import LinkingPages, linking_effects, linking_form
 from .named import NamedForm, NamedView
 from .pages import MOST_COUNTED, count
 
@@ -28,7 +30,7 @@ class NewApplicationForm(NamedForm):
     create_directory = BooleanField(mark("Make a directory for its accounts"), default=True)
 
 
-class ApplicationsView(CustomDataPages, NamedView):
+class ApplicationsView(LinkingPages, CustomDataPages, NamedView):
     """All applications but the console."""
 
     path, icon, section = "/applications", "apps", 1
@@ -86,6 +88,9 @@ class ApplicationsView(CustomDataPages, NamedView):
             "may": self.may_change(),
             "mappings": mappings,
             "is_seen": lambda mapping: mapping.directory_id in scope.ids(),
+            "provider_of": name_of,
+            "linking": linking_form(resource.account_linking_policy),
+            "effects": linking_effects(resource),
             "candidates": self._candidates(mappings) if self.may_change() else [],
             "tried": tried,
             "steps": list(_walk(mappings, tried)) if tried else [],

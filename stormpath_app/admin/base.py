@@ -409,7 +409,11 @@ class ResourceView(ConsoleView, BaseModelView):  # type: ignore[misc]
                 else:
                     flash(self.created_text(created), "success")
                     return redirect(self.page_url(created), 303)
-        return self.render(self.create_template, form=form, back=self.here({})), status
+        return self.new_page(form), status
+
+    def new_page(self, form: Form) -> str:
+        """Render the page with the form of a new one."""
+        return self.render(self.create_template, form=form, back=self.here({}))
 
     def created_text(self, resource: Any) -> str:
         """Return what is told of a new one."""

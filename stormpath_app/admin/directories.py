@@ -2,21 +2,26 @@
 
 from typing import Any, ClassVar
 
+from flask import abort, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 from wtforms import SelectField
 
+from .. import providers
 from ..models import Application, Directory
-from ..models.administration import OWNER, VIEWER
+from ..models.administration import OWNER
+from ..models.provider import name_of
 from ..transactions import atomic
 from ..translation import gettext as _, mark
 from . import scope
 from .custom_data import CustomDataPages
 from .directory_pages import accounts, mails
-from .gate import needs
+from .gate import ask_password, needs
 from .named import NamedForm, NamedView
 from .pages import MOST_COUNTED, count
 from .policies import PolicyPages
+from .providers import CLOUD, NewMirrorForm, ProviderPages, set_elsewhere, told_at_fields
+from .session import administrator
 from .workflows import WorkflowPages
 
 
@@ -26,7 +31,7 @@ class NewDirectoryForm(NamedForm):
     application = SelectField(mark("Application"), validate_choice=False)
 
 
-class DirectoriesView(PolicyPages, WorkflowPages, CustomDataPages, NamedView):
+class DirectoriesView(PolicyPages, WorkflowPages, ProviderPages, CustomDataPages, NamedView):
     """All directories but that of the administrators."""
 
     path, icon, section = "/directories", "folder", 1
@@ -47,25 +52,49 @@ class DirectoriesView(PolicyPages, WorkflowPages, CustomDataPages, NamedView):
     edit_template = "stormpath_admin/directory.html"
 
     def beside(self, rows: list[Directory]) -> dict[str, Any]:
-        """Return how many accounts each has, and which mails it sends."""
+        """Return how many accounts each has, and which mails it sends, and by which provider they come."""
         return {
             "accounts_of": {row.id: count(row.accounts.count(MOST_COUNTED)) for row in rows},
             "mails_of": {row.id: [mail["name"] for mail in mails(row) if mail["is_on"]] for row in rows},
+            "provider_of": {row.id: name_of(row.provider_id) for row in rows if not row.is_cloud},
         }
 
     # --- New, change ---
 
-    def create_form(self, obj: Any = None) -> NewDirectoryForm:
-        """Return the form of a new directory."""
+    @expose("/new", methods=("GET", "POST"))
+    @needs(OWNER)
+    def create_view(self) -> ResponseReturnValue:
+        """Ask which kind of directory is wanted; show the form of that kind, or create one."""
+        kind = request.args.get("kind", "")
+        if not kind:
+            return self.kinds_page()
+        if kind not in {CLOUD, *providers.KINDS}:
+            abort(404)
+        if kind in providers.configured():
+            flash(set_elsewhere(kind), "error")
+            return redirect(url_for(".create_view"), 303)
+        if kind != CLOUD and not administrator.is_fresh and (asked := ask_password()) is not None:
+            return asked
+        answer: ResponseReturnValue = super().create_view()
+        return answer
+
+    def create_form(self, obj: Any = None) -> NewDirectoryForm | NewMirrorForm:
+        """Return the form of a new directory of the kind that the address names."""
+        if request.args["kind"] != CLOUD:
+            return self.new_mirror_form(request.args["kind"])
         form = NewDirectoryForm()
         form.application.choices = [("", _("None yet")), *scope.choices(scope.applications())]
         return form
 
-    def create_model(self, form: NewDirectoryForm) -> Directory:
+    def new_page(self, form: NewDirectoryForm | NewMirrorForm) -> str:
+        """Render it."""
+        return self.new_mirror_page(form) if isinstance(form, NewMirrorForm) else super().new_page(form)
+
+    def create_model(self, form: NewDirectoryForm | NewMirrorForm) -> Directory:
         """Create it, and let the accounts of an application be in it if one was chosen."""
         chosen = form.application.data
         application = scope.one_of(scope.applications(), Application, chosen) if chosen else None
-        with atomic():
+        with told_at_fields(), atomic():
             created = Directory.create(form.properties)
             if application:
                 application.add_account_store(created)
@@ -90,14 +119,6 @@ class DirectoriesView(PolicyPages, WorkflowPages, CustomDataPages, NamedView):
         if names := [application.name for application in resource.applications]:
             told.append(_("Nobody of it can log in to %(names)s any more. These stay.", names=", ".join(names)))
         return told
-
-    # --- Where its accounts come from ---
-
-    @expose("/<id>/provider")
-    @needs(VIEWER)
-    def provider(self, id: str) -> ResponseReturnValue:
-        """Show where its accounts come from."""
-        return self.render("stormpath_admin/directory_provider.html", **self.head(self.get_one(id), "provider"))
 
     # --- Custom data ---
 

@@ -24,7 +24,9 @@ PASSWORD = "password_once_more"  # noqa: S105 - the name of a field
 _OPENED = "opened"
 #: The field of a form with a password that somebody tries the rules with.
 TRIED = "password_to_try"
-_NOT_KEPT = frozenset({PASSWORD, TRIED, "password", "csrf_token"})
+#: The field of a form with the secret that this site has at a provider.
+SECRET = "client_secret"  # noqa: S105 - the name of a field
+_NOT_KEPT = frozenset({PASSWORD, TRIED, SECRET, "password", "csrf_token"})
 _LOOKS = frozenset({"GET", "HEAD"})
 #: Most fields of a form, as many as Werkzeug takes in parts: a page of ids, or all directories to choose from.
 _MOST_FIELDS = 1000

@@ -13,7 +13,7 @@ from flask import abort, g
 from .. import names
 from ..database import session
 from ..errors import AccountStoreNotMapped, ResourceNotFound
-from ..models import Account, AccountStoreMapping, Application, Collection, Directory, Group
+from ..models import Account, AccountStoreMapping, Application, Collection, Directory, Group, Provider
 from ..models.administration import APPLICATION_KEY, DIRECTORY, DIRECTORY_KEY
 from ..models.base import Resource
 from ..models.login_name import LoginName
@@ -42,6 +42,11 @@ def apart() -> list[str]:
 def directories() -> Collection[Directory]:
     """Return the directories, without that of the administrators."""
     return Collection(Directory, Directory.id.in_(directory_ids()), create=Directory.create)
+
+
+def cloud_directories() -> Collection[Directory]:
+    """Return those of the directories that accounts can be made in: all others come by a provider."""
+    return directories().among(sa.select(Directory.id).where(Directory.provider_id == Provider.STORMPATH))
 
 
 def directory_names(rows: Iterable[Account | Group]) -> dict[str, str]:

@@ -2,6 +2,8 @@
 
 from .account import Account, Claim
 from .account_creation_policy import AccountCreationPolicy
+from .account_link import AccountLink
+from .account_linking_policy import AccountLinkingPolicy
 from .account_schema import AccountSchema, Field
 from .account_store import AccountStore
 from .account_store_mapping import AccountStoreMapping
@@ -40,6 +42,8 @@ __all__ = [
     "UNVERIFIED",
     "Account",
     "AccountCreationPolicy",
+    "AccountLink",
+    "AccountLinkingPolicy",
     "AccountSchema",
     "AccountSession",
     "AccountStore",

@@ -85,7 +85,7 @@ class Account(EmailHolder):
     links = frozenset(
         {
             *("tenant", "directory", "groups", "group_memberships", "applications", "api_keys", "custom_data"),
-            "provider_data",
+            *("account_links", "linked_accounts", "provider_data"),
         }
     )
     searchable: ClassVar[dict[str, Any]] = {
@@ -281,7 +281,7 @@ class Account(EmailHolder):
             return
         if self.is_new:
             raise CreatedByProvider
-        raise KeptByProvider(self.thing, min(what).removeprefix("chosen_"))
+        raise KeptByProvider(self.thing, "password" if "password" in what else min(what).removeprefix("chosen_"))
 
     def _prepare(self) -> None:
         """Look at the username beside the address, ask the directory's policies, and hash the password that was set."""
@@ -327,16 +327,13 @@ class Account(EmailHolder):
         Return how many logins ended, and how many API keys are DISABLED now.
         """
         with atomic():
-            keys = [key for key in self.api_keys if key.is_enabled]
-            for key in keys:
-                key.status = DISABLED
-                key.save()
+            keys = self.api_keys.disable()
             self.status, self.ended_logins = DISABLED, 0
             self.save()
             ended = self.ended_logins + self._end_logins()
             one_time_token.end(self.id)
-            self._record("account.locked_down", sessions=ended, api_keys=len(keys))
-        return ended, len(keys)
+            self._record("account.locked_down", sessions=ended, api_keys=keys)
+        return ended, keys
 
     def change_password(self, old: str, new: str) -> int:
         """Let its owner, who gives the old password, replace it, and commit. Return how many other logins it ended.
@@ -443,6 +440,7 @@ class Account(EmailHolder):
 
     def _before_delete(self) -> None:
         self._keep_an_owner()
+        self._tell_the_linked()
         self._record("account.deleted")
         last = self.payload()
         announce(signals.user_deleted, lambda: last)

@@ -30,6 +30,8 @@ from ..settings import settings
 from ..transactions import announce, atomic, is_atomic, release
 from . import administration, custom_data_rows, event, password_proof, session as sessions
 from .account import LOGIN_COLUMNS, Account
+from .account_linking import AccountLinking
+from .account_linking_policy import AccountLinkingPolicy
 from .account_store_holder import GivenStore
 from .account_store_mapping import AccountStoreMapping
 from .api_key import ApiKey, ApiKeys
@@ -42,7 +44,6 @@ from .group import Group
 from .login_name import LoginName
 from .password_policy import PasswordStrength
 from .provider import Provider
-from .provider_login import ProviderLogin
 from .tenant import Tenant
 from .unsaved import changed
 
@@ -54,25 +55,28 @@ class AuthenticationResult:
     account: Account
 
 
-class Application(ProviderLogin):
+class Application(AccountLinking):
     """What accounts log in to. Its account stores are asked in the order of their `list_index`."""
 
     __tablename__ = "stormpath_applications"
     __table_args__ = (sa.UniqueConstraint("name_key", "tenant_id"),)
     thing, collection = "Application", "applications"
     longest_description = 4000
-    writable = ProviderLogin.writable | {"authorized_callback_uris", "authorized_origin_uris"}
-    readable = (*ProviderLogin.readable, "authorized_callback_uris", "authorized_origin_uris")
+    writable = AccountLinking.writable | {"authorized_callback_uris", "authorized_origin_uris"}
+    readable = (*AccountLinking.readable, "authorized_callback_uris", "authorized_origin_uris")
     links = frozenset(
         {
             *("tenant", "accounts", "groups", "api_keys", "account_store_mappings", "custom_data"),
-            *("default_account_store_mapping", "default_group_store_mapping"),
+            *("default_account_store_mapping", "default_group_store_mapping", "account_linking_policy"),
         }
     )
     custom_data_table = custom_data_rows.table(__tablename__)
 
     tenant_id: Mapped[str] = mapped_column(Id, sa.ForeignKey("stormpath_tenants.id"))
     tenant: Mapped[Tenant] = relationship()
+    account_linking_policy: Mapped[AccountLinkingPolicy] = relationship(
+        back_populates="application", cascade="all", passive_deletes=True
+    )
 
     #: Where people may be sent back to, and which sites' scripts may ask: as tuples, so set another one to change them.
     #: They are looked at when they are set; logging in through other sites will read them.
@@ -105,6 +109,7 @@ class Application(ProviderLogin):
         given = merge(cls, properties, more)
         with atomic():
             created = cls(tenant_id=Tenant.current().id, name=given.pop("name", None), **given)
+            created.account_linking_policy = AccountLinkingPolicy(id=created.id)
             created.save()
             if create_directory:
                 created.add_account_store(_new_directory(created, create_directory), is_default=True)

@@ -14,8 +14,10 @@ from .. import clock, names, signals
 from ..database import UTCDateTime, session
 from ..errors import AccountAlreadyExists, ChangedMeanwhile, Conflict, ResourceNotFound
 from ..transactions import announce, atomic, release
-from . import event, references
+from ..translation import gettext as _
+from . import account_link, event, references
 from .account import Account
+from .account_link import AccountLink
 from .base import Base, Id
 from .custom_data_rows import long_text
 from .group import Group
@@ -23,6 +25,7 @@ from .group_membership import GroupMembership
 from .login_name import LoginName
 from .message import OutboxMessage
 from .one_time_token import OneTimeToken
+from .provider_data import ProviderData
 from .session import AccountSession
 
 #: How long an account that was deleted can be restored.
@@ -36,16 +39,21 @@ OVER = frozenset({AccountSession.__tablename__, OneTimeToken.__tablename__, Outb
 
 @dataclass(frozen=True)
 class Restored:
-    """An account that is back. `lost_groups`: the names of groups it was in that are gone."""
+    """An account that is back. `lost_groups`: the names of groups it was in that are gone.
+
+    `lost_links`: the addresses of accounts it was linked with that are gone, or linked elsewhere.
+    """
 
     account: Account
     lost_groups: tuple[str, ...]
+    lost_links: tuple[str, ...] = ()
 
 
 class DeletedAccount(Base):
     """What our tables had of an account, as it was stored: its hash, its custom data, its memberships, its API keys.
 
-    It has the account's id, and is forgotten after KEPT, or with its directory.
+    And who it is at its provider, and its links: those come back whose other account is there, and linked with no
+    other one of its directory. It has the account's id, and is forgotten after KEPT, or with its directory.
     """
 
     __tablename__ = "stormpath_deleted_accounts"
@@ -108,12 +116,13 @@ class DeletedAccount(Base):
 
         :raises ResourceNotFound: it was restored or forgotten already.
         :raises AccountAlreadyExists: another account has its address or username by now.
+        :raises Conflict: its owner came by its provider again meanwhile, and has another account.
         """
         whose, copied = self.id, {}
         try:
             with atomic() as current:
                 copied = self._use_up()
-                groups = copied.pop(_GROUPS)
+                groups, linked = copied.pop(_GROUPS), copied.pop(_LINKED, {})
                 _check_free(copied)
                 still_there = sa.select(Group.id).where(Group.id.in_(groups)).with_for_update(read=True)
                 there_are = set(current.scalars(still_there))
@@ -121,13 +130,15 @@ class DeletedAccount(Base):
                 _write({**copied, _MEMBERSHIPS: kept})
                 lost = tuple(sorted(name for group_id, name in groups.items() if group_id not in there_are))
                 account = current.get_one(Account, whose, populate_existing=True)
+                unlinked = account_link.put_back(copied.get(_LINKS, ()), whose)
+                lost_links = tuple(sorted(linked[one] for one in unlinked))
                 places = {"account_id": whose, "directory_id": account.directory_id}
-                event.record("account.restored", target=account, **places, lost_groups=lost)
+                event.record("account.restored", target=account, **places, lost_groups=lost, lost_links=lost_links)
                 announce(signals.user_created, account.payload)
         except IntegrityError as error:  # a name was taken just now
             _check_free(copied)
             raise Conflict from error
-        return Restored(account, lost)
+        return Restored(account, lost, lost_links)
 
     def _use_up(self) -> dict[str, Any]:
         """Return what was copied, which nobody else can from now on."""
@@ -144,14 +155,15 @@ class DeletedAccount(Base):
 # --- Rows ---
 
 _MOMENT = "moment"  # what a moment is marked with
-_GROUPS = "names of groups"
+_GROUPS, _LINKED = "names of groups", "addresses of linked accounts"
+_LINKS = AccountLink.__tablename__  # which point at two accounts
 
 
 def _tables() -> Iterator[tuple[sa.Table, sa.Column[Any]]]:
     """Yield each table with rows that come back with an account, and its column that points at it."""
     for table in Base.metadata.sorted_tables:
         for key in table.foreign_keys:
-            if key.column.table is _ACCOUNTS and key.ondelete == "CASCADE" and table.name not in OVER:
+            if key.column.table is _ACCOUNTS and key.ondelete == "CASCADE" and table.name not in {*OVER, _LINKS}:
                 yield table, key.parent
 
 
@@ -162,7 +174,10 @@ def _copy(account_id: str) -> dict[str, Any]:
         copied[table.name] = [dict(row) for row in rows]
     mine = sa.select(GroupMembership.group_id).where(GroupMembership.account_id == account_id)
     named = session.execute(sa.select(Group.id, Group.name).where(Group.id.in_(mine)))
-    return {**copied, _GROUPS: dict(list(named))}
+    links = session.execute(sa.select(AccountLink.__table__).where(AccountLink.of(account_id))).mappings()
+    copied[_LINKS] = [dict(row) for row in links]
+    other = sa.select(Account.id, Account.email).where(Account.id.in_(AccountLink.others_of(account_id)))
+    return {**copied, _GROUPS: dict(list(named)), _LINKED: dict(list(session.execute(other)))}
 
 
 def _moment(found: dict[str, Any]) -> Any:
@@ -180,8 +195,13 @@ def _check_free(copied: Mapping[str, Any]) -> None:
     """Accept the names of an account that is to come back.
 
     :raises AccountAlreadyExists: another account has one by now.
+    :raises Conflict: its owner came by the provider again meanwhile, and has another account.
     """
     (account,) = copied[Account.__tablename__]
     for label in ("email", "username"):
         if account[label] and LoginName.owner(account["directory_id"], account[label]):
             raise AccountAlreadyExists(Account.thing, label)
+    for row in copied.get(ProviderData.__tablename__, ()):
+        again = (ProviderData.directory_id == row["directory_id"], ProviderData.subject == row["subject"])
+        if session.scalar(sa.select(ProviderData.id).where(*again)):
+            raise Conflict(_("Its owner came by the same provider again, and has another account by now."))

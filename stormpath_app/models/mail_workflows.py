@@ -81,12 +81,15 @@ class MailWorkflows(AccountStoreHolder):
         :raises NoSuchAccount, AccountDisabled: there is nobody to mail it to. No stranger may learn of these.
         :raises MailQuotaExceeded: not so often; the last link stays good.
         """
-        return self._reset(self._find(email, account_store), is_mailed=True)
+        try:
+            return self._reset(self._find(email, account_store), is_mailed=True)
+        except NoPassword as error:  # what says so may come to a stranger's eyes
+            raise NoSuchAccount(developer_message=error.developer_message) from error
 
     def mail_password_reset(self, account: Account) -> PasswordResetToken:
         """Do the same for an account that is known, whichever other has its address in another store.
 
-        :raises NoSuchAccount, AccountDisabled, MailQuotaExceeded: as there.
+        :raises NoSuchAccount, AccountDisabled, MailQuotaExceeded: as there; `NoPassword` says that there is none.
         """
         return self._reset(self._own(account), is_mailed=True)
 

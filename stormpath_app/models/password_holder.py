@@ -14,14 +14,14 @@ from ..errors import PasswordReused, PropertyRequired, WrongPassword, WrongType
 from ..settings import settings
 from ..transactions import announce, atomic, release
 from . import event, password_history, session as sessions
-from .member import Member
+from .link_holder import LinkHolder
 from .unsaved import changed
 
 #: What a login is decided by, which is read anew for each: what is in memory may be older.
 LOGIN_ATTRIBUTES = ("password_hash", "password_modified_at", "status", "must_change_password")
 
 
-class PasswordHolder(Member):
+class PasswordHolder(LinkHolder):
     """The part of an account that has a password: set, checked, counted and replaced, never read."""
 
     __abstract__ = True

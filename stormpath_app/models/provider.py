@@ -1,6 +1,7 @@
 """Provider: where the accounts of a directory come from, and what this site is to it."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 from urllib.parse import urlsplit
 
@@ -158,6 +159,11 @@ class Provider(Part):
     def has_client_secret(self) -> bool:
         """Whether there is one."""
         return self.sealed_client_secret is not None
+
+    @property
+    def client_secret_set_at(self) -> datetime | None:
+        """When it was set; None: there is none."""
+        return encryption.sealed_at(self.sealed_client_secret) if self.sealed_client_secret else None
 
     def config(self, *, with_secret: bool = True) -> Config | None:
         """Return how the provider is talked to: as the settings have it, if they name it; else as it is set here.

@@ -33,6 +33,7 @@ from ..settings import settings
 from ..transactions import atomic, is_atomic, release
 from . import linking, message
 from .account import Account
+from .account_link import AccountLink
 from .account_store_mapping import AccountStoreMapping, in_turn
 from .base import DISABLED, ENABLED, UNVERIFIED, VERIFIED
 from .directory import Directory
@@ -122,21 +123,26 @@ class ProviderLogin(MailWorkflows):
         :param redirect_uri: where they were sent back to; None: the one of the directory.
         :raises ProviderNotMapped: nobody can log in by it.
         :raises ProviderRefused, ProviderUnavailable: it does not say who they are, or does not answer.
+        :raises TooManyAttempts: the network sent too many codes or tokens that are none.
         """
         if is_atomic():
             raise RuntimeError("A provider may take seconds to answer: it is not asked inside atomic().")
         if not code and not access_token:
             raise PropertyRequired(ProviderData.thing, "code")
         config, stored = self._way_in(provider)
-        asked = providers.make(config)
-        release()
-        if not code:
-            assert access_token  # noqa: S101 - one of them is there
-            return asked.from_access_token(access_token)
         uri = redirect_uri or (stored and stored.redirect_uri) or (provider == Provider.GOOGLE and _NO_REDIRECT)
-        if not uri:
+        if code and not uri:
             raise PropertyRequired(Provider.thing, "redirect_uri")
-        return asked.from_code(code, redirect_uri=uri, verifier=verifier, nonce=nonce)
+        asked, attempt = providers.make(config), throttle.admit()
+        release()
+        try:
+            if code:
+                return asked.from_code(code, redirect_uri=uri, verifier=verifier, nonce=nonce)
+            return asked.from_access_token(access_token)
+        except ProviderRefused:  # whoever sends codes of their own making has a provider asked for each
+            with atomic():
+                attempt.count()
+            raise
 
     def find_provider_account(self, provider_id: str, identity: Identity) -> Account | None:
         """Return the account that somebody has by a provider; None where they have none yet."""
@@ -144,13 +150,21 @@ class ProviderLogin(MailWorkflows):
         account: Account | None = found and found.Account
         return account
 
-    def account_known_by_email(self, identity: Identity) -> Account | None:
-        """Return the account with a password that has somebody's e-mail address, and may log in; None: none has."""
+    def account_known_by_email(self, provider_id: str, identity: Identity) -> Account | None:
+        """Return the account with somebody's address that came by no provider, in a store that lets it in; None: none.
+
+        One that is linked with somebody else of the same provider is not theirs.
+        """
         if not identity.email or not names.can_be_stored(identity.email):
             return None
         wanted = {"application_id": self.id, "name_key": names.key(identity.email)}
         found: Account | None = session.scalar(_KNOWN_BY_EMAIL, wanted)
-        return found
+        mirror = self._mirror(provider_id) if found else None
+        if found is None or mirror is None:
+            return found
+        end = found.id + mirror.Provider.id
+        linked = sa.select(AccountLink.id).where(sa.or_(AccountLink.low_end == end, AccountLink.high_end == end))
+        return None if session.scalar(linked) else found
 
     # --- Logging in ---
 
@@ -227,10 +241,9 @@ class ProviderLogin(MailWorkflows):
 
         :raises ProviderRefused: it could be nobody's.
         """
-        subject = identity.subject
-        if not isinstance(subject, str) or not subject or not names.can_be_stored(subject):
+        if not _is_an_id(identity.subject):
             raise ProviderRefused(name_of(provider_id), "The provider's id of the person is none that can be kept.")
-        wanted = {"application_id": self.id, "provider_id": provider_id, "subject": subject}
+        wanted = {"application_id": self.id, "provider_id": provider_id, "subject": identity.subject}
         return session.execute(_KNOWN_AS, wanted).first()
 
     # --- For the first time ---
@@ -240,8 +253,8 @@ class ProviderLogin(MailWorkflows):
 
         :raises AccountKnown, RegistrationClosed: they do not.
         """
-        config, known = self.login_provider(provider_id), self.account_known_by_email(identity)
-        if known and identity.is_email_verified:
+        config, known = self.login_provider(provider_id), self.account_known_by_email(provider_id, identity)
+        if known and _is_proved(identity):
             if linking.links_by_itself(self, known, identity):
                 return
             if asks:
@@ -263,12 +276,12 @@ class ProviderLogin(MailWorkflows):
                 raise AccountKnown(known, is_email_verified=False)
 
     def _come(self, provider_id: str, identity: Identity) -> Account:
-        with nullcontext() if identity.is_email_verified else throttle.counting_taken_names():
+        with nullcontext() if _is_proved(identity) else throttle.counting_taken_names():
             try:
                 return self.provider_account(provider_id, identity)
             except AccountAlreadyExists:
                 directory = self._known_as(provider_id, identity).AccountStoreMapping.directory
-                if identity.is_email_verified or not _verifies(directory):
+                if _is_proved(identity) or not _verifies(directory):
                     raise
         with atomic():  # nobody learns whose address it is but its owner
             message.request(message.OWNER_NOTICE, names.email(identity.email), self.id)
@@ -312,7 +325,7 @@ class ProviderLogin(MailWorkflows):
             given_name=given or ANONYMOUS,
             middle_name=middle,
             surname=surname or ANONYMOUS,
-            email_verification_status=VERIFIED if identity.is_email_verified else UNVERIFIED,
+            email_verification_status=VERIFIED if _is_proved(identity) else UNVERIFIED,
         )
         account.came_through = self
         account.first_group = store if isinstance(store, Group) else None
@@ -392,10 +405,10 @@ class ProviderLogin(MailWorkflows):
     def _refresh_email(self, account: Account, identity: Identity) -> None:
         address = identity.email or ""
         if names.key(address) != names.key(account.email):
-            if not self._may_become(account, address, is_verified=identity.is_email_verified):
+            if not self._may_become(account, address, is_verified=_is_proved(identity)):
                 return
             account.email = address
-        if identity.is_email_verified and account.email_verification_status != VERIFIED:
+        if _is_proved(identity) and account.email_verification_status != VERIFIED:
             account.email_verification_status = VERIFIED
             if account.status == UNVERIFIED:
                 account.status = ENABLED
@@ -410,6 +423,16 @@ class ProviderLogin(MailWorkflows):
         if LoginName.owner(directory.id, address) not in {None, account.id}:
             return False
         return is_verified or not (_verifies(directory) or self.find_account(address))
+
+
+def _is_an_id(subject: object) -> bool:
+    """Tell whether every database tells this id from all others: to MariaDB a blank at its end is nothing."""
+    return isinstance(subject, str) and subject.strip() == subject != "" and names.can_be_stored(subject)
+
+
+def _is_proved(identity: Identity) -> bool:
+    """Tell whether the provider says that the address is theirs; a host's own may give anything for a bool."""
+    return identity.is_email_verified is True
 
 
 def _check_place(known: Any) -> None:
@@ -456,7 +479,8 @@ _IS_OPEN = sa.and_(
     ),
 )
 _MIRRORS = (
-    sa.select(Provider, Directory.provider_id, AccountStoreMapping.group_id, _IS_OPEN.label("is_open"))
+    # With the directory, which each provider asks what it is called.
+    sa.select(Provider, Directory, Directory.provider_id, AccountStoreMapping.group_id, _IS_OPEN.label("is_open"))
     .select_from(AccountStoreMapping)
     .join(Directory, Directory.id == AccountStoreMapping.directory_id)
     .join(Provider, Provider.id == Directory.id)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from .. import clock
@@ -22,6 +22,13 @@ _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 #: What providers say of themselves, and when they were asked.
 _documents: dict[str, tuple[datetime, dict[str, Any]]] = {}
+
+
+class Discovery(NamedTuple):
+    """What a provider says of itself. `keys`: how many there are that it signs with."""
+
+    issuer: str
+    keys: int
 
 
 @add_kind
@@ -62,8 +69,24 @@ class OpenIdConnect(OAuth2):
 
     # --- What it says of itself ---
 
-    def _metadata(self, session: "Session") -> dict[str, Any]:
-        return self._document(session, f"{self.issuer.rstrip('/')}/.well-known/openid-configuration", self._is_its_own)
+    def discover(self) -> Discovery:
+        """Return what it says of itself, asked just now.
+
+        :raises ProviderUnavailable: it does not answer, or what it says cannot be used.
+        """
+        with self._session() as session:
+            issuer: str = self._metadata(session, good_for=timedelta(0))["issuer"]
+            for name in ("authorization_endpoint", "token_endpoint"):
+                self._endpoint(session, name)
+            url = self._endpoint(session, "jwks_uri")
+            keys: list[Any] = self._document(session, url, _has_keys, good_for=timedelta(0))["keys"]
+        if not keys:
+            raise self.unavailable(f"There is no key at {url}.")
+        return Discovery(issuer, len(keys))
+
+    def _metadata(self, session: "Session", good_for: timedelta = _GOOD_FOR) -> dict[str, Any]:
+        url = f"{self.issuer.rstrip('/')}/.well-known/openid-configuration"
+        return self._document(session, url, self._is_its_own, good_for)
 
     def _is_its_own(self, document: dict[str, Any]) -> bool:
         found = document.get("issuer")

@@ -135,8 +135,17 @@ for (const tab of document.querySelectorAll(":is(.sp-tabs, .sp-chips) [aria-curr
 for (const button of document.querySelectorAll("[data-copy]")) {
   button.hidden = false;
   button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent.trim());
+    const named = document.getElementById(button.dataset.copy);
+    await navigator.clipboard.writeText((named.value ?? named.textContent).trim());
     button.setAttribute("data-copied", "");
+  });
+}
+
+// An address that has in it what is typed elsewhere.
+for (const address of document.querySelectorAll("[data-follows]")) {
+  const typed = document.getElementById(address.dataset.follows);
+  typed.addEventListener("input", () => {
+    address.value = address.dataset.pattern.replace("…", () => typed.value.trim().toLowerCase() || "…");
   });
 }
 

@@ -19,6 +19,7 @@ from ..errors import (
     PasswordChangeRequired,
     PasswordRefused,
     PropertyError,
+    ResourceNotFound,
     StormpathError,
     WrongPassword,
 )
@@ -164,15 +165,15 @@ def logins(account: Account) -> ResponseReturnValue:
             application.mail_password_reset(account)
             return _done("logins", _("A link to set a password was mailed to %(address)s.", address=account.email))
         provider_id = request.form.get("provider", "")
-        way = next((way for way in application.ways_in(account) if way.config.provider_id == provider_id), None)
-        if way is None or not way.is_linked:
-            return _done("logins", _("It was not linked any more."))
+        name = application.login_provider(provider_id).name
         application.unlink(account, provider_id)
+    except ResourceNotFound:
+        return _done("logins", _("It was not linked any more."))
     except StormpathError as error:
         status, headers = refuse(error)
         tell(form, None, error.message)
         return _page(account, "logins", status, headers, logins=form)
-    return _done("logins", _("%(name)s is not linked any more.", name=way.config.name))
+    return _done("logins", _("%(name)s is not linked any more.", name=name))
 
 
 def _tell_refused(form: ChangePasswordForm, error: StormpathError) -> None:
@@ -257,9 +258,9 @@ def _page(
         addresses=addresses or NewAddressForm(sent=False),
         passwords=passwords or ChangePasswordForm(sent=False),
         is_cloud=account.directory.is_cloud,
-        provider=account.directory.is_cloud or next(way.config.name for way in ways if way.is_own),
-        ways=[(way, button(way.config)) for way in ways],
-        has_password=account.has_password,
+        provider=name_of(account.directory.provider_id),
+        ways=[(way, button(way.provider), way.linked_at and day(way.linked_at)) for way in ways.providers],
+        has_password=ways.has_password,
         can_mail_password=link("stormpath.forgot_change") is not None,
         password_hint=account.directory.password_policy.strength.describe(),
         password_set=account.password_modified_at and day(account.password_modified_at),
@@ -320,6 +321,9 @@ WORDS = {
     "account.created": mark("Account created"),
     "account.updated": mark("Account changed"),
     "account.unlocked": mark("Wrong passwords were forgotten"),
+    "account.linked": mark("Linked with %(other)s"),
+    "account.unlinked": mark("Linked with %(other)s no more"),
+    "account.taken_over": mark("Given to who proved that its address is theirs"),
     "account.group_added": mark("Added to the group %(name)s"),
     "account.group_removed": mark("Taken out of the group %(name)s"),
     "api_key.created": mark("API key created"),
@@ -372,4 +376,7 @@ def _words(found: AuditEvent) -> str:
             return _("Email address confirmed")
         return _("Name changed") if changed & set(NAMES) else _("Account changed")
     device = user_agents.device(known.get("user_agent"))
-    return _(WORDS[found.kind], name=found.target_name or known.get("name"), device=device)
+    name, other = found.target_name or known.get("name"), known.get("other")
+    if provider := known.get("other_provider"):
+        other = f"{name_of(provider)} ({other})"
+    return _(WORDS[found.kind], name=name, device=device, other=other)

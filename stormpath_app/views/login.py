@@ -77,10 +77,9 @@ def _ways(target: str | None) -> list[Button]:
     """Return the buttons of providers; who is asked again has those of an account without a password."""
     if not _is_asked_again():
         return buttons(target)
-    if current_user.has_password:
-        return []
     ways = Application.current().ways_in(current_user._get_current_object())
-    return [button(way.config, target, **{AGAIN: "1"}) for way in ways if way.is_linked]
+    linked = [] if ways.has_password else [way.provider for way in ways.providers if way.is_linked]
+    return [button(provider, target, **{AGAIN: "1"}) for provider in linked]
 
 
 def _is_asked_again() -> bool:

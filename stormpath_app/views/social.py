@@ -7,7 +7,7 @@ from flask import Response, abort, current_app, flash, redirect, request, sessio
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from .. import clock, providers, throttle, tokens
+from .. import clock, providers, tokens
 from ..authentication import login_fresh, login_user, session_id
 from ..errors import (
     AccountKnown,
@@ -21,25 +21,31 @@ from ..errors import (
     WrongPassword,
 )
 from ..forms import Form
-from ..mail.rendering import site_address
 from ..models import Account, Application, used_state
-from ..pages import answer_json, link, next_url, prefers_json, refuse, render, site_url, tell, tell_errors, was_sent
+from ..models.base import VERIFIED
+from ..pages import (
+    answer_json,
+    link,
+    next_url,
+    prefers_json,
+    redirect_uri,
+    refuse,
+    render,
+    site_url,
+    tell,
+    tell_errors,
+    was_sent,
+)
 from ..providers import Config, Identity
 from ..settings import settings
 from ..translation import gettext as _
 from .forms import LinkForm
 from .login import AGAIN
-from .social_buttons import button, page_url
+from .social_buttons import button
 from .social_state import LIFE, Start
 
 #: In the browser's session: the identity whose address an account here has, until it is linked.
 _KNOWN = "stormpath_known"
-
-def redirect_uri(provider_id: str) -> str:
-    """Return the address that a provider sends people back to, as it must be registered there."""
-    base = site_address() or request.url_root
-    return f"{base.rstrip('/')}{page_url(provider_id, _external=False).removeprefix(request.script_root.rstrip('/'))}"
-
 
 # --- Out, and back ---
 
@@ -126,18 +132,13 @@ def _finish(config: Config, start: Start) -> ResponseReturnValue:
         return _back(told if is_refused else refused, start)
     application = Application.current()
     try:
-        attempt = throttle.admit()
-        try:
-            identity = application.identify(
-                config.provider_id,
-                code=codes[0],
-                redirect_uri=redirect_uri(config.provider_id),
-                verifier=start.verifier,
-                nonce=start.nonce,
-            )
-        except ProviderRefused:
-            attempt.count()
-            raise
+        identity = application.identify(
+            config.provider_id,
+            code=codes[0],
+            redirect_uri=redirect_uri(config.provider_id),
+            verifier=start.verifier,
+            nonce=start.nonce,
+        )
         if not used_state.use(start.state, clock.now() + LIFE):
             return _back(_("This login was used already. Try it again."), start)
         if start.links:
@@ -154,8 +155,16 @@ def _enter(config: Config, identity: Identity, start: Start) -> ResponseReturnVa
     try:
         account = Application.current().enter(config.provider_id, identity)
     except AccountKnown as error:
-        if not error.is_provable:
-            raise
+        if not error.is_email_verified:
+            return _back(
+                _(
+                    "There is an account with %(email)s, and %(name)s does not confirm that the address is yours."
+                    " Log in to that account, then link %(name)s on its settings page.",
+                    email=identity.email,
+                    name=config.name,
+                ),
+                start,
+            )
         browser_session[_KNOWN] = _pack(config.provider_id, identity, start.target)
         return redirect(url_for("stormpath.link_account"), 303)
     if start.again and account.id != start.again:
@@ -167,7 +176,7 @@ def _enter(config: Config, identity: Identity, start: Start) -> ResponseReturnVa
 def _log_in(account: Account, target: str | None, *, fresh: bool) -> ResponseReturnValue:
     """Log an account in that a provider stands for: fresh where there is no password that could be asked for."""
     is_new = account.is_new_account
-    if not login_user(account, fresh=fresh and not account.has_password):
+    if not login_user(account, fresh=fresh and not Application.current().ways_in(account).has_password):
         raise LoginOutdated
     return redirect(target or site_url((is_new and settings.REGISTRATION_REDIRECT_URL) or settings.REDIRECT_URL), 303)
 
@@ -199,7 +208,7 @@ def link_account() -> ResponseReturnValue:
         account = application.account_known_by_email(identity)
         if account is None:  # it was linked, or deleted, meanwhile
             return _done(application.enter(provider_id, identity), target)
-        may_take_over = account.email_verification_status != "VERIFIED"
+        may_take_over = account.email_verification_status != VERIFIED
         if was_sent():
             if not form.validate():
                 status = tell_errors(form)
@@ -218,15 +227,16 @@ def link_account() -> ResponseReturnValue:
     except StormpathError as error:
         browser_session.pop(_KNOWN, None)
         return _refused(error, None)
+    ways = application.ways_in(account)
     page = render(
         settings.LINK_ACCOUNT_TEMPLATE,
         form,
         provider=config.name,
         email=account.email,
-        has_password=account.has_password,
+        has_password=ways.has_password,
         may_take_over=may_take_over,
         must_wait=status == TooManyAttempts.status,
-        ways=[button(way.config, target) for way in application.ways_in(account) if way.is_linked],
+        ways=[button(way.provider, target) for way in ways.providers if way.is_linked],
         forgot_url=link("stormpath.forgot"),
         login_url=link("stormpath.login", target),
     )

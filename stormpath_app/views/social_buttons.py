@@ -1,14 +1,12 @@
 """The buttons of providers: where each leads, from which page."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from flask import current_app, url_for
+from flask import url_for
 
 from ..models import Application
+from ..pages import provider_page
 from ..providers import Config
-
-#: Providers with an address of their own, as in Flask-Stormpath.
-_OWN_PAGES = {"google": "stormpath.google_login", "facebook": "stormpath.facebook_login"}
 
 
 class Button(NamedTuple):
@@ -27,13 +25,6 @@ def buttons(target: str | None = None) -> list[Button]:
 
 def button(config: Config, target: str | None = None, **more: str) -> Button:
     """Return the button of one provider."""
-    where = page_url(config.provider_id, next=target, **more)
+    endpoint, values = provider_page(config.provider_id)
+    where = url_for(endpoint, **values, next=target, **more)
     return Button(config.provider_id, config.kind, config.name, where)
-
-
-def page_url(provider_id: str, **values: Any) -> str:
-    """Return the path of a provider's page, where its answers come, too."""
-    own = _OWN_PAGES.get(provider_id)
-    if own in current_app.view_functions:
-        return url_for(own, **values)
-    return url_for("stormpath.social_login", provider=provider_id, **values)

@@ -61,21 +61,25 @@ def test_the_directory_of_the_administrators_has_no_page(app, owner):
 def test_a_new_directory_can_be_asked_by_an_application_at_once(app, owner):
     with app.app_context():
         application = Application.current().id
-    answer = owner.post("/directories/new", name="Empire", status="ENABLED", application=application, follow=True)
+    answer = owner.post(
+        "/directories/new?kind=cloud", name="Empire", status="ENABLED", application=application, follow=True
+    )
     assert "Empire was created." in answer.text
     with app.app_context():
         assert [store.account_store.name for store in Application.current().account_store_mappings][-1] == "Empire"
 
 
 def test_a_new_directory_can_be_on_its_own(app, owner):
-    owner.post("/directories/new", name="Empire", status="ENABLED", application="")
+    owner.post("/directories/new?kind=cloud", name="Empire", status="ENABLED", application="")
     with app.app_context():
         assert len(Application.current().account_store_mappings) == 1
         assert Directory.named("empire") is not None
 
 
 def test_a_name_that_is_taken_is_told_and_what_was_typed_stays(owner, rebels):
-    page = owner.post("/directories/new", name="rebels", description="Others", status="ENABLED", application="").text
+    page = owner.post(
+        "/directories/new?kind=cloud", name="rebels", description="Others", status="ENABLED", application=""
+    ).text
     assert "already exists" in page
     assert "Others" in page
 
@@ -83,7 +87,7 @@ def test_a_name_that_is_taken_is_told_and_what_was_typed_stays(owner, rebels):
 def test_an_application_that_cannot_be_seen_cannot_be_chosen(app, owner):
     with app.app_context():
         console = Application.named("Stormpath").id
-    assert owner.post("/directories/new", name="E", status="ENABLED", application=console).status_code == 404
+    assert owner.post("/directories/new?kind=cloud", name="E", status="ENABLED", application=console).status_code == 404
     with app.app_context():
         assert Directory.named("E") is None
 
@@ -127,7 +131,7 @@ def test_it_is_looked_at_by_all_and_changed_by_owners_alone(app, sign_in, rebels
     assert "Save directory" not in page.text
     fields = {"name": "Sith", "status": "ENABLED", "version": version(app, rebels)}
     assert browser.post(f"/directories/{rebels}/", **fields).status_code == 403
-    assert browser.get("/directories/new").status_code == 403
+    assert browser.get("/directories/new?kind=cloud").status_code == 403
     assert browser.post(f"/directories/{rebels}/delete", typed="Rebels").status_code == 403
     assert found(app, rebels)[0] == "Rebels"
 

@@ -31,7 +31,10 @@ DOORS: dict[tuple[str, str], dict[str, str]] = {
         "passwords": "change forgot",
     },
     (VIEWER, "GET"): {
-        "accounts": "api_keys custom_data edit_view export groups index_view json messages security sessions timeline",
+        "accounts": (
+            "api_keys custom_data edit_view export groups identities index_view json messages security sessions "
+            "timeline"
+        ),
         "applications": "custom_data edit_view export index_view",
         "directories": (
             "custom_data edit_view export index_view passwords preview provider registration workflow workflows"
@@ -63,7 +66,7 @@ DOORS: dict[tuple[str, str], dict[str, str]] = {
     (MANAGER, "POST"): {
         "accounts": (
             "change_groups create_view custom_data delete_view disable_api_key edit keep_password "
-            "let_in lock_down password restore shut_out verify"
+            "let_in link_identity lock_down password restore shut_out unlink_identity verify"
         ),
         "groups": "create_view custom_data edit_view members",
     },
@@ -79,8 +82,11 @@ DOORS: dict[tuple[str, str], dict[str, str]] = {
         "accounts": "enable_api_key",
         "administrators": "invite remove resend role status",
         "api_keys": "action_view create_view delete_view edit_view file",
-        "applications": "create_view custom_data delete_view edit_view stores",
-        "directories": "create_view custom_data delete_view edit_view passwords registration send workflow",
+        "applications": "create_view custom_data delete_view edit_view linking stores",
+        "directories": (
+            "change_provider create_view custom_data delete_view edit_view passwords registration send test_provider "
+            "workflow"
+        ),
         "groups": "delete_view",
     },
 }

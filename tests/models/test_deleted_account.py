@@ -1,21 +1,26 @@
 """Accounts that were deleted a short time ago: what comes back, what does not, and for how long."""
 
+import dataclasses
+
 import pytest
 import sqlalchemy as sa
 
 from stormpath_app import Account, Application, Directory, origin, signals
 from stormpath_app.database import metadata, session
-from stormpath_app.errors import AccountAlreadyExists, ChangedMeanwhile, ResourceNotFound
+from stormpath_app.errors import AccountAlreadyExists, ChangedMeanwhile, Conflict, ResourceNotFound
 from stormpath_app.models import AccountSession, DeletedAccount, OneTimeToken, OutboxMessage
 from stormpath_app.models.deleted_account import KEPT, OVER
+from stormpath_app.providers import Identity
 
 from ..conftest import PASSWORD
 from .test_concurrency import at_once
 from .test_event import events
+from .test_linking import SOCIAL
 
 EMAIL, OTHER = "han@falcon.example", "Kessel12.Parsecs"
-#: What an account of these tests has, in each of our tables; an administrator may have a row in one more.
+#: What an account of these tests has, in each of our tables; an administrator, or who came by a provider, has one more.
 HANGS_ON_ACCOUNTS = {
+    "stormpath_account_links",
     "stormpath_accounts_custom_data",
     "stormpath_api_keys",
     "stormpath_custom_data_leaves",
@@ -42,7 +47,13 @@ def han(here):
     for name in ("crew", "pilots"):
         han.add_group(han.directory.groups.create(name=name))
     han.api_keys.create(name="Backup")
+    han.account_links.create(right_account=in_rebels("captain@rebels.example"))
     return han
+
+
+def in_rebels(email):
+    rebels = Directory.named("Rebels") or Directory.create(name="Rebels")
+    return rebels.find_account(email) or rebels.create_account(email=email, password=PASSWORD)
 
 
 def rows(account_id):
@@ -132,6 +143,75 @@ def test_groups_that_are_gone_are_left_out_and_named(han):
     assert [group.name for group in restored.account.groups] == ["pilots"]
 
 
+# --- Its links ---
+
+
+def test_a_link_comes_back_as_it_was_and_both_accounts_are_told(han):
+    (link,) = han.account_links
+    link.confirm()
+    captain, confirmed_at = link.other(han), link.confirmed_at
+    copied = DeletedAccount.take(han)
+    assert list(captain.account_links) == []
+    restored = copied.restore()
+    (back,) = captain.account_links
+    assert (back.href, back.confirmed_at, back.other(captain)) == (link.href, confirmed_at, restored.account)
+    told = [event.kind for event in events() if event.account_id == captain.id and "linked" in event.kind]
+    assert told[-2:] == ["account.unlinked", "account.linked"]
+
+
+def test_a_link_of_two_that_are_both_deleted_comes_back_with_the_second(han):
+    copies = DeletedAccount.take(in_rebels("captain@rebels.example")), DeletedAccount.take(han)
+    assert copies[1].restore().lost_links == ()  # it had none any more
+    assert copies[0].restore().lost_links == ()
+    assert [account.email for account in Account.get(copies[1].id).linked_accounts] == ["captain@rebels.example"]
+
+
+def test_a_link_whose_other_account_is_gone_is_left_out_and_named(han):
+    copied = DeletedAccount.take(han)
+    in_rebels("captain@rebels.example").delete()
+    restored = copied.restore()
+    assert (restored.lost_links, list(restored.account.account_links)) == (("captain@rebels.example",), [])
+    assert events("account.restored")[0].data["lost_links"] == ["captain@rebels.example"]
+
+
+def test_a_link_whose_other_account_has_another_by_now_is_left_out_and_named(here, han):
+    copied, captain = DeletedAccount.take(han), in_rebels("captain@rebels.example")
+    chewie = Account.create("chewie@falcon.example", PASSWORD, "Chewbacca")
+    captain.account_links.create(right_account=chewie)
+    restored = copied.restore()
+    assert (restored.lost_links, list(restored.account.account_links)) == (("captain@rebels.example",), [])
+    assert list(captain.linked_accounts) == [chewie]
+
+
+# --- Who came by a provider ---
+
+LANDO = Identity("1977", email="lando@cloud.example", is_email_verified=True, user_info={"cape": "blue"})
+by_google = pytest.mark.settings(STORMPATH_ENABLE_GOOGLE=True, STORMPATH_SOCIAL=SOCIAL)
+
+
+@by_google
+def test_who_came_by_a_provider_comes_by_it_again(here):
+    lando = here.enter("google", LANDO)
+    before = rows(lando.id)
+    restored = DeletedAccount.take(lando).restore().account
+    assert rows(restored.id)["stormpath_provider_data"] == before["stormpath_provider_data"] != []
+    assert restored.provider_data.user_info == {"cape": "blue"}
+    assert here.enter("google", LANDO) is restored
+
+
+@by_google
+def test_who_came_again_meanwhile_is_told_and_the_copy_stays(here):
+    copied = DeletedAccount.take(here.enter("google", LANDO))
+    again = here.enter("google", dataclasses.replace(LANDO, email="calrissian@cloud.example"))
+    with pytest.raises(Conflict, match="has another account by now"):
+        DeletedAccount.find(copied.id).restore()
+    again.delete()
+    assert DeletedAccount.find(copied.id).restore().account.email == LANDO.email
+
+
+# --- Told ---
+
+
 def test_a_host_is_told_of_both(app, han):
     told = []
 
@@ -199,10 +279,9 @@ def test_what_was_never_deleted_is_not_found(context, nothing):
 
 
 def test_a_directory_takes_the_copies_of_its_accounts_along(han):
-    directory = Directory.create(name="Rebels")
-    DeletedAccount.take(directory.create_account(email="leia@alderaan.example", password=PASSWORD))
+    DeletedAccount.take(in_rebels("leia@alderaan.example"))
     DeletedAccount.take(han)
-    directory.delete()
+    Directory.named("Rebels").delete()
     assert kept() == 1
 
 

@@ -207,7 +207,7 @@ def test_what_a_provider_refuses_is_no_login(site):
     assert count(ProviderData) == 0
 
 
-@pytest.mark.parametrize("subject", ["", None, 7, "7" * 256, "7\0"], ids=repr)
+@pytest.mark.parametrize("subject", ["", None, 7, "7" * 256, "7\0", "7 ", " 7", "\ud800"], ids=repr)
 def test_who_has_no_id_at_the_provider_is_nobody(site, subject):
     with pytest.raises(ProviderRefused):
         enter(but(subject=subject))
@@ -371,7 +371,7 @@ def test_a_login_that_changes_nothing_writes_its_line_in_the_log_alone(app, site
     with statements(app) as seen:
         enter()
     assert [text.split()[0] for text in seen if text.startswith(("INSERT", "UPDATE", "DELETE"))] == ["INSERT"]
-    assert len([text for text in seen if text.startswith("SELECT")]) == 1
+    assert len([text for text in seen if text.startswith("SELECT")]) == 3  # who it is, its link, and the policy
 
 
 def test_the_profile_is_the_last_one_that_was_told(site):
@@ -455,6 +455,11 @@ def test_an_address_that_the_provider_did_not_verify_is_confirmed_by_mail(site, 
     assert han.email_verification_status == "VERIFIED"
 
 
+@pytest.mark.parametrize("verified", ["true", "false", 1, None])
+def test_an_address_is_verified_by_true_alone(site, verified):
+    assert enter(but(is_email_verified=verified)).email_verification_status == "UNVERIFIED"
+
+
 def test_an_address_that_the_provider_verifies_later_lets_in(site, verifying):
     with pytest.raises(AccountNotVerified):
         enter(UNPROVEN)
@@ -529,13 +534,21 @@ def test_an_account_that_could_not_log_in_here_is_none_that_is_known(app, site, 
     else:
         app.config["STORMPATH_SOCIAL"] = {**SOCIAL, "EMPIRE": {**SOCIAL["FALCON"], "kind": "falcon"}}
         site.enter("empire", HAN)
-    assert site.account_known_by_email(HAN) is None
+    assert site.account_known_by_email("falcon", HAN) is None
     assert enter().is_new_account
 
 
 @pytest.mark.parametrize("email", [None, "", "nonsense", "h\0n@falcon.example", "\ud800@falcon.example"], ids=ascii)
 def test_an_address_that_is_none_is_nobodys(site, email):
-    assert site.account_known_by_email(but(email=email)) is None
+    assert site.account_known_by_email("falcon", but(email=email)) is None
+
+
+def test_an_account_that_is_linked_with_somebody_else_of_the_provider_is_not_theirs(site, known):
+    other = site.provider_account("falcon", but(subject="1139", email="lando@bespin.example"))
+    known.account_links.create(right_account=other)
+    assert site.account_known_by_email("falcon", HAN) is None
+    assert site.account_known_by_email("empire", HAN) is known
+    assert enter().is_new_account
 
 
 def test_a_host_that_asks_gets_an_account_beside_the_one_with_the_address(site, known):
@@ -683,15 +696,13 @@ def test_no_account_is_created_in_a_providers_directory_but_by_its_provider(site
 
 def test_no_mail_leads_to_a_password_of_an_account_of_a_provider(site, outbox):
     han = enter()
-    for ask in (
-        lambda: site.send_password_reset_email(HAN.email),
-        lambda: site.mail_password_reset(han),
-        lambda: site.create_password_reset_token(han),
-    ):
-        with pytest.raises(NoPassword) as caught:
-            ask()
-        assert isinstance(caught.value, NoSuchAccount)
-        assert "logs in by a provider" in caught.value.developer_message
+    for ask in (site.mail_password_reset, site.create_password_reset_token):
+        with pytest.raises(NoPassword, match="logs in with another site"):
+            ask(han)
+    with pytest.raises(NoSuchAccount) as caught:
+        site.send_password_reset_email(HAN.email)
+    assert (caught.value.message, caught.value.code) == ("Invalid email address.", 2016)
+    assert "logs in by a provider" in caught.value.developer_message
     site.request_password_reset(HAN.email)
     assert list(outbox) == []
     with pytest.raises(KeptByProvider):

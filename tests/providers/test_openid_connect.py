@@ -264,3 +264,36 @@ def test_a_provider_that_has_no_discovery_is_unavailable_and_refuses_nobody(keyc
     with pytest.raises(ProviderUnavailable) as unavailable:
         log_in(keycloak, openid_provider)
     assert f"error message: {status}" in unavailable.value.developer_message
+
+
+# --- Whether it answers ---
+
+
+def test_what_a_provider_says_of_itself_is_asked_anew_each_time(keycloak, openid_provider):
+    assert keycloak.discover() == (openid_provider.url, 1)
+    openid_provider.rotate()
+    assert keycloak.discover().keys == 2
+    assert len(openid_provider.asked("/jwks")) == 2
+
+
+@pytest.mark.parametrize(
+    ("forged", "told"),
+    [
+        ({"issuer": "https://elsewhere.example"}, "is not of"),
+        ({"token_endpoint": "http://elsewhere.example/token"}, "token_endpoint is not https"),
+        ({"authorization_endpoint": None}, "authorization_endpoint is not https"),
+        ({"jwks_uri": "javascript:alert(1)"}, "jwks_uri is not https"),
+    ],
+)
+def test_a_provider_that_says_what_cannot_be_used_does_not_answer(keycloak, openid_provider, forged, told):
+    openid_provider.forged_metadata.update(forged)
+    with pytest.raises(ProviderUnavailable) as refused:
+        keycloak.discover()
+    assert told in refused.value.developer_message
+
+
+def test_a_provider_without_a_key_does_not_answer(keycloak, openid_provider):
+    openid_provider.keys.clear()
+    with pytest.raises(ProviderUnavailable) as refused:
+        keycloak.discover()
+    assert "There is no key" in refused.value.developer_message
