@@ -130,7 +130,7 @@ class ProviderLogin(MailWorkflows):
         if not code and not access_token:
             raise PropertyRequired(ProviderData.thing, "code")
         config, stored = self._way_in(provider)
-        uri = redirect_uri or (stored and stored.redirect_uri) or (provider == Provider.GOOGLE and _NO_REDIRECT)
+        uri = redirect_uri or (stored and stored.redirect_uri) or (_NO_REDIRECT if provider == Provider.GOOGLE else "")
         if code and not uri:
             raise PropertyRequired(Provider.thing, "redirect_uri")
         asked, attempt = providers.make(config), throttle.admit()
@@ -138,7 +138,7 @@ class ProviderLogin(MailWorkflows):
         try:
             if code:
                 return asked.from_code(code, redirect_uri=uri, verifier=verifier, nonce=nonce)
-            return asked.from_access_token(access_token)
+            return asked.from_access_token(access_token or "")
         except ProviderRefused:  # whoever sends codes of their own making has a provider asked for each
             with atomic():
                 attempt.count()

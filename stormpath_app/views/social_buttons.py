@@ -1,12 +1,15 @@
 """The buttons of providers: where each leads, from which page."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from flask import url_for
 
 from ..models import Application
 from ..pages import provider_page
 from ..providers import Config
+
+#: The argument of a login page that asks somebody who is logged in for the password again.
+AGAIN = "again"
 
 
 class Button(NamedTuple):
@@ -23,8 +26,9 @@ def buttons(target: str | None = None) -> list[Button]:
     return [button(config, target) for config in Application.current().login_providers()]
 
 
-def button(config: Config, target: str | None = None, **more: str) -> Button:
-    """Return the button of one provider."""
+def button(config: Config, target: str | None = None, *, again: bool = False) -> Button:
+    """Return the button of one provider. `again`: it is to ask who somebody is whom it has told of."""
     endpoint, values = provider_page(config.provider_id)
-    where = url_for(endpoint, **values, next=target, **more)
+    asked: dict[str, Any] = {**values, "next": target, AGAIN: "1" if again else None}
+    where = url_for(endpoint, **asked)
     return Button(config.provider_id, config.kind, config.name, where)

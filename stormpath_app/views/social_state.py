@@ -9,7 +9,8 @@ import secrets
 from datetime import timedelta
 from typing import Any, NamedTuple, Self
 
-from flask import Response, request
+from flask import request
+from werkzeug.wrappers import Response
 
 from .. import clock, tokens
 from ..authentication import is_secure
