@@ -69,7 +69,8 @@ class AccountLinking(ProviderLogin):
 
     def ways_in(self, account: Account) -> WaysIn:
         """Return by which ways somebody logs in to an account, and by which they could, for a page of theirs."""
-        offered, linked = self.login_providers(), self._ways(account)
+        offered = self.login_providers()
+        linked = self._ways(account) if offered else {}
         has_password, can_link = _has_password(account), account.directory.is_cloud
         ways = []
         for config in offered:
