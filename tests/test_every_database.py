@@ -73,8 +73,8 @@ from stormpath_app.models.event_log import Question
 from stormpath_app.providers import Identity
 from stormpath_app.transactions import atomic
 
+from . import falcon
 from .conftest import PASSWORD, make_app, statements
-from .falcon import SOCIAL
 
 EMAIL = "leia@alderaan.example"
 MANY = 12
@@ -845,7 +845,7 @@ def come(subject, **told):
     return Application.current().enter("falcon", Identity(str(subject), **known)).id
 
 
-@pytest.mark.settings(STORMPATH_SOCIAL=SOCIAL)
+@pytest.mark.settings(STORMPATH_SOCIAL=falcon.SOCIAL)
 @pytest.mark.parametrize("people", [1, MANY])
 def test_of_many_who_come_first_by_a_provider_one_makes_the_directory(app, people):
     found = at_once(app, lambda number: come(number % people))
@@ -858,7 +858,7 @@ def test_of_many_who_come_first_by_a_provider_one_makes_the_directory(app, peopl
         assert places == [0, 1]
 
 
-@pytest.mark.settings(STORMPATH_SOCIAL=SOCIAL)
+@pytest.mark.settings(STORMPATH_SOCIAL=falcon.SOCIAL)
 def test_of_many_logins_that_tell_other_names_each_is_let_in(app):
     with app.app_context():
         account_id = come("han")
@@ -867,7 +867,7 @@ def test_of_many_logins_that_tell_other_names_each_is_let_in(app):
     assert set(at_once(app, lambda number: come("han", **told[number]))) == {account_id}
 
 
-@pytest.mark.settings(STORMPATH_SOCIAL=SOCIAL)
+@pytest.mark.settings(STORMPATH_SOCIAL=falcon.SOCIAL)
 def test_a_providers_ids_of_people_differ_by_each_letter(app):
     with app.app_context():
         subjects = ["han", "Han", "hän", "ha n", "han\u200d", "\U0001f680", "\U0001f681"]

@@ -5,6 +5,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
+from sqlalchemy.orm.attributes import set_committed_value
 
 from .. import names, providers, throttle
 from ..database import session
@@ -215,12 +216,14 @@ class ProviderLogin(MailWorkflows):
             if known:
                 _check_place(known)
             account = known and known.Account
-            is_new = account is None
             if account is None:
                 self._ask_before_account(provider_id, identity, may_register=may_register, asks=asks)
                 account = self._come(provider_id, identity)
-            elif account.status != DISABLED:
-                self._refresh(known, identity)
+                is_new = account.is_new_account
+            else:
+                is_new = False
+                if account.status != DISABLED:
+                    self._refresh(known, identity)
             _check_status(account)
             account = linking.account_to_enter(self, account, identity)
             _check_status(account)
@@ -244,7 +247,10 @@ class ProviderLogin(MailWorkflows):
         if not _is_an_id(identity.subject):
             raise ProviderRefused(name_of(provider_id), "The provider's id of the person is none that can be kept.")
         wanted = {"application_id": self.id, "provider_id": provider_id, "subject": identity.subject}
-        return session.execute(_KNOWN_AS, wanted).first()
+        known = session.execute(_KNOWN_AS, wanted).first()
+        if known and known.Account and "status" not in changed(known.Account):
+            set_committed_value(known.Account, "status", known.status)  # what is in memory may be older
+        return known
 
     # --- For the first time ---
 
@@ -292,7 +298,7 @@ class ProviderLogin(MailWorkflows):
     ) -> Account:
         """Return the account that somebody has by a provider, made where they had none, and commit. It is no login.
 
-        :param registration_workflow_enabled: False: a new one need confirm no address, and gets no mail.
+        :param registration_workflow_enabled: False: it need confirm no address, and a new one gets no mail.
         :raises ProviderNotMapped: nobody can log in by it.
         :raises StormpathError: no account can be made of what the provider told.
         """
@@ -303,6 +309,9 @@ class ProviderLogin(MailWorkflows):
         _check_place(known)
         if known.Account:
             account: Account = known.Account
+            if account.status == UNVERIFIED and not registration_workflow_enabled:
+                account.status = ENABLED
+                account.save()
             return account
         try:
             store: Directory | Group = known.AccountStoreMapping.account_store
@@ -337,6 +346,7 @@ class ProviderLogin(MailWorkflows):
             account.save()
             data.save()
         account.is_told_by_provider = False
+        account.is_new_account = True
         return account
 
     def _make_directory(self, config: Config) -> None:
@@ -489,7 +499,8 @@ _MIRRORS = (
 )
 _KNOWN_AS = (
     sa.select(
-        AccountStoreMapping, ProviderData, Account, AccountStoreMapping.admits(ProviderData.id).label("is_admitted")
+        *(AccountStoreMapping, ProviderData, Account, Account.status),
+        AccountStoreMapping.admits(ProviderData.id).label("is_admitted"),
     )
     .join(Directory, Directory.id == AccountStoreMapping.directory_id)
     .outerjoin(

@@ -259,7 +259,11 @@ def _page(
         passwords=passwords or ChangePasswordForm(sent=False),
         is_cloud=account.directory.is_cloud,
         provider=name_of(account.directory.provider_id),
-        ways=[(way, button(way.provider), way.linked_at and day(way.linked_at)) for way in ways.providers],
+        ways=[
+            (way, button(way.provider), way.linked_at and day(way.linked_at))
+            for way in ways.providers
+            if ways.can_link or way.is_linked
+        ],
         has_password=ways.has_password,
         can_mail_password=link("stormpath.forgot_change") is not None,
         password_hint=account.directory.password_policy.strength.describe(),

@@ -10,6 +10,7 @@ from flask_login import current_user
 from .. import clock, providers, tokens
 from ..authentication import login_fresh, login_user, session_id
 from ..errors import (
+    AccountAlreadyExists,
     AccountKnown,
     AccountNotVerified,
     LoginOutdated,
@@ -300,8 +301,11 @@ def _refused(error: StormpathError, start: Start | None) -> ResponseReturnValue:
     status, headers = refuse(error)
     if status != 200:
         return _sorry(_("Not accepted"), error.message, start and start.target, status, headers)
-    told = _("Please confirm your email address first.") if isinstance(error, AccountNotVerified) else error.message
-    return _back(told, start)
+    if isinstance(error, AccountNotVerified):
+        return _back(_("Please confirm your email address first."), start)
+    if isinstance(error, AccountAlreadyExists):  # of the provider's own people: an address that was given anew
+        return _back(_("Another account has your email address. Ask the people of this site for help."), start)
+    return _back(error.message, start)
 
 
 def _back(sentence: str, start: Start | None) -> ResponseReturnValue:

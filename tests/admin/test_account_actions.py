@@ -152,6 +152,7 @@ def test_a_reset_mail_is_written_and_its_trace_names_who_asked(app, owner, ada):
 def test_who_comes_by_a_provider_has_no_password_to_reset(app, owner):
     with app.app_context():
         chewie = Application.current().enter("falcon", Identity("1139", "chewie@falcon.example")).id
+    assert "Anonymous Anonymous logs in with Falcon Pass, and has no password" in owner.get(path(chewie)).text
     assert act(owner, chewie, "send-reset") == ["This account logs in with another site, and has no password here."]
     assert act(owner, chewie, "must-change") == [
         "Account must change password cannot be changed here: it comes from the provider."
@@ -437,6 +438,19 @@ def test_groups_that_are_gone_are_named(app, owner, ada):
     with app.app_context():
         Application.current().default_account_store().find_group("editors").delete()
     assert act(owner, ada, "restore")[-1] == "These groups are gone meanwhile: editors."
+
+
+def test_links_go_and_come_back_or_are_named(app, owner, ada):
+    with app.app_context():
+        captain = Directory.create(name="Rebels").create_account(email="captain@rebels.example", password=PASSWORD)
+        Account.find(ada).account_links.create(right_account=captain)
+    assert "links with the accounts captain@rebels.example" in owner.get(path(ada, "delete")).text
+    act(owner, ada, "delete")
+    assert "is back" in act(owner, ada, "restore")[-1]
+    act(owner, ada, "delete")
+    with app.app_context():
+        Directory.named("Rebels").find_account("captain@rebels.example").delete()
+    assert act(owner, ada, "restore")[-1] == "It is linked no more with: captain@rebels.example."
 
 
 def test_who_may_not_see_it_cannot_restore_it(app, sign_in, owner, ada):

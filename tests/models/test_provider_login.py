@@ -33,7 +33,7 @@ from stormpath_app.errors import (
     TooManyAttempts,
     WrongPassword,
 )
-from stormpath_app.models import OutboxMessage, Provider, ProviderData
+from stormpath_app.models import DeletedAccount, Provider, ProviderData
 from stormpath_app.origin import Origin, acting
 from stormpath_app.providers import Identity
 from stormpath_app.transactions import atomic
@@ -421,8 +421,6 @@ def test_of_two_logins_at_once_that_change_a_profile_both_are_let_in(app):
 
 
 def test_a_deleted_account_that_is_restored_is_still_the_same_person(site):
-    from stormpath_app.models import DeletedAccount
-
     han = enter()
     DeletedAccount.take(han).restore()
     session.expire_all()
@@ -448,8 +446,6 @@ def test_an_address_that_the_provider_did_not_verify_is_confirmed_by_mail(site, 
         enter(UNPROVEN)
     (mail,) = outbox
     assert mail.to == HAN.email
-    token = session.scalar(sa.select(OutboxMessage.id))
-    assert token
     han.verify()
     assert enter(UNPROVEN) is han
     assert han.email_verification_status == "VERIFIED"
@@ -464,6 +460,16 @@ def test_an_address_that_the_provider_verifies_later_lets_in(site, verifying):
     with pytest.raises(AccountNotVerified):
         enter(UNPROVEN)
     assert (enter().status, enter().email_verification_status) == ("ENABLED", "VERIFIED")
+
+
+def test_who_need_not_confirm_their_address_any_more_is_let_in(site, verifying, outbox):
+    with pytest.raises(AccountNotVerified):
+        enter(UNPROVEN)
+    site.provider_account("falcon", UNPROVEN, registration_workflow_enabled=False)
+    assert enter(UNPROVEN).email_verification_status == "UNVERIFIED"
+    lando = but(subject="1139", email="lando@bespin.example", is_email_verified=False)
+    assert site.provider_account("falcon", lando, registration_workflow_enabled=False).status == "ENABLED"
+    assert list(outbox) == []
 
 
 def test_nobody_learns_that_another_account_of_the_provider_has_an_address(site, verifying, outbox):
@@ -581,6 +587,16 @@ def test_a_closed_site_asks_whoever_has_an_account_and_tells_nobody_else_of_it(s
         enter(UNPROVEN)
 
 
+@pytest.mark.settings(STORMPATH_ENABLE_REGISTRATION=False)
+def test_a_closed_site_lets_those_in_whom_its_policy_links(site, known):
+    save(known, email_verification_status="VERIFIED")
+    save(site.account_linking_policy, status="ENABLED", matching_property="email")
+    assert enter() is known
+    assert enter(but(email="other@falcon.example")) is known
+    with pytest.raises(RegistrationClosed):
+        enter(but(subject="1139", email="lando@bespin.example"))
+
+
 @pytest.mark.settings(
     STORMPATH_ENABLE_REGISTRATION=False, STORMPATH_SOCIAL={"FALCON": {**SOCIAL["FALCON"], "register": True}}
 )
@@ -609,6 +625,15 @@ def test_a_disabled_account_is_not_let_in_nor_told_anything_new(site):
     assert anew(han).given_name == "Han"
     assert events("login.failed")[-1].data == {"code": 7101, "provider": "falcon"}
     assert events("login.failed")[-1].account_id == han.id
+
+
+def test_an_account_that_was_disabled_elsewhere_since_it_was_read_is_not_let_in(site, outside):
+    han = enter()
+    with outside.begin() as connection:
+        connection.execute(sa.update(Account).where(Account.id == han.id).values(status="DISABLED"))
+    assert han.status == "ENABLED"
+    with pytest.raises(AccountDisabled):
+        enter()
 
 
 def test_a_disabled_application_lets_nobody_in(site):
