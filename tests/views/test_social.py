@@ -137,6 +137,16 @@ def test_the_address_to_come_back_to_is_the_settings_and_not_what_a_request_says
     assert {asked["redirect_uri"] for asked in pretended.sent} <= {"https://shop.example/a/social/pretend"}
 
 
+@pytest.mark.settings(WTF_CSRF_ENABLED=False)
+@pytest.mark.parametrize("here", ["http://localhost:5000", "http://127.0.0.1:5000", "http://[::1]:5000"])
+def test_on_a_developers_own_machine_it_is_the_name_in_the_address_bar_and_no_other_name(client, pretended, here):
+    for host in (here, "http://evil.example", "http://localhost.evil.example"):
+        client.post(PAGE, base_url=host)
+    assert [asked["redirect_uri"] for asked in pretended.sent] == [
+        *(f"{here}{PAGE}", f"http://localhost{PAGE}", f"http://localhost{PAGE}")
+    ]
+
+
 @pytest.mark.settings(STORMPATH_BASE_URL="https://shop.example/club", WTF_CSRF_ENABLED=False)
 def test_an_app_below_a_path_is_come_back_to_there(client, pretended):
     client.post(PAGE, base_url="https://shop.example/club")
@@ -345,7 +355,8 @@ def test_two_tabs_come_back_in_either_order(client, order):
 def test_a_cookie_that_was_changed_is_none(client, pretended):
     left = leave(client)
     [(name, value)] = starts(client).items()
-    for changed in (value[:-1], value[:-2] + "xx", "", "x", f".{value}", value.swapcase()):
+    another = f"{value[:-9]}{'A' if value[-9] != 'A' else 'B'}{value[-8:]}"
+    for changed in (value[:-1], another, "", "x", f".{value}", value.swapcase()):
         client.set_cookie(name, changed)
         assert TOO_LATE in told(client, come_back(client, left))
     assert pretended.codes == []
