@@ -45,6 +45,28 @@ def test_a_change_is_told_with_its_values(context):
     assert found.changes == [("min length", "8", "10")]
 
 
+def test_a_link_is_told_with_the_other_account_and_where_it_is(context):
+    han = Account.create("han@falcon.example", PASSWORD)
+    captain = Directory.create(name="Rebels").create_account(email="captain@rebels.example", password=PASSWORD)
+    link = han.account_links.create(right_account=captain)
+    link.delete()
+    for kind, end in (("account.linked", ""), ("account.unlinked", " no more")):
+        sentences = {event_words.tell(one).sentence for one in event_log.find(Question(kinds=(kind,))).events}
+        assert sentences == {
+            f"Account han@falcon.example linked with captain@rebels.example (Rebels){end}",
+            f"Account captain@rebels.example linked with han@falcon.example (My Application Directory){end}",
+        }
+
+
+def test_a_linking_policy_is_told_with_its_values(context):
+    policy = Application.current().account_linking_policy
+    policy.status = "ENABLED"
+    policy.save()
+    assert last("account_linking_policy.updated").sentence == (
+        "Account linking of My Application changed: status DISABLED → ENABLED"
+    )
+
+
 def test_a_disabled_and_an_enabled_account_are_told_so(context):
     han = Account.create("han@falcon.example", PASSWORD)
     for status, sentence, tone in (("DISABLED", "disabled", "bad"), ("ENABLED", "enabled", "ok")):

@@ -25,13 +25,16 @@ from stormpath_app.errors import (
     AccountAlreadyExists,
     AccountsAlreadyLinked,
     ChangedMeanwhile,
+    Conflict,
     CustomDataTooLarge,
     LastOwner,
+    LastWayIn,
     LinkedElsewhere,
     LoginFailed,
     LoginOutdated,
     MailQuotaExceeded,
     PasswordChangeRequired,
+    ResourceNotFound,
     TokenRefused,
     TooManyAttempts,
     WrongPassword,
@@ -680,6 +683,87 @@ def test_linking_other_accounts_at_once_is_in_nobodys_way(app):
         return list(made.left_account.linked_accounts) == [made.right_account]
 
     assert at_once(app, work) == [True] * MANY
+
+
+# --- The ways in ---
+
+SOCIAL = {
+    "GOOGLE": {"client_id": "falcon", "client_secret": "kessel"},
+    "GITHUB": {"client_id": "falcon", "client_secret": "kessel"},
+}
+by_providers = pytest.mark.settings(STORMPATH_ENABLE_GOOGLE=True, STORMPATH_SOCIAL=SOCIAL)
+LEIA = Identity("1977", email=EMAIL, is_email_verified=True, given_name="Leia", surname="Organa")
+
+
+def of_leia():
+    return Application.current().find_account(EMAIL)
+
+
+@by_providers
+def test_of_many_who_link_one_identity_at_once_one_does(app):
+    with app.app_context():
+        create()
+        Application.current().provider_account("google", LEIA)
+
+    outcomes = at_once(app, lambda _number: Application.current().link("google", LEIA, of_leia()).id)
+    assert outcomes.count(AccountsAlreadyLinked) == MANY - 1
+    with app.app_context():
+        assert [way.provider_id for way in Application.current().ways_in(of_leia()).providers if way.is_linked] == [
+            "google"
+        ]
+        assert Application.current().enter("google", LEIA).email == EMAIL
+
+
+@by_providers
+def test_of_the_last_ways_in_that_are_removed_at_once_one_stays(app):
+    with app.app_context():
+        create()
+        for provider in ("google", "github"):
+            Application.current().link(provider, LEIA, of_leia())
+        of_leia().hand_over()
+        for provider in ("google", "github"):
+            Application.current().link(provider, LEIA, of_leia())
+
+    def remove(number):
+        Application.current().unlink(of_leia(), ("google", "github")[number % 2])
+        return "removed"
+
+    outcomes = at_once(app, remove)
+    assert outcomes.count("removed") == 1
+    assert set(outcomes) <= {"removed", LastWayIn, ResourceNotFound}
+    with app.app_context():
+        assert sum(way.is_linked for way in Application.current().ways_in(of_leia()).providers) == 1
+
+
+@by_providers
+@pytest.mark.parametrize("is_there", [True, False])
+def test_many_logins_of_one_person_at_once_link_or_make_one_account(app, is_there):
+    with app.app_context():
+        here = Application.current()
+        policy = here.account_linking_policy
+        policy.status, policy.automatic_provisioning, policy.matching_property = "ENABLED", "ENABLED", "email"
+        policy.save()
+        here.provider_account("google", LEIA)
+        if is_there:
+            create()
+            of_leia().verify()
+    outcomes = at_once(app, lambda _number: Application.current().enter("google", LEIA).id)
+    with app.app_context():
+        (link,) = session.scalars(sa.select(AccountLink)).all()
+        default = Application.current().default_account_store()
+        (one,) = {link.left_account, link.right_account} & set(default.accounts)
+        assert outcomes == [one.id] * MANY
+
+
+@by_providers
+def test_an_account_is_taken_over_once(app):
+    with app.app_context():
+        create()
+    outcomes = at_once(app, lambda _number: Application.current().take_over("google", LEIA, of_leia()).id)
+    assert sum(isinstance(one, str) for one in outcomes) == 1
+    assert all(isinstance(one, str) or issubclass(one, (LoginOutdated, Conflict)) for one in outcomes)
+    with app.app_context():
+        assert Application.current().enter("google", LEIA).email == EMAIL
 
 
 def test_of_owners_who_are_all_demoted_at_the_same_moment_one_stays(app):

@@ -8,6 +8,7 @@ from . import (  # noqa: F401 - each adds its commands
     doctor,
     groups,
     installation,
+    links,
     listing,
     mail,
     mail_preview,

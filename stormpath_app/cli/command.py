@@ -102,6 +102,11 @@ def find_account(login: str, directory_name: str | None = None) -> Account:
 def ask_password(from_stdin: bool, in_json: bool = False) -> str:
     """Return a password from standard input (its first line) or a prompt. Never an argument: others could see it."""
     if from_stdin:
-        return sys.stdin.readline().rstrip("\r\n")
+        return read_line()
     asked: str = click.prompt("Password", hide_input=True, confirmation_prompt=True, err=in_json)
     return asked
+
+
+def read_line() -> str:
+    """Return the first line of standard input."""
+    return sys.stdin.readline().rstrip("\r\n")

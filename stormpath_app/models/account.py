@@ -327,16 +327,13 @@ class Account(EmailHolder):
         Return how many logins ended, and how many API keys are DISABLED now.
         """
         with atomic():
-            keys = [key for key in self.api_keys if key.is_enabled]
-            for key in keys:
-                key.status = DISABLED
-                key.save()
+            keys = self.api_keys.disable()
             self.status, self.ended_logins = DISABLED, 0
             self.save()
             ended = self.ended_logins + self._end_logins()
             one_time_token.end(self.id)
-            self._record("account.locked_down", sessions=ended, api_keys=len(keys))
-        return ended, len(keys)
+            self._record("account.locked_down", sessions=ended, api_keys=keys)
+        return ended, keys
 
     def change_password(self, old: str, new: str) -> int:
         """Let its owner, who gives the old password, replace it, and commit. Return how many other logins it ended.

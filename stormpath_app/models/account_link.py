@@ -109,12 +109,15 @@ class AccountLink(Resource):
         return sa.or_(cls.left_account_id == account_id, cls.right_account_id == account_id)
 
     @classmethod
+    def other_id(cls, account_id: str) -> sa.ColumnElement[str]:
+        """Return the id of the account at the other end of each link of an account."""
+        return sa.case((cls.left_account_id == account_id, cls.right_account_id), else_=cls.left_account_id)
+
+    @classmethod
     def others_of(cls, account_id: str) -> sa.Select[Any]:
         """Return a statement for the ids of the accounts that an account is linked with."""
         # Without a UNION, which MySQL would ask for each account there is.
-        is_left = cls.left_account_id == account_id
-        other = sa.case((is_left, cls.right_account_id), else_=cls.left_account_id)
-        return sa.select(other).where(cls.of(account_id))
+        return sa.select(cls.other_id(account_id)).where(cls.of(account_id))
 
     @classmethod
     def _meant(cls, value: Any) -> "Account":
@@ -174,7 +177,8 @@ class AccountLink(Resource):
         other = self.other(account)
         places = {"account_id": account.id, "directory_id": account.directory_id}
         with_whom = {"other": other.email, "other_id": other.id, "other_directory": other.directory.name}
-        event.record(kind, target=account, **places, **with_whom, **details)
+        by = {} if other.directory.is_cloud else {"other_provider": other.directory.provider_id}
+        event.record(kind, target=account, **places, **with_whom, **by, **details)
 
 
 def put_back(rows: Sequence[Mapping[str, Any]], account_id: str) -> set[str]:

@@ -27,6 +27,7 @@ from .group import Group
 from .named import Named
 
 if TYPE_CHECKING:
+    from .account_linking_policy import AccountLinkingPolicy
     from .application import Application
 
 #: An account store: itself, its href or its name.
@@ -41,6 +42,7 @@ class AccountStoreHolder(Named):
     __abstract__ = True
 
     if TYPE_CHECKING:
+        account_linking_policy: Mapped[AccountLinkingPolicy]
         _mappings: Mapped[list[AccountStoreMapping]]
 
     @property

@@ -25,7 +25,7 @@ from ..errors import (
 )
 from ..transactions import beside
 from . import event
-from .base import ENABLED, Id, Resource, first_id, merge, status
+from .base import DISABLED, ENABLED, Id, Resource, first_id, merge, status
 from .collection import Collection
 
 if TYPE_CHECKING:
@@ -161,6 +161,14 @@ class ApiKeys(Collection[ApiKey]):
             return self.get(key_id)
         except ResourceNotFound:
             return None
+
+    def disable(self) -> int:
+        """Set all of them to DISABLED, in the transaction that is open. Return how many were not."""
+        keys = [key for key in self if key.is_enabled]
+        for key in keys:
+            key.status = DISABLED
+            key.save()
+        return len(keys)
 
     def authenticate(self, key_id: str, secret: str) -> ApiKey:
         """Return the ENABLED key of this collection with this id and secret.

@@ -30,6 +30,7 @@ from ..settings import settings
 from ..transactions import announce, atomic, is_atomic, release
 from . import administration, custom_data_rows, event, password_proof, session as sessions
 from .account import LOGIN_COLUMNS, Account
+from .account_linking import AccountLinking
 from .account_linking_policy import AccountLinkingPolicy
 from .account_store_holder import GivenStore
 from .account_store_mapping import AccountStoreMapping
@@ -43,7 +44,6 @@ from .group import Group
 from .login_name import LoginName
 from .password_policy import PasswordStrength
 from .provider import Provider
-from .provider_login import ProviderLogin
 from .tenant import Tenant
 from .unsaved import changed
 
@@ -55,15 +55,15 @@ class AuthenticationResult:
     account: Account
 
 
-class Application(ProviderLogin):
+class Application(AccountLinking):
     """What accounts log in to. Its account stores are asked in the order of their `list_index`."""
 
     __tablename__ = "stormpath_applications"
     __table_args__ = (sa.UniqueConstraint("name_key", "tenant_id"),)
     thing, collection = "Application", "applications"
     longest_description = 4000
-    writable = ProviderLogin.writable | {"authorized_callback_uris", "authorized_origin_uris"}
-    readable = (*ProviderLogin.readable, "authorized_callback_uris", "authorized_origin_uris")
+    writable = AccountLinking.writable | {"authorized_callback_uris", "authorized_origin_uris"}
+    readable = (*AccountLinking.readable, "authorized_callback_uris", "authorized_origin_uris")
     links = frozenset(
         {
             *("tenant", "accounts", "groups", "api_keys", "account_store_mappings", "custom_data"),

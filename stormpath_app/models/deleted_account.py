@@ -14,6 +14,7 @@ from .. import clock, names, signals
 from ..database import UTCDateTime, session
 from ..errors import AccountAlreadyExists, ChangedMeanwhile, Conflict, ResourceNotFound
 from ..transactions import announce, atomic, release
+from ..translation import gettext as _
 from . import account_link, event, references
 from .account import Account
 from .account_link import AccountLink
@@ -24,6 +25,7 @@ from .group_membership import GroupMembership
 from .login_name import LoginName
 from .message import OutboxMessage
 from .one_time_token import OneTimeToken
+from .provider_data import ProviderData
 from .session import AccountSession
 
 #: How long an account that was deleted can be restored.
@@ -114,6 +116,7 @@ class DeletedAccount(Base):
 
         :raises ResourceNotFound: it was restored or forgotten already.
         :raises AccountAlreadyExists: another account has its address or username by now.
+        :raises Conflict: its owner came by its provider again meanwhile, and has another account.
         """
         whose, copied = self.id, {}
         try:
@@ -192,8 +195,13 @@ def _check_free(copied: Mapping[str, Any]) -> None:
     """Accept the names of an account that is to come back.
 
     :raises AccountAlreadyExists: another account has one by now.
+    :raises Conflict: its owner came by the provider again meanwhile, and has another account.
     """
     (account,) = copied[Account.__tablename__]
     for label in ("email", "username"):
         if account[label] and LoginName.owner(account["directory_id"], account[label]):
             raise AccountAlreadyExists(Account.thing, label)
+    for row in copied.get(ProviderData.__tablename__, ()):
+        again = (ProviderData.directory_id == row["directory_id"], ProviderData.subject == row["subject"])
+        if session.scalar(sa.select(ProviderData.id).where(*again)):
+            raise Conflict(_("Its owner came by the same provider again, and has another account by now."))

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
@@ -19,7 +19,7 @@ from ..errors import (
     VerificationDisabled,
 )
 from ..transactions import atomic, release
-from . import message, one_time_token
+from . import message, one_time_token, password_history, session as sessions
 from .base import DISABLED, ENABLED, UNKNOWN, UNVERIFIED, VERIFIED
 from .login_name import LoginName
 from .one_time_token import EMAIL_CHANGE, VERIFICATION, OneTimeToken
@@ -35,6 +35,9 @@ class EmailHolder(PasswordHolder):
 
     __abstract__ = True
     __allow_unmapped__ = True  # for the attributes below that are no columns
+
+    if TYPE_CHECKING:
+        api_keys: Any
 
     # The value before is always known, as its login name must go with it.
     email: Mapped[str] = mapped_column(sa.String(names.LONGEST), active_history=True)
@@ -104,6 +107,28 @@ class EmailHolder(PasswordHolder):
         with atomic():
             self.save()
             one_time_token.end(self.id, VERIFICATION)
+
+    def hand_over(self) -> None:
+        """Make all that lets somebody in worth nothing, as the address is proved to be another person's.
+
+        Its password, former ones, logins, links in mails, links with accounts and API keys; in the transaction that is
+        open. It is ENABLED then if it was UNVERIFIED.
+        """
+        links = list(self.account_links)
+        for link in links:
+            link.delete()
+        keys = self.api_keys.disable()
+        if (self.password_hash, self.password_modified_at) != (None, None):  # None over what was not read is no change
+            self.password_hash = self.password_modified_at = None
+        self.must_change_password = False
+        self.email_verification_status = VERIFIED
+        if self.status == UNVERIFIED:
+            self.status = ENABLED
+        self.save()
+        password_history.forget(self.id)
+        one_time_token.end(self.id)
+        sessions.end(sessions.AccountSession.account_id == self.id)
+        self._record("account.taken_over", links=len(links), api_keys=keys)
 
     def _begin(self) -> None:
         """Let a new account wait for its address to be confirmed, where the directory wants that."""

@@ -33,6 +33,7 @@ from ..settings import settings
 from ..transactions import atomic, is_atomic, release
 from . import linking, message
 from .account import Account
+from .account_link import AccountLink
 from .account_store_mapping import AccountStoreMapping, in_turn
 from .base import DISABLED, ENABLED, UNVERIFIED, VERIFIED
 from .directory import Directory
@@ -149,13 +150,21 @@ class ProviderLogin(MailWorkflows):
         account: Account | None = found and found.Account
         return account
 
-    def account_known_by_email(self, identity: Identity) -> Account | None:
-        """Return the account with a password that has somebody's e-mail address, and may log in; None: none has."""
+    def account_known_by_email(self, provider_id: str, identity: Identity) -> Account | None:
+        """Return the account with somebody's address that came by no provider, in a store that lets it in; None: none.
+
+        One that is linked with somebody else of the same provider is not theirs.
+        """
         if not identity.email or not names.can_be_stored(identity.email):
             return None
         wanted = {"application_id": self.id, "name_key": names.key(identity.email)}
         found: Account | None = session.scalar(_KNOWN_BY_EMAIL, wanted)
-        return found
+        mirror = self._mirror(provider_id) if found else None
+        if found is None or mirror is None:
+            return found
+        end = found.id + mirror.Provider.id
+        linked = sa.select(AccountLink.id).where(sa.or_(AccountLink.low_end == end, AccountLink.high_end == end))
+        return None if session.scalar(linked) else found
 
     # --- Logging in ---
 
@@ -244,7 +253,7 @@ class ProviderLogin(MailWorkflows):
 
         :raises AccountKnown, RegistrationClosed: they do not.
         """
-        config, known = self.login_provider(provider_id), self.account_known_by_email(identity)
+        config, known = self.login_provider(provider_id), self.account_known_by_email(provider_id, identity)
         if known and identity.is_email_verified:
             if linking.links_by_itself(self, known, identity):
                 return
@@ -465,7 +474,8 @@ _IS_OPEN = sa.and_(
     ),
 )
 _MIRRORS = (
-    sa.select(Provider, Directory.provider_id, AccountStoreMapping.group_id, _IS_OPEN.label("is_open"))
+    # With the directory, which each provider asks what it is called.
+    sa.select(Provider, Directory, Directory.provider_id, AccountStoreMapping.group_id, _IS_OPEN.label("is_open"))
     .select_from(AccountStoreMapping)
     .join(Directory, Directory.id == AccountStoreMapping.directory_id)
     .join(Provider, Provider.id == Directory.id)

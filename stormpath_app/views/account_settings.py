@@ -378,4 +378,6 @@ def _words(found: AuditEvent) -> str:
         return _("Name changed") if changed & set(NAMES) else _("Account changed")
     device = user_agents.device(known.get("user_agent"))
     name, other = found.target_name or known.get("name"), known.get("other")
+    if provider := known.get("other_provider"):
+        other = f"{name_of(provider)} ({other})"
     return _(WORDS[found.kind], name=name, device=device, other=other)

@@ -12,8 +12,10 @@ from stormpath_app.errors import LoginFailed, PointedAt
 from stormpath_app.models import AccountSession, AuditEvent, DeletedAccount, OutboxMessage
 from stormpath_app.models.administration import ROLES
 from stormpath_app.models.message import FAILED, SENT
+from stormpath_app.providers import Identity
 
 from ..conftest import PASSWORD
+from ..falcon import SOCIAL
 from .test_account import flashed, path, soup
 
 pytestmark = pytest.mark.sqlite
@@ -144,6 +146,16 @@ def test_a_reset_mail_is_written_and_its_trace_names_who_asked(app, owner, ada):
         assert [mail.kind for mail in session.scalars(sa.select(OutboxMessage))] == ["reset"]
         (event,) = events("password_reset.requested")
         assert (event.account_id, event.interface, event.actor_name) == (ada, "admin", "owner@console.example")
+
+
+@pytest.mark.settings(STORMPATH_SOCIAL=SOCIAL)
+def test_who_comes_by_a_provider_has_no_password_to_reset(app, owner):
+    with app.app_context():
+        chewie = Application.current().enter("falcon", Identity("1139", "chewie@falcon.example")).id
+    assert act(owner, chewie, "send-reset") == ["This account logs in with another site, and has no password here."]
+    assert act(owner, chewie, "must-change") == [
+        "Account must change password cannot be changed here: it comes from the provider."
+    ]
 
 
 def test_a_reset_mail_that_cannot_be_says_why(app, owner, ada):

@@ -85,3 +85,55 @@ def test_a_directory_is_created_for_whatever_application_wants_it(app):
         assert list(rebels.account_store_mappings) == []
     known = {"name": "Empire", "description": None, "status": "ENABLED"}
     assert known.items() <= json.loads(run(app, "create-directory", "Empire", "--json")[1]).items()
+
+
+# --- Of a provider ---
+
+
+def test_a_directory_of_a_provider_is_created_and_its_secret_is_read_and_told_nowhere(app):
+    arguments = (
+        "create-directory",
+        "By Google",
+        "--provider",
+        "google",
+        "--client-id",
+        "falcon",
+        "--client-secret-stdin",
+    )
+    code, said, complained = run(app, *arguments, typed="Kessel12.Parsecs\n")
+    with app.app_context():
+        directory = Directory.named("By Google")
+        assert (code, said, complained) == (0, f"Created By Google: {directory.href}\n", "")
+        config = directory.provider.config()
+        assert (directory.provider_id, config.client_id, config.client_secret) == (
+            *("google", "falcon"),
+            "Kessel12.Parsecs",
+        )
+        assert list(directory.account_store_mappings) == []
+
+
+def test_a_directory_of_an_openid_connect_provider_is_a_way_into_the_application(app):
+    where = "--issuer", "https://id.rebels.example", "--client-id", "falcon", "--scope", "openid email"
+    code, said, _ = run(
+        app, "create-directory", "Rebels", "--provider", "rebels", "--provider-type", "oidc", *where, "--map", "--json"
+    )
+    told = json.loads(said)
+    assert (code, told["name"], told["provider_id"]) == (0, "Rebels", "rebels")
+    with app.app_context():
+        (config,) = Application.current().login_providers()
+        assert (config.provider_id, config.kind, config.issuer) == ("rebels", "oidc", "https://id.rebels.example")
+        assert config.scopes == ("openid", "email")
+
+
+def test_what_is_about_a_provider_is_a_mistake_without_one(app):
+    for option in (("--client-id", "falcon"), ("--client-secret-stdin",), ("--issuer", "https://id.example")):
+        code, _, complained = run(app, "create-directory", "Rebels", *option)
+        assert (code, "about a --provider" in complained) == (2, True)
+
+
+@pytest.mark.parametrize("provider", ["Goo gle", "", "x" * 51, "\0"])
+def test_a_provider_that_cannot_be_called_so_leaves_no_directory(app, provider):
+    code, said, complained = run(app, "create-directory", "Rebels", "--provider", provider, "--map")
+    assert (code, said, complained.count("\n")) == (1, "", 1)
+    with app.app_context():
+        assert Directory.named("Rebels") is None

@@ -9,8 +9,10 @@ from stormpath_app import Account, Application, Directory
 from stormpath_app.database import session
 from stormpath_app.errors import LoginFailed
 from stormpath_app.models import OutboxMessage
+from stormpath_app.providers import Identity
 
 from ..conftest import PASSWORD
+from ..falcon import SOCIAL
 from ..models.test_event import events
 from ..test_cli import HAN, run
 
@@ -152,3 +154,15 @@ def test_without_a_page_for_it_no_link_is_made_and_the_setting_is_named(app, acc
     assert (code, told, "STORMPATH_ENABLE_FORGOT_PASSWORD is off" in complained) == (1, "", True)
     with app.app_context():
         assert events("password_reset.link_created") == []
+
+
+@pytest.mark.settings(
+    STORMPATH_SOCIAL=SOCIAL, STORMPATH_ENABLE_FORGOT_PASSWORD=True, STORMPATH_BASE_URL="https://www.example.com"
+)
+def test_who_comes_by_a_provider_is_said_to_have_no_password(app):
+    with app.app_context():
+        Application.current().enter("falcon", Identity("1139", "chewie@falcon.example"))
+    code, told, _ = run(app, "doctor", "chewie@falcon.example")
+    assert (code, told.splitlines()[0]) == (*(1, "Anonymous Anonymous logs in with Falcon Pass, and has no password."),)
+    code, _, complained = run(app, "reset-link", "chewie@falcon.example")
+    assert (code, "logs in by a provider, and has no password" in complained) == (1, True)

@@ -1,20 +1,24 @@
 """Accounts that were deleted a short time ago: what comes back, what does not, and for how long."""
 
+import dataclasses
+
 import pytest
 import sqlalchemy as sa
 
 from stormpath_app import Account, Application, Directory, origin, signals
 from stormpath_app.database import metadata, session
-from stormpath_app.errors import AccountAlreadyExists, ChangedMeanwhile, ResourceNotFound
+from stormpath_app.errors import AccountAlreadyExists, ChangedMeanwhile, Conflict, ResourceNotFound
 from stormpath_app.models import AccountSession, DeletedAccount, OneTimeToken, OutboxMessage
 from stormpath_app.models.deleted_account import KEPT, OVER
+from stormpath_app.providers import Identity
 
 from ..conftest import PASSWORD
 from .test_concurrency import at_once
 from .test_event import events
+from .test_linking import SOCIAL
 
 EMAIL, OTHER = "han@falcon.example", "Kessel12.Parsecs"
-#: What an account of these tests has, in each of our tables; an administrator may have a row in one more.
+#: What an account of these tests has, in each of our tables; an administrator, or who came by a provider, has one more.
 HANGS_ON_ACCOUNTS = {
     "stormpath_account_links",
     "stormpath_accounts_custom_data",
@@ -177,6 +181,32 @@ def test_a_link_whose_other_account_has_another_by_now_is_left_out_and_named(her
     restored = copied.restore()
     assert (restored.lost_links, list(restored.account.account_links)) == (("captain@rebels.example",), [])
     assert list(captain.linked_accounts) == [chewie]
+
+
+# --- Who came by a provider ---
+
+LANDO = Identity("1977", email="lando@cloud.example", is_email_verified=True, user_info={"cape": "blue"})
+by_google = pytest.mark.settings(STORMPATH_ENABLE_GOOGLE=True, STORMPATH_SOCIAL=SOCIAL)
+
+
+@by_google
+def test_who_came_by_a_provider_comes_by_it_again(here):
+    lando = here.enter("google", LANDO)
+    before = rows(lando.id)
+    restored = DeletedAccount.take(lando).restore().account
+    assert rows(restored.id)["stormpath_provider_data"] == before["stormpath_provider_data"] != []
+    assert restored.provider_data.user_info == {"cape": "blue"}
+    assert here.enter("google", LANDO) is restored
+
+
+@by_google
+def test_who_came_again_meanwhile_is_told_and_the_copy_stays(here):
+    copied = DeletedAccount.take(here.enter("google", LANDO))
+    again = here.enter("google", dataclasses.replace(LANDO, email="calrissian@cloud.example"))
+    with pytest.raises(Conflict, match="has another account by now"):
+        DeletedAccount.find(copied.id).restore()
+    again.delete()
+    assert DeletedAccount.find(copied.id).restore().account.email == LANDO.email
 
 
 # --- Told ---

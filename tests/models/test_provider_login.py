@@ -371,7 +371,7 @@ def test_a_login_that_changes_nothing_writes_its_line_in_the_log_alone(app, site
     with statements(app) as seen:
         enter()
     assert [text.split()[0] for text in seen if text.startswith(("INSERT", "UPDATE", "DELETE"))] == ["INSERT"]
-    assert len([text for text in seen if text.startswith("SELECT")]) == 1
+    assert len([text for text in seen if text.startswith("SELECT")]) == 3  # who it is, its link, and the policy
 
 
 def test_the_profile_is_the_last_one_that_was_told(site):
@@ -529,13 +529,21 @@ def test_an_account_that_could_not_log_in_here_is_none_that_is_known(app, site, 
     else:
         app.config["STORMPATH_SOCIAL"] = {**SOCIAL, "EMPIRE": {**SOCIAL["FALCON"], "kind": "falcon"}}
         site.enter("empire", HAN)
-    assert site.account_known_by_email(HAN) is None
+    assert site.account_known_by_email("falcon", HAN) is None
     assert enter().is_new_account
 
 
 @pytest.mark.parametrize("email", [None, "", "nonsense", "h\0n@falcon.example", "\ud800@falcon.example"], ids=ascii)
 def test_an_address_that_is_none_is_nobodys(site, email):
-    assert site.account_known_by_email(but(email=email)) is None
+    assert site.account_known_by_email("falcon", but(email=email)) is None
+
+
+def test_an_account_that_is_linked_with_somebody_else_of_the_provider_is_not_theirs(site, known):
+    other = site.provider_account("falcon", but(subject="1139", email="lando@bespin.example"))
+    known.account_links.create(right_account=other)
+    assert site.account_known_by_email("falcon", HAN) is None
+    assert site.account_known_by_email("empire", HAN) is known
+    assert enter().is_new_account
 
 
 def test_a_host_that_asks_gets_an_account_beside_the_one_with_the_address(site, known):
