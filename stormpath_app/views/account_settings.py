@@ -27,7 +27,6 @@ from ..forms import Form
 from ..models import Account, AccountSession, Application, AuditEvent, event
 from ..models.base import VERIFIED
 from ..models.provider import name_of
-from ..models.provider import name_of
 from ..pages import link, moment, refuse, render, site_url, tell, tell_errors, was_sent
 from ..settings import settings as app_settings
 from ..translation import day, gettext as _, mark

@@ -36,6 +36,7 @@ from .social_state import LIFE, Start
 #: In the browser's session: the identity whose address an account here has, until it is linked.
 _KNOWN = "stormpath_known"
 
+
 def redirect_uri(provider_id: str) -> str:
     """Return the address that a provider sends people back to, as it must be registered there."""
     base = site_address() or request.url_root
