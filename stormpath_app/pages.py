@@ -9,8 +9,8 @@ from flask import Response, abort, current_app, flash, g, jsonify, render_templa
 from flask_wtf import FlaskForm
 
 from .authentication import is_secure
-from .errors import LoginFailed, StormpathError, TooManyAttempts
-from .mail.rendering import site_address
+from .errors import LoginFailed, NotReady, StormpathError, TooManyAttempts
+from .mail.rendering import page_address
 from .settings import settings
 from .translation import day, gettext as _, spoken, template_gettext
 
@@ -123,12 +123,24 @@ def site_url(url: str) -> str:
     return f"{root}{url}" if url.startswith("/") and not url.startswith(("//", f"{root}/")) else url
 
 
+def provider_page(provider_id: str) -> tuple[str, dict[str, str]]:
+    """Return the endpoint of the page of a provider, and its values. Two have addresses of their own, as ever."""
+    own = f"stormpath.{provider_id}_login"
+    if provider_id in {"google", "facebook"} and own in current_app.view_functions:
+        return own, {}
+    return "stormpath.social_login", {"provider": provider_id}
+
+
 def redirect_uri(provider_id: str) -> str:
-    """Return the address that a provider sends people back to, as it must be registered there."""
-    path = f"{settings.SOCIAL_LOGIN_URL}/{provider_id}"
-    if provider_id in {"google", "facebook"} and getattr(settings, f"ENABLE_{provider_id.upper()}"):
-        path = getattr(settings, f"{provider_id.upper()}_LOGIN_URL")
-    return f"{(site_address() or request.url_root).rstrip('/')}{path}"
+    """Return the public address that a provider sends people back to, as it must be registered there.
+
+    :raises NotReady: the site has none.
+    """
+    endpoint, values = provider_page(provider_id)
+    address = page_address(endpoint, **values)
+    if address is None:
+        raise NotReady(["STORMPATH_BASE_URL is not set: providers send people back to it."])
+    return address
 
 
 def next_url() -> str | None:

@@ -687,11 +687,11 @@ def test_linking_other_accounts_at_once_is_in_nobodys_way(app):
 
 # --- The ways in ---
 
-SOCIAL = {
+PROVIDERS = {
     "GOOGLE": {"client_id": "falcon", "client_secret": "kessel"},
     "GITHUB": {"client_id": "falcon", "client_secret": "kessel"},
 }
-by_providers = pytest.mark.settings(STORMPATH_ENABLE_GOOGLE=True, STORMPATH_SOCIAL=SOCIAL)
+by_providers = pytest.mark.settings(STORMPATH_ENABLE_GOOGLE=True, STORMPATH_SOCIAL=PROVIDERS)
 LEIA = Identity("1977", email=EMAIL, is_email_verified=True, given_name="Leia", surname="Organa")
 
 

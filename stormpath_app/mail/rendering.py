@@ -349,11 +349,11 @@ def create_reset_link(application: Application, account: Account) -> str:
     return macros.link(base, application.create_password_reset_token(account).token)
 
 
-def page_address(endpoint: str) -> str | None:
+def page_address(endpoint: str, **values: Any) -> str | None:
     """Return the public address of a page; None where there is no such page, or the site has no public address."""
     site = site_address()
     try:
-        return site and site + current_app.url_map.bind("").build(endpoint)
+        return site and site + current_app.url_map.bind("").build(endpoint, values)
     except BuildError:
         return None
 

@@ -16,7 +16,7 @@ from ..errors import (
     LoginOutdated,
     ResourceNotFound,
 )
-from ..providers import Identity
+from ..providers import Config, Identity
 from ..transactions import atomic, release
 from . import account_link, administration
 from .account import Account
@@ -33,10 +33,19 @@ from .provider_login import ProviderLogin
 class WayIn:
     """A provider that people log in by. `linked_at`: since when somebody does; None: they do not."""
 
-    provider_id: str
-    name: str
+    provider: Config
     linked_at: datetime | None
     can_be_removed: bool
+
+    @property
+    def provider_id(self) -> str:
+        """Its id, such as "google"."""
+        return self.provider.provider_id
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return self.provider.name
 
     @property
     def is_linked(self) -> bool:
@@ -60,7 +69,8 @@ class AccountLinking(ProviderLogin):
 
     def ways_in(self, account: Account) -> WaysIn:
         """Return by which ways somebody logs in to an account, and by which they could, for a page of theirs."""
-        offered, linked = self.login_providers(), self._ways(account)
+        offered = self.login_providers()
+        linked = self._ways(account) if offered else {}
         has_password, can_link = _has_password(account), account.directory.is_cloud
         ways = []
         for config in offered:
@@ -71,7 +81,7 @@ class AccountLinking(ProviderLogin):
                 since = (link.confirmed_at or link.created_at) if link else None
             others = [each for each in offered if each is not config and each.provider_id in linked]
             can_be_removed = link is not None and bool(has_password or others)
-            ways.append(WayIn(config.provider_id, config.name, since, can_be_removed))
+            ways.append(WayIn(config, since, can_be_removed))
         return WaysIn(has_password, can_link, tuple(ways))
 
     def link(self, provider_id: str, identity: Identity, account: Account) -> AccountLink:

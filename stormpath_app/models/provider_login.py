@@ -130,7 +130,7 @@ class ProviderLogin(MailWorkflows):
         if not code and not access_token:
             raise PropertyRequired(ProviderData.thing, "code")
         config, stored = self._way_in(provider)
-        uri = redirect_uri or (stored and stored.redirect_uri) or (provider == Provider.GOOGLE and _NO_REDIRECT)
+        uri = redirect_uri or (stored and stored.redirect_uri) or (_NO_REDIRECT if provider == Provider.GOOGLE else "")
         if code and not uri:
             raise PropertyRequired(Provider.thing, "redirect_uri")
         asked, attempt = providers.make(config), throttle.admit()
@@ -138,7 +138,7 @@ class ProviderLogin(MailWorkflows):
         try:
             if code:
                 return asked.from_code(code, redirect_uri=uri, verifier=verifier, nonce=nonce)
-            return asked.from_access_token(access_token)
+            return asked.from_access_token(access_token or "")
         except ProviderRefused:  # whoever sends codes of their own making has a provider asked for each
             with atomic():
                 attempt.count()
@@ -254,7 +254,7 @@ class ProviderLogin(MailWorkflows):
         :raises AccountKnown, RegistrationClosed: they do not.
         """
         config, known = self.login_provider(provider_id), self.account_known_by_email(provider_id, identity)
-        if known and identity.is_email_verified:
+        if known and _is_proved(identity):
             if linking.links_by_itself(self, known, identity):
                 return
             if asks:
@@ -276,12 +276,12 @@ class ProviderLogin(MailWorkflows):
                 raise AccountKnown(known, is_email_verified=False)
 
     def _come(self, provider_id: str, identity: Identity) -> Account:
-        with nullcontext() if identity.is_email_verified else throttle.counting_taken_names():
+        with nullcontext() if _is_proved(identity) else throttle.counting_taken_names():
             try:
                 return self.provider_account(provider_id, identity)
             except AccountAlreadyExists:
                 directory = self._known_as(provider_id, identity).AccountStoreMapping.directory
-                if identity.is_email_verified or not _verifies(directory):
+                if _is_proved(identity) or not _verifies(directory):
                     raise
         with atomic():  # nobody learns whose address it is but its owner
             message.request(message.OWNER_NOTICE, names.email(identity.email), self.id)
@@ -325,7 +325,7 @@ class ProviderLogin(MailWorkflows):
             given_name=given or ANONYMOUS,
             middle_name=middle,
             surname=surname or ANONYMOUS,
-            email_verification_status=VERIFIED if identity.is_email_verified else UNVERIFIED,
+            email_verification_status=VERIFIED if _is_proved(identity) else UNVERIFIED,
         )
         account.came_through = self
         account.first_group = store if isinstance(store, Group) else None
@@ -405,10 +405,10 @@ class ProviderLogin(MailWorkflows):
     def _refresh_email(self, account: Account, identity: Identity) -> None:
         address = identity.email or ""
         if names.key(address) != names.key(account.email):
-            if not self._may_become(account, address, is_verified=identity.is_email_verified):
+            if not self._may_become(account, address, is_verified=_is_proved(identity)):
                 return
             account.email = address
-        if identity.is_email_verified and account.email_verification_status != VERIFIED:
+        if _is_proved(identity) and account.email_verification_status != VERIFIED:
             account.email_verification_status = VERIFIED
             if account.status == UNVERIFIED:
                 account.status = ENABLED
@@ -428,6 +428,11 @@ class ProviderLogin(MailWorkflows):
 def _is_an_id(subject: object) -> bool:
     """Tell whether every database tells this id from all others: to MariaDB a blank at its end is nothing."""
     return isinstance(subject, str) and subject.strip() == subject != "" and names.can_be_stored(subject)
+
+
+def _is_proved(identity: Identity) -> bool:
+    """Tell whether the provider says that the address is theirs; a host's own may give anything for a bool."""
+    return identity.is_email_verified is True
 
 
 def _check_place(known: Any) -> None:

@@ -1,6 +1,6 @@
 """The blueprint `stormpath`: the pages people meet."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from flask import Blueprint, Response, abort, current_app, request
@@ -70,7 +70,7 @@ SWITCHES = {
 }
 
 #: The view of each endpoint that is ours; a host may put one of its own in its place.
-VIEWS = {
+VIEWS: dict[str, Callable[..., ResponseReturnValue]] = {
     "stormpath.register": register,
     "stormpath.login": login,
     "stormpath.logout": logout,

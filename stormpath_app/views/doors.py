@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response
 from ..authentication import login_fresh
 from ..pages import answer_json, here, prefers_json
 from ..translation import gettext as _
-from .login import AGAIN
+from .social_buttons import AGAIN
 
 
 def send_to_login() -> Response:

@@ -13,10 +13,7 @@ from ..settings import settings
 from ..translation import gettext as _
 from .forms import LoginForm
 from .new_password import ask_for_new_password
-from .social_buttons import Button, button, buttons
-
-#: The argument of a login page that asks somebody who is logged in for the password again.
-AGAIN = "again"
+from .social_buttons import AGAIN, Button, button, buttons
 
 
 def login() -> ResponseReturnValue:
@@ -79,7 +76,7 @@ def _ways(target: str | None) -> list[Button]:
         return buttons(target)
     ways = Application.current().ways_in(current_user._get_current_object())
     linked = [] if ways.has_password else [way.provider for way in ways.providers if way.is_linked]
-    return [button(provider, target, **{AGAIN: "1"}) for provider in linked]
+    return [button(provider, target, again=True) for provider in linked]
 
 
 def _is_asked_again() -> bool:

@@ -1,7 +1,7 @@
 """Logging in with another site: out to the provider, back with an account, and what is asked on the way."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from flask import Response, abort, current_app, flash, redirect, request, session as browser_session, url_for
 from flask.typing import ResponseReturnValue
@@ -21,27 +21,30 @@ from ..errors import (
     WrongPassword,
 )
 from ..forms import Form
-from ..mail.rendering import site_address
 from ..models import Account, Application, used_state
-from ..models.base import VERIFIED
-from ..pages import answer_json, link, next_url, prefers_json, refuse, render, site_url, tell, tell_errors, was_sent
+from ..models.base import DISABLED, VERIFIED
+from ..pages import (
+    answer_json,
+    link,
+    next_url,
+    prefers_json,
+    redirect_uri,
+    refuse,
+    render,
+    site_url,
+    tell,
+    tell_errors,
+    was_sent,
+)
 from ..providers import Config, Identity
 from ..settings import settings
 from ..translation import gettext as _
 from .forms import LinkForm
-from .login import AGAIN
-from .social_buttons import button, page_url
+from .social_buttons import AGAIN, button
 from .social_state import LIFE, Start
 
 #: In the browser's session: the identity whose address an account here has, until it is linked.
 _KNOWN = "stormpath_known"
-
-
-def redirect_uri(provider_id: str) -> str:
-    """Return the address that a provider sends people back to, as it must be registered there."""
-    base = site_address() or request.url_root
-    return f"{base.rstrip('/')}{page_url(provider_id, _external=False).removeprefix(request.script_root.rstrip('/'))}"
-
 
 # --- Out, and back ---
 
@@ -154,8 +157,8 @@ def _enter(config: Config, identity: Identity, start: Start) -> ResponseReturnVa
         if not error.is_email_verified:
             return _back(
                 _(
-                    "There is an account with %(email)s, and %(name)s does not confirm that the address is yours. Log in"
-                    " to that account, then link %(name)s on its settings page.",
+                    "There is an account with %(email)s, and %(name)s does not confirm that the address is yours."
+                    " Log in to that account, then link %(name)s on its settings page.",
                     email=identity.email,
                     name=config.name,
                 ),
@@ -165,14 +168,15 @@ def _enter(config: Config, identity: Identity, start: Start) -> ResponseReturnVa
         return redirect(url_for("stormpath.link_account"), 303)
     if start.again and account.id != start.again:
         return _back(_("That is another account. Log in with the one that you were asked for."), start)
-    is_proof = not start.again or identity.authenticated_at is None or identity.authenticated_at.timestamp() >= start.at
-    return _log_in(account, start.target, fresh=is_proof)
+    is_late = identity.authenticated_at is not None and identity.authenticated_at.timestamp() < start.at
+    # A password is asked for where there is one; else the provider's word is what there is.
+    fresh = not (start.again and is_late) and not Application.current().ways_in(account).has_password
+    return _log_in(account, start.target, fresh=fresh)
 
 
 def _log_in(account: Account, target: str | None, *, fresh: bool) -> ResponseReturnValue:
-    """Log an account in that a provider stands for: fresh where there is no password that could be asked for."""
     is_new = account.is_new_account
-    if not login_user(account, fresh=fresh and not Application.current().ways_in(account).has_password):
+    if not login_user(account, fresh=fresh):
         raise LoginOutdated
     return redirect(target or site_url((is_new and settings.REGISTRATION_REDIRECT_URL) or settings.REDIRECT_URL), 303)
 
@@ -191,57 +195,70 @@ def _link(config: Config, identity: Identity, start: Start) -> ResponseReturnVal
 
 def link_account() -> ResponseReturnValue:
     """Ask whether an account that has the address which a provider confirmed is to be linked, and link it."""
-    application, form, status = Application.current(), LinkForm(), 200
-    headers: dict[str, str] = {}
     known = _unpack(browser_session.get(_KNOWN, ""))
     if known is None:
         if browser_session.pop(_KNOWN, None):
             flash(_("That took too long. Log in again."), "error")
         return redirect(link("stormpath.login") or site_url("/"))
-    provider_id, identity, target = known
     try:
-        config = application.login_provider(provider_id)
-        account = application.account_known_by_email(identity)
+        account = Application.current().account_known_by_email(known.provider_id, known.identity)
         if account is None:  # it was linked, or deleted, meanwhile
-            return _done(application.enter(provider_id, identity), target)
-        may_take_over = account.email_verification_status != VERIFIED
-        if was_sent():
-            if not form.validate():
-                status = tell_errors(form)
-            else:
-                if form.do.data == "take-over" and may_take_over:
-                    application.take_over(provider_id, identity, account)
-                else:
-                    account.check_password(form.password.data or "")
-                    application.link(provider_id, identity, account)
-                return _done(application.enter(provider_id, identity), target)
-    except WrongPassword:
-        tell(form, "password", _("This is not the password of that account."))
-    except TooManyAttempts as error:
-        status, headers = refuse(error)
-        tell(form, "password", error.message)
+            return _enter_known(known, fresh=False)
+        return _ask(known, account)
     except StormpathError as error:
         browser_session.pop(_KNOWN, None)
         return _refused(error, None)
+
+
+def _ask(known: "_Known", account: Account) -> ResponseReturnValue:
+    """Show the page, or link the account of whoever gives its password; one that nobody confirmed is taken over."""
+    application, form, status = Application.current(), LinkForm(), 200
+    headers: dict[str, str] = {}
+    may_take_over = account.email_verification_status != VERIFIED and account.status != DISABLED
+    if was_sent():
+        if not form.validate():
+            status = tell_errors(form)
+        else:
+            try:
+                if form.do.data == "take-over" and may_take_over:
+                    application.take_over(known.provider_id, known.identity, account)
+                else:
+                    account.check_password(form.password.data or "")
+                    application.link(known.provider_id, known.identity, account)
+                return _enter_known(known, fresh=True)
+            except WrongPassword:
+                tell(form, "password", _("This is not the password of that account."))
+            except TooManyAttempts as error:
+                status, headers = refuse(error)
+                tell(form, "password", error.message)
     ways = application.ways_in(account)
     page = render(
         settings.LINK_ACCOUNT_TEMPLATE,
         form,
-        provider=config.name,
+        provider=application.login_provider(known.provider_id).name,
         email=account.email,
         has_password=ways.has_password,
         may_take_over=may_take_over,
         must_wait=status == TooManyAttempts.status,
-        ways=[button(way.provider, target) for way in ways.providers if way.is_linked],
+        ways=[button(way.provider, known.target) for way in ways.providers if way.is_linked],
         forgot_url=link("stormpath.forgot"),
-        login_url=link("stormpath.login", target),
+        login_url=link("stormpath.login", known.target),
     )
     return page, status, headers
 
 
-def _done(account: Account, target: str | None) -> ResponseReturnValue:
+def _enter_known(known: "_Known", *, fresh: bool) -> ResponseReturnValue:
+    account = Application.current().enter(known.provider_id, known.identity)
     browser_session.pop(_KNOWN, None)
-    return _log_in(account, target, fresh=True)
+    return _log_in(account, known.target, fresh=fresh)
+
+
+class _Known(NamedTuple):
+    """Who came by a provider, verified their address there, and has an account here with it."""
+
+    provider_id: str
+    identity: Identity
+    target: str | None
 
 
 _KNOWN_PURPOSE = "social identity"
@@ -253,7 +270,7 @@ def _pack(provider_id: str, identity: Identity, target: str | None) -> str:
     return tokens.sign(_KNOWN_PURPOSE, [provider_id, identity.subject, identity.email, *names, target])
 
 
-def _unpack(text: str) -> tuple[str, Identity, str | None] | None:
+def _unpack(text: str) -> _Known | None:
     match tokens.read(_KNOWN_PURPOSE, text, LIFE):
         case [str(provider_id), str(subject), str(email), given_name, middle_name, surname, target]:
             identity = Identity(
@@ -264,7 +281,7 @@ def _unpack(text: str) -> tuple[str, Identity, str | None] | None:
                 middle_name=middle_name,
                 surname=surname,
             )
-            return provider_id, identity, target
+            return _Known(provider_id, identity, target)
     return None
 
 

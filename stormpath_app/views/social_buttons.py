@@ -2,13 +2,14 @@
 
 from typing import Any, NamedTuple
 
-from flask import current_app, url_for
+from flask import url_for
 
 from ..models import Application
+from ..pages import provider_page
 from ..providers import Config
 
-#: Providers with an address of their own, as in Flask-Stormpath.
-_OWN_PAGES = {"google": "stormpath.google_login", "facebook": "stormpath.facebook_login"}
+#: The argument of a login page that asks somebody who is logged in for the password again.
+AGAIN = "again"
 
 
 class Button(NamedTuple):
@@ -25,15 +26,9 @@ def buttons(target: str | None = None) -> list[Button]:
     return [button(config, target) for config in Application.current().login_providers()]
 
 
-def button(config: Config, target: str | None = None, **more: str) -> Button:
-    """Return the button of one provider."""
-    where = page_url(config.provider_id, next=target, **more)
+def button(config: Config, target: str | None = None, *, again: bool = False) -> Button:
+    """Return the button of one provider. `again`: it is to ask who somebody is whom it has told of."""
+    endpoint, values = provider_page(config.provider_id)
+    asked: dict[str, Any] = {**values, "next": target, AGAIN: "1" if again else None}
+    where = url_for(endpoint, **asked)
     return Button(config.provider_id, config.kind, config.name, where)
-
-
-def page_url(provider_id: str, **values: Any) -> str:
-    """Return the path of a provider's page, where its answers come, too."""
-    own = _OWN_PAGES.get(provider_id)
-    if own in current_app.view_functions:
-        return url_for(own, **values)
-    return url_for("stormpath.social_login", provider=provider_id, **values)

@@ -1,7 +1,7 @@
 """What a browser remembers while its person is at a provider: a cookie for each start, signed, for ten minutes.
 
-The state that travels through the provider names the cookie, so two tabs are in nobody's way; and it is in the cookie, so
-that an answer which somebody else began, or began elsewhere, is none. Nothing is stored here for strangers.
+The state that travels through the provider names the cookie, so two tabs are in nobody's way; and it is in the cookie,
+so that an answer which somebody else began, or began elsewhere, is none. Nothing is stored here for strangers.
 """
 
 import hmac
@@ -9,7 +9,8 @@ import secrets
 from datetime import timedelta
 from typing import Any, NamedTuple, Self
 
-from flask import Response, request
+from flask import request
+from werkzeug.wrappers import Response
 
 from .. import clock, tokens
 from ..authentication import is_secure

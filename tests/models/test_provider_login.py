@@ -455,6 +455,11 @@ def test_an_address_that_the_provider_did_not_verify_is_confirmed_by_mail(site, 
     assert han.email_verification_status == "VERIFIED"
 
 
+@pytest.mark.parametrize("verified", ["true", "false", 1, None])
+def test_an_address_is_verified_by_true_alone(site, verified):
+    assert enter(but(is_email_verified=verified)).email_verification_status == "UNVERIFIED"
+
+
 def test_an_address_that_the_provider_verifies_later_lets_in(site, verifying):
     with pytest.raises(AccountNotVerified):
         enter(UNPROVEN)

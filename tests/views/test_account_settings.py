@@ -124,8 +124,9 @@ def test_the_page_costs_few_statements(app, member, another):
     member.get(PAGE)
     with statements(app) as seen:
         assert member.get(PAGE).status_code == 200
-    # Who it is; the logins; the events; the directory and its policy, for the rules of a new password.
-    assert len([one for one in seen if one.startswith("SELECT")]) == 5
+    # Who it is; the logins; the events; the directory and its policy, for the rules of a new password; the application,
+    # its providers, and whether there is a password.
+    assert len([one for one in seen if one.startswith("SELECT")]) == 8
     assert [one for one in seen if not one.startswith(("SELECT", "PRAGMA", "BEGIN"))] == []
 
 
