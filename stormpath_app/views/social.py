@@ -165,7 +165,7 @@ def _enter(config: Config, identity: Identity, start: Start) -> ResponseReturnVa
                 ),
                 start,
             )
-        browser_session[_KNOWN] = _pack(config.provider_id, identity, start.target)
+        browser_session[_KNOWN] = _pack(config.provider_id, identity, start)
         return redirect(url_for("stormpath.link_account"), 303)
     if start.again and account.id != start.again:
         return _back(_("That is another account. Log in with the one that you were asked for."), start)
@@ -249,31 +249,36 @@ def _ask(known: "_Known", account: Account) -> ResponseReturnValue:
 
 
 def _enter_known(known: "_Known", *, fresh: bool) -> ResponseReturnValue:
-    account = Application.current().enter(known.provider_id, known.identity)
+    """Log in, once: a copy of the browser's session would do it again after the logout."""
     browser_session.pop(_KNOWN, None)
+    if not used_state.use(f"{_KNOWN_PURPOSE} {known.state}", clock.now() + LIFE):
+        return _back(_("This login was used already. Try it again."), None)
+    account = Application.current().enter(known.provider_id, known.identity)
     return _log_in(account, known.target, fresh=fresh)
 
 
 class _Known(NamedTuple):
-    """Who came by a provider, verified their address there, and has an account here with it."""
+    """Who came by a provider that verified their address, and has an account here with it. `state`: of their start."""
 
     provider_id: str
     identity: Identity
     target: str | None
+    state: str
 
 
 _KNOWN_PURPOSE = "social identity"
 
 
-def _pack(provider_id: str, identity: Identity, target: str | None) -> str:
+def _pack(provider_id: str, identity: Identity, start: Start) -> str:
     """Return an identity as the browser keeps it: without what the provider's tokens open."""
     names = (identity.given_name, identity.middle_name, identity.surname)
-    return tokens.sign(_KNOWN_PURPOSE, [provider_id, identity.subject, identity.email, *names, target])
+    kept = [provider_id, identity.subject, identity.email, *names, start.target, start.state]
+    return tokens.sign(_KNOWN_PURPOSE, kept)
 
 
 def _unpack(text: str) -> _Known | None:
     match tokens.read(_KNOWN_PURPOSE, text, LIFE):
-        case [str(provider_id), str(subject), str(email), given_name, middle_name, surname, target]:
+        case [str(provider_id), str(subject), str(email), given_name, middle_name, surname, target, str(state)]:
             identity = Identity(
                 subject=subject,
                 email=email,
@@ -282,7 +287,7 @@ def _unpack(text: str) -> _Known | None:
                 middle_name=middle_name,
                 surname=surname,
             )
-            return _Known(provider_id, identity, target)
+            return _Known(provider_id, identity, target, state)
     return None
 
 
