@@ -16,8 +16,7 @@ from ..models import Application, Directory, Provider
 from ..models.administration import OWNER, VIEWER
 from ..models.provider import name_of
 from ..pages import redirect_uri, tell_errors
-from ..providers import OpenIdConnect
-from ..providers.openid_connect import is_safe
+from ..providers import OpenIdConnect, is_safe
 from ..settings import settings
 from ..transactions import release
 from ..translation import day, gettext as _, mark, ngettext
