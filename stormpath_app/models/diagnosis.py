@@ -353,12 +353,11 @@ def _where(counted: str, last: str, addresses: list[str]) -> dict[str, str]:
 
 
 def _password(account: Account) -> Step:
-    stored = sa.select(Account.password_hash.is_not(None)).where(Account.id == account.id)
     if not account.directory.is_cloud:
         provider = name_of(account.directory.provider_id)
         sentence = _("They log in with %(provider)s, and have no password", provider=provider)
         return Step("password", FAILED, sentence, error=WrongPassword)
-    if not session.scalar(stored):
+    if not account.has_password:
         sentence, remedies = _("No password is set"), (Remedy(RESET, account),)
         return Step("password", FAILED, sentence, error=WrongPassword, remedies=remedies)
     at = account.password_modified_at

@@ -171,7 +171,7 @@ def _enter(config: Config, identity: Identity, start: Start) -> ResponseReturnVa
         return _back(_("That is another account. Log in with the one that you were asked for."), start)
     is_late = identity.authenticated_at is not None and identity.authenticated_at.timestamp() < start.at
     # A password is asked for where there is one; else the provider's word is what there is.
-    fresh = not (start.again and is_late) and not Application.current().ways_in(account).has_password
+    fresh = not (start.again and is_late) and not account.has_password
     return _log_in(account, start.target, fresh=fresh)
 
 
