@@ -36,7 +36,7 @@ help:
 run: .venv/ready-to-run
 	@exec $(PY) manage.py run --host $(HOST) --port $(PORT)
 
-test: .venv/ready-to-test
+test: .venv/ready-to-test .venv/ready-to-log-in
 	@$(servers)
 	@seed=$$($(PY) -c 'import random; print(random.randrange(10**6))'); \
 	$(PY) -m pytest $(if $(findstring randomly,$(ARGS)),,--randomly-seed=$$seed) $(ARGS) || { \
@@ -95,6 +95,17 @@ clean:
 	@echo 'Installing what the tests need into .venv: this takes about a minute, once.'
 	@$(call install,.[test])
 	@touch .venv/ready-to-run $@
+
+# An OpenID Connect provider from npm; Node.js is among what pip brought.
+.venv/ready-to-log-in: tests/real_provider/package.json | .venv/ready-to-test
+	@echo 'Installing an OpenID Connect provider for the tests: this takes some seconds, once.'
+	@mkdir -p .venv/real_provider && cp $< .venv/real_provider
+	@if PATH="$(CURDIR)/.venv/bin:$$PATH" npm install --prefix .venv/real_provider --silent \
+	    --no-package-lock --ignore-scripts --no-audit --no-fund; then touch $@; \
+	else \
+	    echo 'It could not be installed: the tests that log in there will be skipped.' >&2; \
+	    case "$$CI" in true|1) exit 1;; esac; \
+	fi
 
 .venv/ready-to-document: $(NEEDS) | $(PY)
 	@echo 'Installing what the manual needs into .venv: this takes about half a minute, once.'

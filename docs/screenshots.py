@@ -1,8 +1,11 @@
 """Take the pictures in docs/screenshots/ again: `make screenshots`. It needs Chromium, as the tests in a browser do."""
 
+import json
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import Page, sync_playwright
 
@@ -42,13 +45,26 @@ def home(page: Page) -> None:
     page.get_by_role("heading", name="Hello Leia").wait_for()
 
 
-#: The name of the picture, how the page is come to, and the browser that looks at it.
-PICTURES = (
-    ("login", login, DESK),
-    ("register-refused", refused, DESK),
-    ("home", home, DESK),
-    ("home-dark", home, {**DESK, "color_scheme": "dark"}),
-    ("register-phone", register, PHONE),
+#: A site that people also log in to by others.
+PROVIDERS = {
+    "GOOGLE": {"client_id": "site", "client_secret": "of-google"},
+    "FACEBOOK": {"app_id": "site", "app_secret": "of-facebook"},
+    "GITHUB": {"client_id": "site", "client_secret": "of-github"},
+}
+WITH_OTHERS = {
+    "FLASK_STORMPATH_ENABLE_GOOGLE": "true",
+    "FLASK_STORMPATH_ENABLE_FACEBOOK": "true",
+    "FLASK_STORMPATH_SOCIAL": json.dumps(PROVIDERS),
+}
+
+#: The name of the picture, how the page is come to, the browser that looks at it, and the site's settings.
+PICTURES: tuple[tuple[str, Callable[[Page], None], dict[str, Any], dict[str, str]], ...] = (
+    ("login", login, DESK, {}),
+    ("login-with-others", login, DESK, WITH_OTHERS),
+    ("register-refused", refused, DESK, {}),
+    ("home", home, DESK, {}),
+    ("home-dark", home, {**DESK, "color_scheme": "dark"}, {}),
+    ("register-phone", register, PHONE, {}),
 )
 
 
@@ -59,8 +75,9 @@ def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     with sync_playwright() as driver:
         browser = chromium.launch(driver)
-        for name, way, options in PICTURES:
-            with tempfile.TemporaryDirectory() as folder, manage_run(Path(folder) / "instance", **SETTINGS) as site:
+        for name, way, options, more in PICTURES:
+            settings = {**SETTINGS, **more}
+            with tempfile.TemporaryDirectory() as folder, manage_run(Path(folder) / "instance", **settings) as site:
                 context = browser.new_context(base_url=site.url, reduced_motion="reduce", **options)
                 page = context.new_page()
                 way(page)

@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from . import adoption, credentials, database, encryption, migrations, names, providers
 from .database import session
 from .errors import NotReady
+from .mail import rendering
 from .models import ENABLED, Application, Tenant, administration, administrator
 from .settings import SETTINGS, Level, Problem, settings
 from .transactions import atomic, begin_write
@@ -244,7 +245,11 @@ def _check_switches(app: Flask) -> Iterator[Problem]:
             yield Problem("TESTING is on: it opens doors and lets weak settings pass.", "warning")
         if app.config.get("LOGIN_DISABLED"):
             yield Problem("LOGIN_DISABLED is on: no page asks who is there.", "warning")
-    if settings.BASE_URL is None:
+    if providers.configured() and not rendering.site_address():
+        yield Problem(
+            "STORMPATH_BASE_URL is not set, and providers send people back to it: set it to the public address."
+        )
+    elif settings.BASE_URL is None:
         yield Problem("STORMPATH_BASE_URL is not set: set it to the public address of the site.", "deploy")
     if not app.config.get("SESSION_COOKIE_SECURE"):
         yield Problem("SESSION_COOKIE_SECURE is False: Flask's own session travels over plain http.", "deploy")

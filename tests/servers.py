@@ -91,6 +91,7 @@ def gunicorn(
     preload: bool = False,
     program: str = SITE,
     database: str = "stormpath.db",
+    port: int | None = None,
     **settings: str,
 ) -> Iterator[Server]:
     """Serve with gunicorn, as `docs/deploying.md` tells, but over plain http and for this machine alone.
@@ -99,8 +100,9 @@ def gunicorn(
 
     :param preload: whether the workers are forks of one process that has the site already.
     :param program: another app than the site, which sets itself up; `database`: its file in the instance folder.
+    :param port: None: any that is free.
     """
-    port = free_port()
+    port = port or free_port()
     settings = {"FLASK_STORMPATH_BASE_URL": f"http://127.0.0.1:{port}", **settings}
     command = [
         *(sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "--no-control-socket"),

@@ -130,6 +130,15 @@ def test_a_switch_that_opens_doors_is_told(app, config, told):
     assert [(level, sentence.split()[0]) for level, sentence in problems(app)] == told
 
 
+def test_providers_that_could_send_nobody_back_are_told_before_anybody_leaves(app):
+    app.config.update({**PUBLIC, "STORMPATH_SOCIAL": {"GITHUB": {"client_id": "shop", "client_secret": "hush"}}})
+    assert levels(app, "STORMPATH_BASE_URL") == []
+    app.config["STORMPATH_BASE_URL"] = None
+    assert levels(app, "STORMPATH_BASE_URL") == ["error"]
+    app.config["DEBUG"] = True  # where the address is this machine's own
+    assert levels(app, "STORMPATH_BASE_URL") == ["deploy"]
+
+
 # --- The database ---
 
 

@@ -151,6 +151,8 @@ class AccountTabs(ResourceView):
         application = self._application(account)
         applications = scope.choices(scope.applications(), application.id if application else None)
         found = application.diagnose(account.email, account, directory_ids=scope.ids()) if application else None
+        if found and not account.directory.is_cloud:
+            found = found.without_password()
         return self.tab(
             account,
             "",

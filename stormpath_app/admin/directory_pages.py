@@ -51,7 +51,10 @@ def _tabs(directory: Directory) -> list[tuple[str, str, str, None]]:
 
 
 def mails(directory: Directory) -> list[dict[str, Any]]:
-    """Return the five mails: `kind`, `name`, `url`, and whether it is sent (`is_on`)."""
+    """Return its mails: `kind`, `name`, `url`, and whether it is sent (`is_on`).
+
+    A directory of a provider has none about passwords.
+    """
     return [
         {
             "kind": kind,
@@ -60,6 +63,7 @@ def mails(directory: Directory) -> list[dict[str, Any]]:
             "is_on": directory[policy][switch] == ENABLED,
         }
         for kind, (policy, switch) in WORKFLOWS.items()
+        if directory.is_cloud or policy != "password_policy"
     ]
 
 

@@ -53,23 +53,24 @@ def linking_form(policy: AccountLinkingPolicy) -> LinkingForm:
 
 
 def linking_effects(application: Application) -> list[tuple[str, str]]:
-    """Return what the policy comes to: who logs in by a provider, and what account they are logged in to."""
+    """Return what the policy comes to: who logs in by a provider, and what becomes of it."""
     policy, mapping = application.account_linking_policy, application.default_account_store_mapping
     place = mapping.account_store.name if mapping else _("the default account store")
-    own = _("the account of the provider's directory")
-    asked = _("asked on the login page whether it is theirs, and linked once they prove it")
+    own = _("They are logged in to the account of the provider's directory.")
+    asked = _("They are asked on the login page whether that account is theirs, and linked once they prove it.")
+    linked = _("They are logged in to the linked account.")
     matched = policy.is_enabled and policy.matching_property == EMAIL
     made = policy.is_enabled and policy.provisions
     return [
-        (_("Linked, and confirmed it"), _("the linked account")),
-        (_("Linked by somebody else"), _("the linked account") if policy.is_enabled else own),
+        (_("Who linked an account themselves"), linked),
+        (_("Whose account somebody else linked"), linked if policy.is_enabled else own),
         (
-            _("New; %(store)s has an account with the same verified email", store=place),
-            _("that account, which is linked at once") if matched else asked,
+            _("Who is new, and %(store)s has an account with their verified email", store=place),
+            _("They are logged in to that account, which is linked at once.") if matched else asked,
         ),
         (
-            _("New; %(store)s has none, and the email is verified", store=place),
-            _("a new account of %(store)s, which is linked", store=place) if made else own,
+            _("Who is new, and %(store)s has no account with their verified email", store=place),
+            _("They get an account of %(store)s as well, which is linked.", store=place) if made else own,
         ),
-        (_("New, with an email that the provider does not verify"), own),
+        (_("Who is new, with an email that the provider does not verify"), own),
     ]

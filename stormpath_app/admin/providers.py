@@ -11,13 +11,12 @@ from wtforms import PasswordField, SelectField, StringField
 from wtforms.validators import InputRequired, ValidationError
 
 from .. import providers
-from ..errors import ChangedMeanwhile, PropertyError, ProviderError, StormpathError
+from ..errors import ChangedMeanwhile, NotReady, PropertyError, ProviderError, StormpathError
 from ..models import Application, Directory, Provider
 from ..models.administration import OWNER, VIEWER
 from ..models.provider import name_of
 from ..pages import redirect_uri, tell_errors
-from ..providers import OpenIdConnect
-from ..providers.openid_connect import is_safe
+from ..providers import OpenIdConnect, is_safe
 from ..settings import settings
 from ..transactions import release
 from ..translation import day, gettext as _, mark, ngettext
@@ -54,7 +53,7 @@ _REGISTER_VALUES = {"": None, "yes": True, "no": False}
 _ADDRESSES = ("issuer", "authorization_endpoint", "token_endpoint", "resource_endpoint")
 _OF_KINDS = (*_ADDRESSES, "id_field", "client_id", "hosted_domain")
 #: Stands in a redirect address for an id that nobody typed yet.
-_NO_ID = "…"
+_NO_ID = "PROVIDER-ID"
 
 
 def sorts() -> dict[str, Sort]:
@@ -172,8 +171,9 @@ class ProviderPages(DirectoryPages):
             form=form,
             kind=form.kind,
             kind_name=sorts()[form.kind].name,
-            redirect_address=redirect_uri(form.id or _NO_ID),
-            redirect_pattern=redirect_uri(_NO_ID),
+            redirect_address=_redirect_address(form.id or _NO_ID),
+            redirect_pattern=_redirect_address(_NO_ID),
+            no_id=_NO_ID,
             back=url_for(".create_view"),
         )
 
@@ -203,7 +203,7 @@ class ProviderPages(DirectoryPages):
             shown=_OF_KINDS,
             secret_day=day(at) if (at := provider.client_secret_set_at) else "",
             registers=_(dict(_REGISTERS)[_registers(config.may_register if config else provider.may_register)]),
-            redirect_address=redirect_uri(directory.provider_id),
+            redirect_address=_redirect_address(directory.provider_id),
             can_be_tested=config is not None and issubclass(providers.KINDS[config.kind], OpenIdConnect),
             **head,
         )
@@ -265,6 +265,14 @@ class ProviderPages(DirectoryPages):
     def _mirror(self, directory_id: str) -> Directory:
         directory: Directory = self.get_one(directory_id)
         return abort(404) if directory.is_cloud else directory
+
+
+def _redirect_address(provider_id: str) -> str:
+    """Return the address to register at a provider; "": the site has no public address yet."""
+    try:
+        return redirect_uri(provider_id)
+    except NotReady:
+        return ""
 
 
 def set_elsewhere(provider_id: str) -> str:

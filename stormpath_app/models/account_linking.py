@@ -71,7 +71,7 @@ class AccountLinking(ProviderLogin):
         """Return by which ways somebody logs in to an account, and by which they could, for a page of theirs."""
         offered = self.login_providers()
         linked = self._ways(account) if offered else {}
-        has_password, can_link = _has_password(account), account.directory.is_cloud
+        has_password, can_link = account.has_password, account.directory.is_cloud
         ways = []
         for config in offered:
             link = linked.get(config.provider_id)
@@ -113,7 +113,7 @@ class AccountLinking(ProviderLogin):
             link = self._links(account).get(provider_id)
             if link is None:
                 raise ResourceNotFound(developer_message=f"{account.email!r} has no link with {provider_id!r}.")
-            if not _has_password(account) and not offered & self._ways(account).keys():
+            if not account.has_password and not offered & self._ways(account).keys():
                 raise LastWayIn
             link.delete()
 
@@ -187,7 +187,3 @@ class AccountLinking(ProviderLogin):
             .execution_options(populate_existing=True)
         )
         return dict(list(rows))
-
-
-def _has_password(account: Account) -> bool:
-    return bool(session.scalar(sa.select(Account.password_hash.is_not(None)).where(Account.id == account.id)))

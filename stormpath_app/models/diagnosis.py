@@ -112,7 +112,11 @@ class Diagnosis:
     def verdict(self) -> str:
         """The answer in one sentence."""
         who = (self.account and (self.account.full_name or self.account.email)) or self.login
-        if self.account and not self.account.directory.is_cloud and len(self.failing) == 1:
+        if (
+            self.account
+            and not self.account.directory.is_cloud
+            and [step.kind for step in self.failing] == ["password"]
+        ):
             provider = name_of(self.account.directory.provider_id)
             return _("%(who)s logs in with %(provider)s, and has no password", who=who, provider=provider)
         if self.error is PasswordChangeRequired:
@@ -125,6 +129,11 @@ class Diagnosis:
         if warned:
             return _("%(who)s can log in, and may have to choose another password", who=who)
         return _("%(who)s can log in", who=who)
+
+    def without_password(self) -> "Diagnosis":
+        """Return what a login by the account's provider meets, which asks for none."""
+        steps = [step for step in self.steps if step.kind not in {"lock", "password"}]
+        return replace(self, steps=tuple(_until_one_fails(steps)))
 
 
 def diagnose(
@@ -139,7 +148,10 @@ def diagnose(
     :param directory_ids: of the directories whose names, and whose groups' names, are told; None: all.
     """
     places = _places(application, login, directory_ids)
-    decides = next((place for place in places if place.lets_in), None)
+    asked = places
+    if expected and not expected.directory.is_cloud:  # its provider names it, and nobody else is found
+        asked = [place for place in places if place.account_id == expected.id]
+    decides = next((place for place in asked if place.lets_in), None)
     found, account_step = _found(application, login, places, decides, expected)
     account = expected or found
     steps = [_application(application), *_stores(application, places)]
@@ -341,12 +353,11 @@ def _where(counted: str, last: str, addresses: list[str]) -> dict[str, str]:
 
 
 def _password(account: Account) -> Step:
-    stored = sa.select(Account.password_hash.is_not(None)).where(Account.id == account.id)
     if not account.directory.is_cloud:
         provider = name_of(account.directory.provider_id)
         sentence = _("They log in with %(provider)s, and have no password", provider=provider)
         return Step("password", FAILED, sentence, error=WrongPassword)
-    if not session.scalar(stored):
+    if not account.has_password:
         sentence, remedies = _("No password is set"), (Remedy(RESET, account),)
         return Step("password", FAILED, sentence, error=WrongPassword, remedies=remedies)
     at = account.password_modified_at

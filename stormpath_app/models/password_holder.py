@@ -43,6 +43,12 @@ class PasswordHolder(LinkHolder):
         payload: Any
 
     @property
+    def has_password(self) -> bool:
+        """Whether there is one, as the database has it now."""
+        account = type(self)
+        return bool(session.scalar(sa.select(account.password_hash.is_not(None)).where(account.id == self.id)))
+
+    @property
     def password(self) -> str:
         """Set it, then `save()`. It cannot be read: only a hash is kept."""
         raise AttributeError("A password can be set and checked, not read.")

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Self
-from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
@@ -19,7 +18,7 @@ from ..errors import (
     UnsupportedValue,
     WrongType,
 )
-from ..providers import KINDS, PROVIDER_ID, STORMPATH, Config, configured
+from ..providers import KINDS, PROVIDER_ID, STORMPATH, Config, configured, is_safe
 from . import event
 from .base import Id, Resource, boolean, merge
 from .custom_data_rows import long_text
@@ -97,6 +96,7 @@ class Provider(Part):
         """Return the provider of a new directory, which is saved with it; None where its accounts are its own.
 
         :raises PropertyError: an attribute is missing, or cannot be so.
+        :raises CannotBecomeMirror: it is to have accounts of its own, and what a provider needs.
         """
         if not isinstance(properties, Mapping):
             raise WrongType("Directory", "provider")
@@ -104,6 +104,8 @@ class Provider(Part):
         directory.provider_id = checked_id(given.pop("provider_id", None))
         kind = given.pop("provider_type", None) or directory.provider_id
         if directory.is_cloud:
+            if given:
+                raise CannotBecomeMirror
             return None
         if kind not in KINDS:  # it may be a list
             raise UnsupportedValue(cls.thing, "provider_type", allowed=", ".join(KINDS))
@@ -200,7 +202,7 @@ class Provider(Part):
     @validates(*_ADDRESSES)
     def _check_address(self, key: str, value: object) -> str | None:
         address = names.text(self.thing, key, value, longest=LONGEST_ADDRESS)
-        if address is not None and not _is_web_address(address):
+        if address is not None and (" " in address or not is_safe(address)):
             raise InvalidFormat(self.thing, key)
         return address
 
@@ -251,12 +253,3 @@ def name_of(provider_id: str) -> str:
     """Return what people call the provider with this id, as the settings have it, or its kind."""
     named = configured().get(provider_id)
     return named.name if named else Config(provider_id, provider_id, "").name
-
-
-def _is_web_address(address: str) -> bool:
-    try:
-        parts = urlsplit(address)
-        is_host = bool((parts.hostname or "").encode("idna"))
-        return parts.scheme in {"http", "https"} and is_host and parts.port != 0 and " " not in address
-    except ValueError:
-        return False

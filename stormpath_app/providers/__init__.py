@@ -10,7 +10,7 @@ from .facebook import Facebook
 from .github import GitHub
 from .google import Google
 from .oauth2 import OAuth2
-from .openid_connect import OpenIdConnect
+from .openid_connect import OpenIdConnect, is_safe
 
 __all__ = [
     "KINDS",
@@ -28,5 +28,6 @@ __all__ = [
     "check",
     "configured",
     "is_installed",
+    "is_safe",
     "make",
 ]

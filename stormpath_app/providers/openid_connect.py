@@ -16,8 +16,13 @@ if TYPE_CHECKING:
 
 #: How long what a provider says of itself is taken as true; and how often it is asked for keys that nobody knows.
 _GOOD_FOR, _ASK_AGAIN = timedelta(hours=1), timedelta(minutes=1)
-#: Claims that are of the token, and tell nothing of the person.
-_OF_THE_TOKEN = frozenset({"iss", "aud", "azp", "exp", "iat", "nbf", "nonce", "at_hash", "c_hash", "s_hash", "jti"})
+#: Claims of the token and of the login, which tell nothing of the person, and are others each time.
+_OF_THE_LOGIN = frozenset(
+    {
+        *("iss", "aud", "azp", "exp", "iat", "nbf", "nonce", "at_hash", "c_hash", "s_hash", "jti"),
+        *("auth_time", "acr", "amr", "sid", "session_state"),
+    }
+)
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 #: What providers say of themselves, and when they were asked.
@@ -62,7 +67,7 @@ class OpenIdConnect(OAuth2):
             email=profile.email(told.get("email")),
             is_email_verified=told.get("email_verified") is True,
             **profile.names(told, "given_name", "middle_name", "family_name"),
-            user_info={name: value for name, value in told.items() if name not in _OF_THE_TOKEN},
+            user_info={name: value for name, value in told.items() if name not in _OF_THE_LOGIN},
             **tokens(token),
             authenticated_at=at,
         )

@@ -144,8 +144,9 @@ for (const button of document.querySelectorAll("[data-copy]")) {
 // An address that has in it what is typed elsewhere.
 for (const address of document.querySelectorAll("[data-follows]")) {
   const typed = document.getElementById(address.dataset.follows);
+  const { pattern, noId } = address.dataset;
   typed.addEventListener("input", () => {
-    address.value = address.dataset.pattern.replace("…", () => typed.value.trim().toLowerCase() || "…");
+    address.value = pattern.replace(noId, () => typed.value.trim().toLowerCase() || noId);
   });
 }
 

@@ -55,6 +55,7 @@ def _page(form: LoginForm, target: str | None, *, must_wait: bool, is_unverified
     again = _is_asked_again()
     if again and not form.is_submitted():
         form.login.data = current_user.email
+    has_password, ways = _ways(target, again=again)
     return render(
         settings.LOGIN_TEMPLATE,
         form,
@@ -63,20 +64,23 @@ def _page(form: LoginForm, target: str | None, *, must_wait: bool, is_unverified
         # For the form that asks for the mail again: only who knows the password learns what is missing.
         verify_url=link("stormpath.verify") if is_unverified else None,
         other_account=target is not None and not again and bool(current_user.is_authenticated),
-        ways=_ways(target),
-        has_password=not again or current_user.has_password,
+        ways=ways,
+        has_password=has_password,
         # The registration page would lead somebody who is logged in straight back.
         register_url=None if current_user.is_authenticated else link("stormpath.register", target),
     )
 
 
-def _ways(target: str | None) -> list[Button]:
-    """Return the buttons of providers; who is asked again has those of an account without a password."""
-    if not _is_asked_again():
-        return buttons(target)
+def _ways(target: str | None, *, again: bool) -> tuple[bool, list[Button]]:
+    """Return whether a password is asked for, and the buttons of providers.
+
+    Who is asked again is asked for the one or for the others.
+    """
+    if not again:
+        return True, buttons(target)
     ways = Application.current().ways_in(current_user._get_current_object())
     linked = [] if ways.has_password else [way.provider for way in ways.providers if way.is_linked]
-    return [button(provider, target, again=True) for provider in linked]
+    return ways.has_password, [button(provider, target, again=True) for provider in linked]
 
 
 def _is_asked_again() -> bool:

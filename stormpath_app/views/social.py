@@ -175,7 +175,7 @@ def _enter(config: Config, identity: Identity, start: Start) -> ResponseReturnVa
         return _back(_("That is another account. Log in with the one that you were asked for."), start)
     is_late = identity.authenticated_at is not None and identity.authenticated_at.timestamp() < start.at
     # A password is asked for where there is one; else the provider's word is what there is.
-    fresh = not (start.again and is_late) and not Application.current().ways_in(account).has_password
+    fresh = not (start.again and is_late) and not account.has_password
     return _log_in(account, start.target, fresh=fresh)
 
 
@@ -253,22 +253,21 @@ def _ask(known: "_Known", account: Account) -> ResponseReturnValue:
 
 
 def _enter_known(known: "_Known", *, fresh: bool) -> ResponseReturnValue:
-    """Log the person in, once: a copy of what the browser keeps is worth nothing afterwards."""
-    if not used_state.use(f"{_KNOWN} {known.state}", clock.now() + LIFE):
-        browser_session.pop(_KNOWN, None)
+    """Log in, once: a copy of the browser's session would do it again after the logout."""
+    browser_session.pop(_KNOWN, None)
+    if not used_state.use(f"{_KNOWN_PURPOSE} {known.state}", clock.now() + LIFE):
         return _back(_("This login was used already. Try it again."), None)
     account = Application.current().enter(known.provider_id, known.identity)
-    browser_session.pop(_KNOWN, None)
     return _log_in(account, known.target, fresh=fresh)
 
 
 class _Known(NamedTuple):
-    """Who came by a provider, verified their address there, and has an account here with it."""
+    """Who came by a provider that verified their address, and has an account here with it. `state`: of their start."""
 
-    state: str
     provider_id: str
     identity: Identity
     target: str | None
+    state: str
 
 
 _KNOWN_PURPOSE = "social identity"
@@ -277,13 +276,13 @@ _KNOWN_PURPOSE = "social identity"
 def _pack(provider_id: str, identity: Identity, start: Start) -> str:
     """Return an identity as the browser keeps it: without what the provider's tokens open."""
     names = (identity.given_name, identity.middle_name, identity.surname)
-    who = (provider_id, identity.subject, identity.email, *names)
-    return tokens.sign(_KNOWN_PURPOSE, [start.state, *who, start.target])
+    kept = [provider_id, identity.subject, identity.email, *names, start.target, start.state]
+    return tokens.sign(_KNOWN_PURPOSE, kept)
 
 
 def _unpack(text: str) -> _Known | None:
     match tokens.read(_KNOWN_PURPOSE, text, LIFE):
-        case [str(state), str(provider_id), str(subject), str(email), given_name, middle_name, surname, target]:
+        case [str(provider_id), str(subject), str(email), given_name, middle_name, surname, target, str(state)]:
             identity = Identity(
                 subject=subject,
                 email=email,
@@ -292,7 +291,7 @@ def _unpack(text: str) -> _Known | None:
                 middle_name=middle_name,
                 surname=surname,
             )
-            return _Known(state, provider_id, identity, target)
+            return _Known(provider_id, identity, target, state)
     return None
 
 

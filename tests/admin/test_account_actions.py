@@ -41,12 +41,14 @@ ACTIONS = {
     "custom-data": "manager",
     "delete": "manager",
     "restore": "manager",
+    "identities/link": "manager",
+    "identities/unlink": "manager",
     "api-keys/disable": "manager",
     "api-keys/enable": "owner",
     "password": "manager",
 }
 #: Those that ask for the password once more where it was not given just now.
-FRESH = {"link", "lock-down", "delete", "password"}
+FRESH = {"link", "lock-down", "delete", "password", "identities/link", "identities/unlink"}
 
 
 def events(kind):

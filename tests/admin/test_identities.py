@@ -1,9 +1,11 @@
 """Who an account is elsewhere: the tab with its identities, and what is not done for an account without a password."""
 
 import pytest
+import sqlalchemy as sa
 
 from stormpath_app import Account, Application, Directory
 from stormpath_app.admin.gate import PASSWORD as PASSWORD_FIELD
+from stormpath_app.database import session
 from stormpath_app.models import AccountLink
 from stormpath_app.providers import Identity
 
@@ -156,9 +158,8 @@ def test_a_link_ends(app, owner, ada, king):
 def test_the_last_way_in_to_an_account_stays(app, owner, ada, king, end):
     made = link(app, ada, king, is_confirmed=True)
     with app.app_context():
-        account = Account.get(ada)
-        account.password_hash = None
-        account.save()
+        session.execute(sa.update(Account).where(Account.id == ada).values(password_hash=None))
+        session.commit()
     account = {"ada": ada, "king": king}[end]
     answer = owner.post(f"/accounts/{account}/identities/unlink", link=made, back="identities", follow=True)
     assert "only way to log in" in answer.text
@@ -245,8 +246,16 @@ def test_what_needs_a_password_says_that_there_is_none(app, owner, king, path):
         assert Account.get(king).password_hash is None
 
 
-def test_its_doctor_says_how_it_logs_in(owner, king):
-    assert "logs in with Google, and has no password" in owner.get(f"/accounts/{king}/").text
+def test_its_doctor_walks_the_way_of_a_login_by_its_provider(app, owner, ada, king):
+    page = owner.get(f"/accounts/{king}/").text
+    assert "Ada King can log in" in page
+    assert "with Google would meet now" in page
+    assert "Found in By Google" in page  # whoever else has the address, with a password
+    with app.app_context():
+        account = Account.get(king)
+        account.status = "DISABLED"
+        account.save()
+    assert "Ada King cannot log in" in owner.get(f"/accounts/{king}/").text
 
 
 def test_new_accounts_are_made_in_no_directory_of_a_provider(app, owner, google):

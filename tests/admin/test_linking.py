@@ -35,12 +35,12 @@ def test_each_part_is_changed_by_a_tick_and_told_in_the_log(app, owner, here):
 
 def test_the_page_says_in_words_what_the_policy_comes_to(app, owner, here):
     page = owner.get(f"/applications/{here}/").text
-    assert "asked on the login page whether it is theirs" in page
+    assert "asked on the login page whether that account is theirs" in page
     assert "linked at once" not in page
     fields = {"is_enabled": "y", "by_email": "y", "provisions": "y", "version": version(app)}
     page = owner.post(f"/applications/{here}/linking", follow=True, **fields).text
-    assert "that account, which is linked at once" in page
-    assert "a new account of My Application Directory, which is linked" in page
+    assert "logged in to that account, which is linked at once" in page
+    assert "an account of My Application Directory as well, which is linked" in page
 
 
 def test_two_who_change_it_at_once_are_told(app, owner, here):
@@ -55,7 +55,7 @@ def test_two_who_change_it_at_once_are_told(app, owner, here):
 def test_all_read_it_and_owners_alone_change_it(app, sign_in, here, role):
     browser = sign_in(role)
     page = browser.get(f"/applications/{here}/").text
-    assert "Who comes by a provider" in page
+    assert "Who linked an account themselves" in page
     assert "Save account linking" not in page
     assert browser.post(f"/applications/{here}/linking", is_enabled="y", version=version(app)).status_code == 403
     assert policy(app)[0] == "DISABLED"

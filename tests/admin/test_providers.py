@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from stormpath_app import Application, Directory
+from stormpath_app import Application, Directory, pages
 from stormpath_app.admin.gate import PASSWORD as PASSWORD_FIELD
 
 from ..conftest import PASSWORD, statements
@@ -69,9 +69,17 @@ def test_a_kind_that_there_is_none_of_has_no_form(owner):
 def test_each_form_says_where_the_values_are_found_and_the_address_to_register(owner, kind):
     page = owner.get(f"/directories/new?kind={kind}").text
     assert '<ol class="sp-steps">' in page
-    end = "…" if kind in {"oidc", "oauth2"} else kind
+    end = "PROVIDER-ID" if kind in {"oidc", "oauth2"} else kind
     assert f'value="http://localhost/social/{end}" readonly' in page
     assert "data-copy" in page
+
+
+def test_a_site_without_a_public_address_is_told_to_set_one(monkeypatch, owner, work):
+    monkeypatch.setattr(pages, "page_address", lambda *_endpoint, **_values: None)
+    for path in ("new?kind=oidc", "new?kind=google", f"{work}/provider"):
+        page = owner.get(f"/directories/{path}")
+        assert page.status_code == 200
+        assert "set STORMPATH_BASE_URL" in page.text
 
 
 @pytest.mark.settings(

@@ -285,8 +285,10 @@ def test_a_new_password_takes_the_place_of_the_old_one(han, held_clock):
 
 @pytest.mark.parametrize("password", [PASSWORD, "", "None", "\0"])
 def test_an_account_without_a_password_lets_nobody_in(han, password):
+    assert han.has_password
     han.password_hash = None
     han.save()
+    assert not han.has_password
     with pytest.raises(LoginFailed):
         User.from_login("solo", password)
 

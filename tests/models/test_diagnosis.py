@@ -351,6 +351,17 @@ def test_who_comes_by_a_provider_and_is_disabled_cannot_log_in(here, chewie):
 
 
 @pytest.mark.settings(STORMPATH_SOCIAL=SOCIAL)
+def test_a_login_by_a_provider_asks_for_no_password_and_for_nobody_else(here, chewie):
+    here.default_account_store().create_account(email=chewie.email, password=PASSWORD)
+    found = here.diagnose(chewie.email, chewie).without_password()
+    assert (found.account, found.can_log_in, found.verdict) == (chewie, True, "Chewbacca Kashyyyk can log in")
+    chewie.status = "DISABLED"
+    chewie.save()
+    found = here.diagnose(chewie.email, chewie).without_password()
+    assert (kinds(found), found.verdict) == (["status"], "Chewbacca Kashyyyk cannot log in")
+
+
+@pytest.mark.settings(STORMPATH_SOCIAL=SOCIAL)
 def test_those_with_passwords_are_looked_for_first(here, chewie):
     others = Directory.create(name="Others")
     here.add_account_store(others)

@@ -40,6 +40,18 @@ def test_stormpath_is_a_provider_that_can_be_named(context):
     assert Directory.create(name="Rebels", provider={"provider_id": "stormpath"}).is_cloud
 
 
+def test_a_directory_with_accounts_of_its_own_has_nothing_that_a_provider_needs(context):
+    with pytest.raises(CannotBecomeMirror):
+        Directory.create(name="Rebels", provider={"provider_id": "stormpath", "client_id": "site.example"})
+
+
+@pytest.mark.parametrize("address", ["http://id.example", "https://", "ftp://id.example", "https://id.example/a b"])
+def test_a_provider_is_asked_with_https_or_on_this_machine(google, address):
+    with pytest.raises(InvalidFormat):
+        google.provider.issuer = address
+    google.provider.issuer = "http://127.0.0.1:8080"
+
+
 def test_a_directory_of_a_provider_is_created_with_it(google):
     assert (google.is_cloud, google.provider_id) == (False, "google")
     provider = Directory.get(google.href)["provider"]

@@ -31,7 +31,13 @@ def test_who_comes_back_is_known_by_the_providers_id_of_them(keycloak, openid_pr
     assert han.access_token in openid_provider.tokens
     assert han.refresh_token == "refresh-1"
     assert han.user_info["name"] == "Han Solo"
-    assert not han.user_info.keys() & {"iss", "aud", "nonce", "exp"}
+
+
+def test_the_profile_is_the_same_however_often_somebody_logs_in(keycloak, openid_provider):
+    openid_provider.forged = {"sid": "login-1", "session_state": "login-1", "acr": "1", "amr": ["pwd"]}
+    first = log_in(keycloak, openid_provider).user_info
+    openid_provider.forged = {"sid": "login-2", "auth_time": 1, "jti": "token-2"}
+    assert log_in(keycloak, openid_provider).user_info == first == openid_provider.person
 
 
 def test_a_browser_is_sent_with_all_that_binds_the_answer_to_it(keycloak, openid_provider):

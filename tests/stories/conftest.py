@@ -56,20 +56,30 @@ def browser_with_memory(driver: Playwright) -> Iterator[Browser]:
 
 
 @pytest.fixture
-def open_page(site: Server, browser: Browser, request: pytest.FixtureRequest) -> Iterator[Callable[..., Page]]:
-    """Return a function that opens an empty page in a browser nobody used before: `open_page(**PHONE)`.
+def elsewhere() -> tuple[str, ...]:
+    """Return the other sites that pages may lead to."""
+    return ()
 
-    When the test is over, the browser must have had nothing to complain about.
-    """
+
+@pytest.fixture
+def complaints() -> list[str]:
+    """Return what browsers complain about; a test takes out what it expects, and nothing may be left."""
+    return []
+
+
+@pytest.fixture
+def open_page(
+    site: Server, browser: Browser, elsewhere: tuple[str, ...], complaints: list[str], request: pytest.FixtureRequest
+) -> Iterator[Callable[..., Page]]:
+    """Return a function that opens an empty page in a browser nobody used before: `open_page(**PHONE)`."""
     contexts: list[BrowserContext] = []
-    complaints: list[str] = []
 
     def open_page(browser: Browser = browser, **options: Any) -> Page:
         options = {"base_url": site.url, **DESKTOP, **options}
         context = browser.new_context(**options)
         contexts.append(context)
         context.set_default_timeout(PATIENCE)
-        _listen(context, options["base_url"], complaints)
+        _listen(context, (options["base_url"], *elsewhere), complaints)
         return context.new_page()
 
     yield open_page
@@ -82,7 +92,7 @@ def open_page(site: Server, browser: Browser, request: pytest.FixtureRequest) ->
     assert complaints == []
 
 
-def _listen(context: BrowserContext, url: str, complaints: list[str]) -> None:
+def _listen(context: BrowserContext, sites: tuple[str, ...], complaints: list[str]) -> None:
     """Collect what a browser complains of, what it asks other sites for, and what ours could not answer."""
 
     def hear(message: Any) -> None:
@@ -91,7 +101,7 @@ def _listen(context: BrowserContext, url: str, complaints: list[str]) -> None:
             complaints.append(f"{message.type}: {message.text}")
 
     def see(request: Any) -> None:
-        if not request.url.startswith(f"{url}/"):
+        if not request.url.startswith(tuple(f"{site}/" for site in sites)):
             complaints.append(f"asked for {request.url}")
 
     def judge(response: Any) -> None:
