@@ -33,7 +33,7 @@ SESSION_COOKIE, TOKEN_COOKIE = "stormpath_session", "stormpath_token"
 #: Tells that a browser is one that somebody logged in on before. It opens nothing, and stays when they log out.
 DEVICE_COOKIE = "stormpath_device"
 
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 #: The account that is signed in, for the site's code and templates; anonymous where nobody is.
 user: Any = current_user
@@ -108,7 +108,7 @@ def is_secure() -> bool:
     if (wanted := settings.COOKIE_SECURE) is not None:
         return bool(wanted)
     base = urlsplit(settings.BASE_URL or "")
-    return not (current_app.debug or (base.scheme == "http" and base.hostname in _LOOPBACK))
+    return not (current_app.debug or (base.scheme == "http" and base.hostname in LOOPBACK))
 
 
 def _name(cookie: str) -> str:

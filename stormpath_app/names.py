@@ -47,6 +47,17 @@ def domain(address: str) -> str:
     return key(address).rpartition("@")[2]
 
 
+def is_same_mailbox(one: str, other: str) -> bool:
+    """Tell whether who reads the mail of one address reads that of the other: they differ by ASCII's capitals at most.
+
+    Keys are folded further, so that no two accounts look alike; but mail to straße@ is not read by who has strasse@.
+    """
+    if key(one) != key(other):
+        return False
+    local, others = (address.strip().rpartition("@")[0].encode("utf-8", "surrogatepass") for address in (one, other))
+    return local.lower() == others.lower()
+
+
 def part(text: str) -> str:
     """Return what keys have where names have this text in them: a piece may begin or end with a blank."""
     seen = _UNSEEN.sub("", unicodedata.normalize("NFKC", text))

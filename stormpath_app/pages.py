@@ -8,7 +8,7 @@ from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 from flask import Response, abort, current_app, flash, g, jsonify, render_template, request, url_for
 from flask_wtf import FlaskForm
 
-from .authentication import is_secure
+from .authentication import LOOPBACK, is_secure
 from .errors import LoginFailed, NotReady, StormpathError, TooManyAttempts
 from .mail.rendering import page_address
 from .settings import settings
@@ -140,6 +140,10 @@ def redirect_uri(provider_id: str) -> str:
     address = page_address(endpoint, **values)
     if address is None:
         raise NotReady(["STORMPATH_BASE_URL is not set: providers send people back to it."])
+    public, asked = urlsplit(address), urlsplit(request.host_url)
+    if public.hostname in LOOPBACK and asked.hostname in LOOPBACK:
+        # A developer's own machine has several names, and browsers keep the cookies of each apart.
+        return public._replace(scheme=asked.scheme, netloc=asked.netloc).geturl()
     return address
 
 

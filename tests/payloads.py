@@ -12,6 +12,15 @@ EMAIL_SAME_ACCOUNT = [
     ("mike@example.org", "mike@\uff45xample.org"),
 ]
 
+#: Of these the second is taken too, and yet its mailbox may be another person's.
+EMAIL_ALIKE = [
+    ("strasse@example.org", "straße@example.org"),
+    ("fish@example.org", "\ufb01sh@example.org"),
+    ("mike@example.org", "\uff4dike@example.org"),
+    ("kate@example.org", "\u212aate@example.org"),
+    ("mike@example.org", "mi\u034fke@example.org"),
+]
+
 #: Two addresses that look or sound alike and are two people's.
 EMAIL_MUST_BE_DISTINCT = [
     ("mike@example.org", "m\u0131ke@example.org"),

@@ -8,7 +8,7 @@ from hypothesis import given, settings, strategies as st
 from stormpath_app import names
 from stormpath_app.errors import InvalidFormat, PropertyRequired, StormpathError, TooLong, WrongType
 
-from .payloads import EMAIL_MUST_BE_DISTINCT, EMAIL_REJECT, EMAIL_SAME_ACCOUNT, EMAIL_WRONG_TYPE
+from .payloads import EMAIL_ALIKE, EMAIL_MUST_BE_DISTINCT, EMAIL_REJECT, EMAIL_SAME_ACCOUNT, EMAIL_WRONG_TYPE
 
 # --- Keys ---
 
@@ -21,6 +21,24 @@ def test_spellings_of_one_address_have_one_key(one, other):
 @pytest.mark.parametrize(("one", "other"), EMAIL_MUST_BE_DISTINCT)
 def test_addresses_that_only_look_alike_have_two_keys(one, other):
     assert names.key(one) != names.key(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("user@example.com", " USER@Example.com "),
+        ("user@bücher.example", "User@xn--bcher-kva.example"),
+        ("straße@example.org", "straße@EXAMPLE.org"),
+    ],
+)
+def test_mail_to_spellings_that_differ_by_capitals_or_in_the_domain_is_one_persons(one, other):
+    assert names.is_same_mailbox(one, other)
+
+
+@pytest.mark.parametrize(("one", "other"), [*EMAIL_ALIKE, *EMAIL_MUST_BE_DISTINCT, ("a@x.example", "a@y.example")])
+def test_mail_to_an_address_that_is_only_alike_may_be_another_persons(one, other):
+    assert not names.is_same_mailbox(one, other)
+    assert not names.is_same_mailbox(other, one)
 
 
 @pytest.mark.parametrize("other", ["SOLO", " solo ", "\uff53\uff4f\uff4c\uff4f", "Solo\u3000"])

@@ -22,7 +22,7 @@ from . import account_link, administration
 from .account import Account
 from .account_link import AccountLink
 from .account_store_mapping import AccountStoreMapping
-from .base import DISABLED, ENABLED, VERIFIED
+from .base import DISABLED, ENABLED, UNVERIFIED, VERIFIED
 from .directory import Directory
 from .linking import counts
 from .provider import Provider
@@ -142,7 +142,12 @@ class AccountLinking(ProviderLogin):
         return known
 
     def _new(self, provider_id: str, identity: Identity) -> Account:
-        return self.provider_account(provider_id, identity, registration_workflow_enabled=False)
+        """Make what somebody has by a provider. Its link lets them in; without it, they are let in as anybody is."""
+        made = self.provider_account(provider_id, identity, registration_workflow_enabled=False)
+        if made.email_verification_status != VERIFIED and made.directory.account_creation_policy.verifies:
+            made.status = UNVERIFIED
+            made.save()
+        return made
 
     def _link(self, by_provider: Account, account: Account) -> AccountLink:
         """Link, or confirm the link that there is."""
@@ -157,7 +162,7 @@ class AccountLinking(ProviderLogin):
             return found
 
     def _check_unproved(self, account: Account, identity: Identity) -> None:
-        is_theirs = identity.is_email_verified is True and names.key(identity.email or "") == names.key(account.email)
+        is_theirs = identity.is_email_verified is True and names.is_same_mailbox(identity.email or "", account.email)
         is_ours = account.directory.is_cloud and not administration.is_administrators(account.directory)
         if not (is_theirs and is_ours and account in self.accounts) or account.email_verification_status == VERIFIED:
             raise LoginOutdated
@@ -166,7 +171,7 @@ class AccountLinking(ProviderLogin):
 
     def _ways(self, account: Account) -> dict[str, AccountLink]:
         """Return the links that somebody can log in to an account by: the id of the provider -> the link."""
-        is_open = (Account.status == ENABLED, Directory.status == ENABLED, AccountStoreMapping.admits(Account.id))
+        is_open = (Account.status != DISABLED, Directory.status == ENABLED, AccountStoreMapping.admits(Account.id))
         return self._links(account, counts(self), *is_open)
 
     def _links(self, account: Account, *conditions: sa.ColumnElement[bool]) -> dict[str, AccountLink]:

@@ -107,7 +107,7 @@ def _store(application: "AccountStoreHolder") -> Directory | None:
 
 def _is_proved(account: Account, identity: Identity) -> bool:
     is_verified = identity.is_email_verified is True and account.email_verification_status == VERIFIED
-    return is_verified and names.key(identity.email or "") == names.key(account.email)
+    return is_verified and names.is_same_mailbox(identity.email or "", account.email)
 
 
 def _partner(
@@ -117,7 +117,8 @@ def _partner(
     found = store.find_account(account.email)
     if found is None:
         return _provision(application, store, account) if policy.provisions else None
-    return found if policy.matching_property == EMAIL and found.email_verification_status == VERIFIED else None
+    is_theirs = found.email_verification_status == VERIFIED and names.is_same_mailbox(found.email, account.email)
+    return found if policy.matching_property == EMAIL and is_theirs else None
 
 
 def _provision(application: "AccountStoreHolder", store: Directory, account: Account) -> Account:

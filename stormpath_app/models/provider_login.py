@@ -154,7 +154,7 @@ class ProviderLogin(MailWorkflows):
     def account_known_by_email(self, provider_id: str, identity: Identity) -> Account | None:
         """Return the account with somebody's address that came by no provider, in a store that lets it in; None: none.
 
-        One that is linked with somebody else of the same provider is not theirs.
+        One that is linked with somebody else of the same provider is not theirs, if its address was confirmed.
         """
         if not identity.email or not names.can_be_stored(identity.email):
             return None
@@ -165,7 +165,11 @@ class ProviderLogin(MailWorkflows):
             return found
         end = found.id + mirror.Provider.id
         linked = sa.select(AccountLink.id).where(sa.or_(AccountLink.low_end == end, AccountLink.high_end == end))
-        return None if session.scalar(linked) else found
+        if not session.scalar(linked):
+            return found
+        # Who made an account with another person's address may have linked themselves with it.
+        is_settled = found.email_verification_status == VERIFIED or self.find_provider_account(provider_id, identity)
+        return None if is_settled else found
 
     # --- Logging in ---
 
@@ -224,7 +228,8 @@ class ProviderLogin(MailWorkflows):
                 is_new = False
                 if account.status != DISABLED:
                     self._refresh(known, identity)
-            _check_status(account)
+            if account.status == DISABLED:
+                raise AccountDisabled
             account = linking.account_to_enter(self, account, identity)
             _check_status(account)
         except TooManyAttempts:  # without a line in the log, which a flood would fill
@@ -260,7 +265,7 @@ class ProviderLogin(MailWorkflows):
         :raises AccountKnown, RegistrationClosed: they do not.
         """
         config, known = self.login_provider(provider_id), self.account_known_by_email(provider_id, identity)
-        if known and _is_proved(identity):
+        if known and _is_proved(identity) and names.is_same_mailbox(identity.email or "", known.email):
             if linking.links_by_itself(self, known, identity):
                 return
             if asks:
@@ -414,7 +419,7 @@ class ProviderLogin(MailWorkflows):
 
     def _refresh_email(self, account: Account, identity: Identity) -> None:
         address = identity.email or ""
-        if names.key(address) != names.key(account.email):
+        if not names.is_same_mailbox(address, account.email):
             if not self._may_become(account, address, is_verified=_is_proved(identity)):
                 return
             account.email = address

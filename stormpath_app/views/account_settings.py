@@ -260,7 +260,7 @@ def _page(
         is_cloud=account.directory.is_cloud,
         provider=name_of(account.directory.provider_id),
         ways=[
-            (way, button(way.provider), way.linked_at and day(way.linked_at))
+            (way, button(way.provider, link("stormpath.settings")), way.linked_at and day(way.linked_at))
             for way in ways.providers
             if ways.can_link or way.is_linked
         ],

@@ -7,7 +7,8 @@ from werkzeug.routing import BuildError
 from werkzeug.wrappers import Response
 
 from ..authentication import login_fresh
-from ..pages import answer_json, here, prefers_json
+from ..models import Account, Application
+from ..pages import answer_json, here, next_url, prefers_json
 from ..translation import gettext as _
 from .social_buttons import AGAIN
 
@@ -28,27 +29,34 @@ def send_to_login() -> Response:
 
 
 def ask_for_the_password() -> Response:
-    """Send a person whose login is not fresh there, where the password is asked for again."""
+    """Send a person whose login is not fresh there, where the password is asked for again, or a provider."""
     if login_fresh():
         raise RuntimeError(
             "Flask-Login's `fresh_login_required` looks for a mark in the browser's session that our logins do not"
             " leave: use stormpath_app's `fresh_login_required` and `login_fresh`."
         )
-    sentence = _("Enter your password again to open this page.")
-    lost = _("What you sent was not saved. Enter your password again, then send it once more.")
+    if _has_password():
+        sentence = _("Enter your password again to open this page.")
+        lost = _("What you sent was not saved. Enter your password again, then send it once more.")
+    else:
+        sentence = _("Log in again to open this page.")
+        lost = _("What you sent was not saved. Log in again, then send it once more.")
     return _refuse(401, sentence, *_said("needs_refresh_message", sentence if _is_look() else lost), mark=AGAIN)
 
 
 def _refuse(
     status: int, for_programs: str, sentence: str | None, category: str = "message", *, mark: str | None = None
 ) -> Response:
-    """Answer with a redirect to the login page, which leads back, unless a form was sent: no link repeats that."""
+    """Answer with a redirect to the login page, which leads back.
+
+    What was sent with a form is lost, as no link repeats that; its `?next=` may say where to lead.
+    """
     if prefers_json():
         return answer_json(status, for_programs)
     try:
         manager = current_app.login_manager  # type: ignore[attr-defined]
         login_view = manager.blueprint_login_views.get(request.blueprint, manager.login_view)
-        where = login_url(login_view or "", next_url=here() if _is_look() else None)
+        where = login_url(login_view or "", next_url=here() if _is_look() else next_url())
     except BuildError:
         abort(status)
     if sentence:
@@ -65,6 +73,12 @@ def _said(name: str, ours: str) -> tuple[str | None, str]:
     elif message and manager.localize_callback:
         message = manager.localize_callback(message)
     return message, getattr(manager, f"{name}_category")
+
+
+def _has_password() -> bool:
+    """Tell whether there is a password to ask for; a user of the host's own is taken to have one."""
+    account = current_user._get_current_object()
+    return not isinstance(account, Account) or Application.current().ways_in(account).has_password
 
 
 def _is_look() -> bool:

@@ -10,6 +10,7 @@ from stormpath_app.database import session
 from stormpath_app.errors import (
     AccountDisabled,
     AccountLinkMalformed,
+    AccountNotVerified,
     AccountsAlreadyLinked,
     LastWayIn,
     LinkedElsewhere,
@@ -76,6 +77,24 @@ def test_linking_is_no_registration(here, han):
     here.link("google", dataclasses.replace(OTHER, is_email_verified=False), han)
     assert count(OutboxMessage) == 0
     assert here.enter("google", OTHER) is han
+
+
+@pytest.mark.settings(STORMPATH_VERIFY_EMAIL=True)
+@pytest.mark.parametrize("end", ["unlinked", "deleted", "unmapped"])
+def test_who_was_linked_with_an_address_of_anybodys_is_let_in_by_the_link_alone(here, han, end):
+    unproven = dataclasses.replace(OTHER, is_email_verified=False)
+    here.link("google", unproven, han)
+    assert here.enter("google", unproven) is han
+    assert next(way for way in here.ways_in(han).providers if way.provider_id == "google").is_linked
+    if end == "unlinked":
+        here.unlink(han, "google")
+    elif end == "deleted":
+        han.delete()
+    else:
+        here.default_account_store_mapping.delete()
+    with pytest.raises(AccountNotVerified):
+        here.enter("google", unproven)
+    assert here.enter("google", OTHER).email_verification_status == "VERIFIED"
 
 
 def test_somebody_who_came_by_a_provider_before_can_link_that_later(here, han):
@@ -297,6 +316,7 @@ def test_the_log_tells_who_was_shut_out(here, squatted):
         {"is_email_verified": "true"},
         {"email": "stranger@jakku.example"},
         {"email": "hän@falcon.example"},
+        {"email": "\uff48an@falcon.example"},
     ],
 )
 def test_who_did_not_prove_the_address_takes_nothing_over(here, squatted, changes):

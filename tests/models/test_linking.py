@@ -1,5 +1,6 @@
 """Whose account is logged in when somebody comes by a provider, as the account linking policy has it."""
 
+import contextlib
 import dataclasses
 
 import pytest
@@ -7,12 +8,20 @@ import sqlalchemy as sa
 
 from stormpath_app import Account, Application, Directory
 from stormpath_app.database import session
-from stormpath_app.errors import AccountDisabled, AccountNotVerified, DirectoryDisabled, GroupDisabled, LoginFailed
+from stormpath_app.errors import (
+    AccountDisabled,
+    AccountNotVerified,
+    DirectoryDisabled,
+    GroupDisabled,
+    LoginFailed,
+    StormpathError,
+)
 from stormpath_app.models import AccountLink, OutboxMessage
 from stormpath_app.models.linking import account_to_enter, links_by_itself
 from stormpath_app.providers import Identity
 
 from ..conftest import PASSWORD, statements
+from ..payloads import EMAIL_ALIKE
 from .test_event import events
 
 SOCIAL = {
@@ -159,6 +168,23 @@ def test_another_address_than_the_account_has_links_nothing(here):
     assert account_to_enter(here, account, dataclasses.replace(HAN, email="lando@cloud.example")) is account
 
 
+@pytest.mark.parametrize(("known", "alike"), EMAIL_ALIKE)
+def test_an_address_that_only_folds_to_the_accounts_links_nothing(here, known, alike):
+    says(here, matching="email")
+    han = cloud(here, known)
+    with contextlib.suppress(StormpathError):
+        assert here.enter("google", dataclasses.replace(HAN, email=alike)) is not han
+    assert count() == 0
+
+
+def test_an_address_that_the_provider_spells_anew_proves_that_spelling_alone(here):
+    says(here, matching="email")
+    han = here.enter("google", dataclasses.replace(HAN, email="strasse@falcon.example", is_email_verified=False))
+    cloud(here, "strasse@falcon.example")
+    assert here.enter("google", dataclasses.replace(HAN, email="straße@falcon.example")) is han
+    assert (han.email, han.email_verification_status, count()) == ("straße@falcon.example", "VERIFIED", 0)
+
+
 def test_a_username_is_no_address(here):
     says(here, matching="email")
     cloud(here, "other@falcon.example", username="han")
@@ -278,9 +304,11 @@ def test_nobody_gets_round_a_disabled_directory_by_a_provider(here):
     assert [event.data["code"] for event in events("login.failed")] == [7106]
 
 
-@pytest.mark.parametrize(("status", "error"), [("DISABLED", AccountDisabled), ("UNVERIFIED", AccountNotVerified)])
-@pytest.mark.parametrize("whose", [0, 1])
-def test_both_accounts_must_be_enabled(here, whose, status, error):
+@pytest.mark.parametrize(
+    ("whose", "status", "error"),
+    [(0, "DISABLED", AccountDisabled), (1, "DISABLED", AccountDisabled), (1, "UNVERIFIED", AccountNotVerified)],
+)
+def test_who_is_linked_must_be_enabled_and_who_comes_by_the_provider_not_disabled(here, whose, status, error):
     both = here.provider_account("google", HAN), cloud(here)
     AccountLink.join(*both, is_confirmed=True)
     both[whose].status = status

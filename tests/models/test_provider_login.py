@@ -504,6 +504,12 @@ def test_who_did_not_prove_an_address_is_told_of_an_account_where_registration_t
     assert count(ProviderData) == 0
 
 
+def test_an_address_that_is_only_alike_proves_nothing(site, known):
+    with pytest.raises(AccountKnown) as caught:
+        enter(but(email="\uff48an@falcon.example"))
+    assert not caught.value.is_email_verified
+
+
 def test_who_did_not_prove_an_address_learns_nothing_where_addresses_are_confirmed(site, known, verifying):
     with pytest.raises(AccountNotVerified):
         enter(UNPROVEN)
@@ -552,9 +558,22 @@ def test_an_address_that_is_none_is_nobodys(site, email):
 def test_an_account_that_is_linked_with_somebody_else_of_the_provider_is_not_theirs(site, known):
     other = site.provider_account("falcon", but(subject="1139", email="lando@bespin.example"))
     known.account_links.create(right_account=other)
+    known.verify()
     assert site.account_known_by_email("falcon", HAN) is None
     assert site.account_known_by_email("empire", HAN) is known
     assert enter().is_new_account
+
+
+def test_a_link_does_not_keep_an_unconfirmed_account_from_whose_address_it_is(site, known):
+    squatter = but(subject="1139", email="greedo@rodia.example")
+    site.link("falcon", squatter, known)
+    with pytest.raises(AccountKnown) as caught:
+        enter()
+    assert caught.value.account is known
+    site.take_over("falcon", HAN, known)
+    assert enter() is known
+    assert enter(squatter) is not known
+    assert site.account_known_by_email("falcon", HAN) is None
 
 
 def test_a_host_that_asks_gets_an_account_beside_the_one_with_the_address(site, known):

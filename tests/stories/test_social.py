@@ -397,6 +397,26 @@ def test_the_last_way_in_stays(open_page, leia):
     expect(section(page)).to_contain_text("Your only way in")
 
 
+def test_who_comes_back_remembered_proves_it_where_they_log_in_before_the_ways_change(open_page, leia):
+    stranger, page = open_page(), open_page()
+    register(stranger, leia)
+    come(page, leia)
+    page.get_by_role("button", name="Take it over").click()
+    greets(page, leia)
+    kept = [cookie for cookie in page.context.cookies() if cookie["expires"] > 0]
+    page = open_page(storage_state={"cookies": kept, "origins": []})
+    page.goto("/settings")
+    section(page).get_by_role("button", name="Link GitHub").click()
+    expect(page.get_by_label("Password")).to_have_count(0)
+    page.get_by_role("button", name="Continue with Acme").click()
+    page.get_by_label("Login").fill(str(leia.number))  # though the provider knows the browser
+    page.get_by_role("button", name="Continue").click()
+    expect(page).to_have_url("/settings")
+    section(page).get_by_role("button", name="Link GitHub").click()
+    log_in_there(page, leia)
+    expect(said(page)).to_contain_text("GitHub is linked")
+
+
 # --- A site that is down, or slow ---
 
 

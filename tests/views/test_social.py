@@ -24,11 +24,13 @@ from ..conftest import PASSWORD, statements, token
 from ..devices import browser as browser_with, cookies, is_in
 from ..models.test_event import events
 from ..openid_provider import rsa_key
-from .test_redirects import HONOURED, SOME, leaving, origin
+from .test_redirects import HONOURED, SOME, leaving, origin, raw, wire
 
 PAGE, LINK, OTHER = "/social/pretend", "/login/link", "/social/other"
 SOCIAL = {name: {"kind": "pretend", "client_id": "a-site", "client_secret": "hush"} for name in ("PRETEND", "OTHER")}
 pytestmark = pytest.mark.settings(STORMPATH_SOCIAL=SOCIAL, STORMPATH_ENABLE_SETTINGS=True)
+
+__all__ = ["wire"]
 
 ANN = Identity("ann", "ann@example.org", True, "Ann", None, "Arbor")
 #: Somebody who has an account here, as the provider knows them.
@@ -133,6 +135,22 @@ def test_the_address_to_come_back_to_is_the_settings_and_not_what_a_request_says
         answer = client.post(PAGE, data={"csrf_token": token(client)}, headers=headers)
         assert "evil.example" not in (answer.location or "")
     assert {asked["redirect_uri"] for asked in pretended.sent} <= {"https://shop.example/a/social/pretend"}
+
+
+@pytest.mark.settings(WTF_CSRF_ENABLED=False)
+@pytest.mark.parametrize("here", ["http://localhost:5000", "http://127.0.0.1:5000", "http://[::1]:5000"])
+def test_on_a_developers_own_machine_it_is_the_name_in_the_address_bar_and_no_other_name(client, pretended, here):
+    for host in (here, "http://evil.example", "http://localhost.evil.example"):
+        client.post(PAGE, base_url=host)
+    assert [asked["redirect_uri"] for asked in pretended.sent] == [
+        *(f"{here}{PAGE}", f"http://localhost{PAGE}", f"http://localhost{PAGE}")
+    ]
+
+
+@pytest.mark.settings(STORMPATH_BASE_URL="https://shop.example/club", WTF_CSRF_ENABLED=False)
+def test_an_app_below_a_path_is_come_back_to_there(client, pretended):
+    client.post(PAGE, base_url="https://shop.example/club")
+    assert pretended.sent[-1]["redirect_uri"] == "https://shop.example/club/social/pretend"
 
 
 @pytest.mark.parametrize("fields", [{}, {"csrf_token": "forged"}, {"do": "link"}])
@@ -337,7 +355,8 @@ def test_two_tabs_come_back_in_either_order(client, order):
 def test_a_cookie_that_was_changed_is_none(client, pretended):
     left = leave(client)
     [(name, value)] = starts(client).items()
-    for changed in (value[:-1], value[:-2] + "xx", "", "x", f".{value}", value.swapcase()):
+    another = f"{value[:-9]}{'A' if value[-9] != 'A' else 'B'}{value[-8:]}"
+    for changed in (value[:-1], another, "", "x", f".{value}", value.swapcase()):
         client.set_cookie(name, changed)
         assert TOO_LATE in told(client, come_back(client, left))
     assert pretended.codes == []
@@ -453,6 +472,14 @@ def test_who_tells_no_address_is_told_what_is_missing(app, client, pretended):
     answer = enter(client)
     assert "email" in told(client, answer).lower()
     assert (is_in(client), people(app)) == (False, set())
+
+
+@pytest.mark.settings(STORMPATH_ENABLE_LOGIN=False)
+def test_a_site_with_a_login_page_of_its_own_is_led_back_to(client, pretended):
+    left = client.post(PAGE, data={"csrf_token": token(client, "/register")})
+    assert come_back(client, left).location == "/"
+    assert is_in(client)
+    assert client.get(f"{PAGE}?code=ann&state=none").location == "/"
 
 
 @pytest.mark.settings(STORMPATH_VERIFY_EMAIL=True)
@@ -836,6 +863,17 @@ def test_who_has_no_password_is_asked_again_at_the_provider(remembered, pretende
     assert may_link(remembered)
 
 
+@pytest.mark.settings(STORMPATH_FRESH_FOR=timedelta(hours=1), STORMPATH_ENABLE_FORGOT_PASSWORD=True)
+def test_who_has_no_password_is_not_asked_for_one_and_comes_back_to_the_settings(remembered):
+    sent = {form["action"]: form for form in ways(remembered).select("form")}
+    for action, form in sent.items():
+        fields = {field["name"]: field["value"] for field in form.select("input[name]")}
+        answer = remembered.post(action.partition("#")[0], data=fields)
+        assert answer.location == "/login?next=%2Fsettings&again=1"
+        assert "Log in again, then send it once more." in told(remembered, answer)
+    assert len(sent) == 2  # Link, and Set one by mail
+
+
 @pytest.mark.settings(STORMPATH_FRESH_FOR=timedelta(hours=1))
 @pytest.mark.parametrize(("seconds", "is_fresh"), [(-3600, False), (1, True)])
 def test_who_only_passed_by_the_provider_is_not_fresh(remembered, pretended, held_clock, seconds, is_fresh):
@@ -905,6 +943,20 @@ def unlink_all(app):
         for account in list(Application.current().accounts):
             if not account.directory.is_cloud:
                 account.delete()
+
+
+def test_the_whole_dance_over_the_wire_leads_to_this_site_whatever_next_says(app, wire):
+    port, send = wire
+    app.config["WTF_CSRF_ENABLED"] = False
+    form, page = b"Content-Type: application/x-www-form-urlencoded", f"http://127.0.0.1:{port}{PAGE}"
+    answers = {}
+    for payload in SOME:
+        left = send(b"POST", PAGE.encode() + b"?next=" + raw(payload), form, b"Content-Length: 0")
+        cookie = b"Cookie: " + re.search(r"Set-Cookie: (stormpath_social_[^;]+)", left.raw)[1].encode()
+        answers[payload] = send(b"GET", f"{PAGE}?code=ann&state={state(left)}".encode(), cookie)
+        answers[f"look {payload}"] = send(b"GET", PAGE.encode() + b"?next=" + raw(payload))
+    assert leaving(answers, page) == {}
+    assert {answer.status_code for answer in answers.values()} == {302, 303}
 
 
 #: A relative address is read against the page that it was asked on.
