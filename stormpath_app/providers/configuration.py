@@ -80,7 +80,11 @@ def _wrong(key: Any, given: Any) -> Iterator[str]:
     elif not isinstance(given, dict):
         yield f"{where} is of type {type(given).__name__}; it must be a dictionary, such as {{'client_id': '…'}}."
     elif (kind := KINDS.get(_kind(key, given))) is None:
-        yield f"{where} needs an 'issuer' (OpenID Connect), or a 'kind': one of {', '.join(sorted(KINDS))}."
+        kinds = ", ".join(sorted(KINDS))
+        if "kind" in given:
+            yield f"{where}['kind'] must be one of {kinds}."
+        else:
+            yield f"{where} needs an 'issuer' (OpenID Connect), or a 'kind': one of {kinds}."
     else:
         known = {*kind.required, *kind.optional, *_COMMON}
         for name in kind.required:

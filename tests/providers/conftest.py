@@ -17,8 +17,9 @@ STATE, NONCE, VERIFIER = "state-4f1c", "nonce-9d2e", "verifier-" + "v" * 40
 
 
 @pytest.fixture(autouse=True)
-def host() -> Iterator[Flask]:
-    """Hold the context of an app that has settings, and nothing else."""
+def host(monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
+    """Hold the context of an app that has settings, and nothing else: no kind of provider but ours."""
+    monkeypatch.delitem(providers.KINDS, "falcon", raising=False)
     app = Flask("host")
     settings.set_defaults(app.config)
     with app.app_context():

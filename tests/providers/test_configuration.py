@@ -144,6 +144,10 @@ def test_what_is_switched_on_and_not_there_is_told(told):
             f"STORMPATH_SOCIAL['OKTA'] {NO_KIND}",
         ),
         (
+            {"OKTA": {**IDS, "kind": "canary-oicd"}},
+            "STORMPATH_SOCIAL['OKTA']['kind'] must be one of facebook, github, google, oauth2, oidc.",
+        ),
+        (
             {"GITHUB": SECRET},
             "STORMPATH_SOCIAL['GITHUB'] is of type str; it must be a dictionary, such as {'client_id': '…'}.",
         ),

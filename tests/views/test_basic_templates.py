@@ -230,9 +230,10 @@ def test_the_basic_templates_follow_the_settings(app, client, account, basic):
     },
 )
 def test_an_app_that_had_social_login_still_shows_its_login_page(client, basic):
-    answer = client.get("/login")
-    assert answer.status_code == 200
-    assert soup(answer).select_one("[name=password]")
+    page = soup(client.get("/login"))
+    assert page.select_one("[name=password]")
+    assert [form["action"] for form in page.select("form[action]")] == ["/facebook", "/google"]
+    assert {mark["width"] for mark in page.select("form[action] svg")} == {"18"}  # else as wide as the page
 
 
 # --- What a template of the host's changes about the answer ---
