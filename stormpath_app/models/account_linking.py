@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from .. import names
+from .. import names, origin
 from ..database import session
 from ..errors import (
     AccountDisabled,
@@ -18,7 +18,7 @@ from ..errors import (
 )
 from ..providers import Config, Identity
 from ..transactions import atomic, release
-from . import account_link, administration
+from . import account_link, administration, session as sessions
 from .account import Account
 from .account_link import AccountLink
 from .account_store_mapping import AccountStoreMapping
@@ -92,13 +92,17 @@ class AccountLinking(ProviderLogin):
 
         :raises AccountLinkMalformed: the account is itself one that came by a provider.
         :raises AccountsAlreadyLinked, LinkedElsewhere, TooManyAccountLinks: other links are in the way.
+        :raises LoginOutdated: the login that asks ended meanwhile, as when somebody took the account over.
         :raises StormpathError: no account can be made of what the provider told.
         """
         if not account.directory.is_cloud:
             raise AccountLinkMalformed(developer_message=f"The Account came by {account.directory.provider_id!r}.")
         known = self._known(provider_id, identity)
         with atomic():
-            return self._link(known or self._new(provider_id, identity), account)
+            made = self._link(known or self._new(provider_id, identity), account)  # which locks the account
+            if (asks := origin.current().session) and not sessions.is_there(asks):
+                raise LoginOutdated
+            return made
 
     def unlink(self, account: Account, provider_id: str) -> None:
         """Let nobody log in to an account by a provider any more, and commit. Their account by the provider stays.

@@ -211,6 +211,12 @@ def have_not_run_out() -> sa.ColumnElement[bool]:
     return sa.and_(known.expires_at > now, sa.or_(of_sites, of_console))
 
 
+def is_there(login_id: str) -> bool:
+    """Tell whether a login was not ended, as the database has it now and not when this transaction began."""
+    this = sa.select(AccountSession.id).where(AccountSession.id == login_id)
+    return session.scalar(this.with_for_update()) is not None
+
+
 def alive(account_id: str) -> list[AccountSession]:
     """Return an account's logins that have not run out, the one that was active last first."""
     return list(

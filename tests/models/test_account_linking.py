@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 import sqlalchemy as sa
 
-from stormpath_app import Account, Application, Directory
+from stormpath_app import Account, Application, Directory, origin
 from stormpath_app.database import session
 from stormpath_app.errors import (
     AccountDisabled,
@@ -367,3 +367,12 @@ def test_where_the_identity_is_linked_elsewhere_nothing_is_taken_over(here, squa
         here.take_over("google", HAN, squatted)
     assert here.authenticate_account(HAN.email, "Sabacc7.Dealer").account is squatted
     assert [key.status for key in squatted.api_keys] == ["ENABLED"]
+
+
+def test_a_login_that_ended_while_somebody_was_at_the_provider_links_nothing(context):
+    here = Application.current()
+    han = cloud(here)
+    with origin.acting(origin.Origin(actor=han.id, session="ended-meanwhile")), pytest.raises(LoginOutdated):
+        here.link("google", OTHER, han)
+    assert count(AccountLink) == 0
+    assert here.find_provider_account("google", OTHER) is None
