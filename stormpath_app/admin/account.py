@@ -37,7 +37,6 @@ from ..models import (
 from ..models.administration import APPLICATION_KEY, MANAGER, SUPPORT, VIEWER
 from ..models.base import Resource
 from ..models.event_log import Question
-from ..models.provider import name_of
 from ..pages import was_sent
 from ..settings import settings
 from ..translation import gettext as _, mark, ngettext
@@ -136,7 +135,7 @@ class AccountTabs(ResourceView):
             "moment": diagnosis.moment,
             "verifies": account.directory.account_creation_policy.verifies,
             "may_set_password": settings.ADMIN_MAY_SET_PASSWORD and account.directory.is_cloud,
-            "provider": None if account.directory.is_cloud else name_of(account.directory.provider_id),
+            "provider": None if account.directory.is_cloud else account.directory.provider.shown_name,
         }
 
     # --- Overview ---

@@ -14,7 +14,6 @@ from .. import providers
 from ..errors import ChangedMeanwhile, NotReady, PropertyError, ProviderError, StormpathError
 from ..models import Application, Directory, Provider
 from ..models.administration import OWNER, VIEWER
-from ..models.provider import name_of
 from ..pages import redirect_uri, tell_errors
 from ..providers import OpenIdConnect, is_safe
 from ..settings import settings
@@ -198,7 +197,7 @@ class ProviderPages(DirectoryPages):
             form=form or _form_of(provider),
             config=config,
             is_named=directory.provider_id in providers.configured(),
-            name=_name(provider),
+            name=provider.shown_name,
             kind_name=sorts()[provider.kind].name if provider.kind in sorts() else provider.kind,
             shown=_OF_KINDS,
             secret_day=day(at) if (at := provider.client_secret_set_at) else "",
@@ -228,7 +227,7 @@ class ProviderPages(DirectoryPages):
                 if isinstance(error, ChangedMeanwhile):
                     tell_outdated(form, _shown(form, provider))
             else:
-                flash(_("What this site is to %(name)s was saved.", name=_name(provider)), "success")
+                flash(_("What this site is to %(name)s was saved.", name=provider.shown_name), "success")
                 return redirect(url_for(".provider", id=id), 303)
         return self._provider_page(directory, form), status
 
@@ -281,12 +280,6 @@ def set_elsewhere(provider_id: str) -> str:
         "STORMPATH_SOCIAL has %(id)s: it is changed there, and its directory is made at the first login by it.",
         id=provider_id,
     )
-
-
-def _name(provider: Provider) -> str:
-    """Return what people call a provider, as its button does."""
-    config = provider.config(with_secret=False)
-    return config.name if config else provider.name or name_of(provider.provider_id)
 
 
 def _registers(may_register: bool | None) -> str:

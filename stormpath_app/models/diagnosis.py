@@ -32,7 +32,7 @@ from .group import Group
 from .group_membership import GroupMembership
 from .login_name import LoginName
 from .message import OutboxMessage
-from .provider import Provider, name_of
+from .provider import Provider
 
 #: What becomes of a step. WARNED: a login may fail there, or not; UNKNOWN: it cannot be told from here.
 PASSED, FAILED, WARNED, UNKNOWN = "passed", "failed", "warned", "unknown"
@@ -117,7 +117,7 @@ class Diagnosis:
             and not self.account.directory.is_cloud
             and [step.kind for step in self.failing] == ["password"]
         ):
-            provider = name_of(self.account.directory.provider_id)
+            provider = self.account.directory.provider.shown_name
             return _("%(who)s logs in with %(provider)s, and has no password", who=who, provider=provider)
         if self.error is PasswordChangeRequired:
             return _("%(who)s can log in once they have chosen another password", who=who)
@@ -354,7 +354,7 @@ def _where(counted: str, last: str, addresses: list[str]) -> dict[str, str]:
 
 def _password(account: Account) -> Step:
     if not account.directory.is_cloud:
-        provider = name_of(account.directory.provider_id)
+        provider = account.directory.provider.shown_name
         sentence = _("They log in with %(provider)s, and have no password", provider=provider)
         return Step("password", FAILED, sentence, error=WrongPassword)
     if not account.has_password:

@@ -138,6 +138,12 @@ class Provider(Part):
             raise CannotBecomeMirror if self.directory.is_cloud else ProviderStays
 
     @property
+    def shown_name(self) -> str:
+        """What people call it, as its button does."""
+        config = self.config(with_secret=False)
+        return config.name if config else self.name or name_of(self.provider_id)
+
+    @property
     def provider_type(self) -> str:
         """Which kind of provider it is: "google", "facebook", "github", "oidc", "oauth2"; it stays."""
         return self.kind

@@ -330,7 +330,7 @@ class ProviderLogin(MailWorkflows):
     def _create(self, store: Directory | Group, identity: Identity, registration_workflow_enabled: bool) -> Account:
         directory = store.home
         if not identity.email:
-            raise ProviderLacksEmail(name_of(directory.provider_id))
+            raise ProviderLacksEmail(directory.provider.shown_name)
         given, middle, surname = _names(identity)
         account = Account(
             directory_id=directory.id,

@@ -258,7 +258,7 @@ def _page(
         addresses=addresses or NewAddressForm(sent=False),
         passwords=passwords or ChangePasswordForm(sent=False),
         is_cloud=account.directory.is_cloud,
-        provider=name_of(account.directory.provider_id),
+        provider=None if account.directory.is_cloud else account.directory.provider.shown_name,
         ways=[
             (way, button(way.provider, link("stormpath.settings")), way.linked_at and day(way.linked_at))
             for way in ways.providers

@@ -150,3 +150,11 @@ def test_a_directory_with_its_own_accounts_keeps_them(context):
 def test_it_goes_with_its_directory(google):
     google.delete()
     assert session.scalar(sa.select(sa.func.count()).select_from(Provider)) == 0
+
+
+def test_it_is_called_as_its_button_is(google):
+    assert google.provider.shown_name == "Google"
+    google.provider.name = "Rebel ID"
+    assert google.provider.shown_name == "Rebel ID"
+    google.provider.client_id = None  # nobody logs in by it
+    assert google.provider.shown_name == "Rebel ID"

@@ -99,7 +99,9 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop them: accounts that came by a provider stay, and find no way in."""
+    """Drop them. Accounts that came by a provider stay as any others without a password: disable them, or a link to a
+    new password lets their owners in; and who comes by the provider later is nobody of them.
+    """
     for name in ("stormpath_used_states", "stormpath_provider_data", "stormpath_providers"):
         op.drop_table(name)
     op.drop_column("stormpath_directories", "provider_id")
