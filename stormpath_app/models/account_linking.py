@@ -87,8 +87,8 @@ class AccountLinking(ProviderLogin):
     def link(self, provider_id: str, identity: Identity, account: Account) -> AccountLink:
         """Let somebody log in to their account by a provider as well, and commit. Return the link, which is confirmed.
 
-        They are logged in, and came back from the provider just now. What they have by the provider is made if there is
-        nothing yet; that is no registration.
+        They proved that the account is theirs, and came back from the provider just now. What they have by the provider
+        is made if there is nothing yet; that is no registration. An address that the provider verified is VERIFIED.
 
         :raises AccountLinkMalformed: the account is itself one that came by a provider.
         :raises AccountsAlreadyLinked, LinkedElsewhere, TooManyAccountLinks: other links are in the way.
@@ -102,6 +102,8 @@ class AccountLinking(ProviderLogin):
             made = self._link(known or self._new(provider_id, identity), account)  # which locks the account
             if (asks := origin.current().session) and not sessions.is_there(asks):
                 raise LoginOutdated
+            if account.email_verification_status != VERIFIED and _is_theirs(account, identity):
+                account.verify()
             return made
 
     def unlink(self, account: Account, provider_id: str) -> None:
@@ -166,9 +168,9 @@ class AccountLinking(ProviderLogin):
             return found
 
     def _check_unproved(self, account: Account, identity: Identity) -> None:
-        is_theirs = identity.is_email_verified is True and names.is_same_mailbox(identity.email or "", account.email)
         is_ours = account.directory.is_cloud and not administration.is_administrators(account.directory)
-        if not (is_theirs and is_ours and account in self.accounts) or account.email_verification_status == VERIFIED:
+        is_unproved = account.email_verification_status != VERIFIED and account in self.accounts
+        if not (is_ours and is_unproved and _is_theirs(account, identity)):
             raise LoginOutdated
         if account.status == DISABLED:
             raise AccountDisabled
@@ -191,3 +193,8 @@ class AccountLinking(ProviderLogin):
             .execution_options(populate_existing=True)
         )
         return dict(list(rows))
+
+
+def _is_theirs(account: Account, identity: Identity) -> bool:
+    """Tell whether a provider verified that the address of an account is theirs."""
+    return identity.is_email_verified is True and names.is_same_mailbox(identity.email or "", account.email)

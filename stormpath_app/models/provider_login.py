@@ -406,7 +406,7 @@ class ProviderLogin(MailWorkflows):
                 setattr(account, attribute, name)
         if identity.email:
             self._refresh_email(account, identity)
-        data.tell(identity.user_info, identity.access_token, identity.refresh_token)
+        data.tell(identity.user_info or data.user_info, identity.access_token, identity.refresh_token)
         try:
             for resource in (account, data):
                 if changed(resource):

@@ -300,10 +300,8 @@ def test_what_was_mailed_before_works_no_more(here, squatted):
 def test_a_password_that_is_reset_ends_the_links_of_whoever_made_the_account(here, is_confirmed):
     account = cloud(here, verified=is_confirmed)
     here.link("google", OTHER, account)
-    here.link("github", HAN, account)
     here.reset_account_password(here.create_password_reset_token(account).token, "Sabacc7.Dealer")
     assert (here.enter("google", OTHER) is account) == is_confirmed
-    assert here.enter("github", HAN) is account
 
 
 def test_an_account_that_waits_for_its_address_is_enabled_by_it(here, squatted):
@@ -367,6 +365,15 @@ def test_where_the_identity_is_linked_elsewhere_nothing_is_taken_over(here, squa
         here.take_over("google", HAN, squatted)
     assert here.authenticate_account(HAN.email, "Sabacc7.Dealer").account is squatted
     assert [key.status for key in squatted.api_keys] == ["ENABLED"]
+
+
+@pytest.mark.parametrize(("address", "is_verified"), [("han@falcon.example", True), ("h.solo@falcon.example", False)])
+def test_who_links_the_address_that_their_provider_verified_need_not_confirm_it(context, address, is_verified):
+    here = Application.current()
+    han = cloud(here, "han@falcon.example", verified=False, status="UNVERIFIED")
+    here.link("google", dataclasses.replace(OTHER, email=address), han)
+    told = ("VERIFIED", "ENABLED") if is_verified else ("UNVERIFIED", "UNVERIFIED")
+    assert (han.email_verification_status, han.status) == told
 
 
 def test_a_login_that_ended_while_somebody_was_at_the_provider_links_nothing(context):

@@ -15,6 +15,7 @@ from ..authorization_server import CLIENT_ID, CLIENT_SECRET
 from ..conftest import found_here
 from ..facebook import FacebookServer
 from ..github import GitHubServer
+from ..openid_provider import OpenIdProvider
 from ..real_provider import RealProvider, real_provider
 from ..servers import Server, free_port, gunicorn, manage
 from ..web import Answer, Request
@@ -48,6 +49,8 @@ class World:
     acme: RealProvider
     facebook: FacebookServer
     github: GitHubServer
+    #: A provider that says of somebody what a test wants it to, true or not.
+    forger: OpenIdProvider
 
     def knows(self, person: Person) -> None:
         """Let all sites tell of somebody what is true now; at Facebook and GitHub they alone are logged in."""
@@ -69,8 +72,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with ExitStack() as stack:
         google = stack.enter_context(found_here(real_provider(f"{url}/google")))
         acme = stack.enter_context(found_here(real_provider(f"{url}/social/acme", claims="userinfo")))
-        facebook, github = Facebook(), GitHubServer()
-        for server, path in ((facebook, "/facebook"), (github, "/social/github")):
+        facebook, github, forger = Facebook(), GitHubServer(), OpenIdProvider()
+        for server, path in ((facebook, "/facebook"), (github, "/social/github"), (forger, "/social/forger")):
             stack.enter_context(server.running())
             server.asks, server.redirect_uris = True, {f"{url}{path}"}
         known = {
@@ -78,6 +81,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             "FACEBOOK": {"app_id": CLIENT_ID, "app_secret": CLIENT_SECRET},
             "GITHUB": {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET},
             "ACME": acme.settings,
+            "FORGER": {"issuer": forger.url, "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET},
         }
         addresses = {
             "google": {"issuer": google.issuer},
@@ -101,7 +105,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         program = "tests.stories.club:create_app()"
         manage(instance, "init", **settings)
         club = stack.enter_context(gunicorn(instance, workers=1, program=program, port=port, **settings))
-        yield World(replace(club, url=url), google, acme, facebook, github)
+        yield World(replace(club, url=url), google, acme, facebook, github, forger)
 
 
 @pytest.fixture
@@ -111,7 +115,7 @@ def site(world: World) -> Server:
 
 @pytest.fixture
 def elsewhere(world: World) -> tuple[str, ...]:
-    return world.google.issuer, world.acme.issuer, world.facebook.url, world.github.url
+    return world.google.issuer, world.acme.issuer, world.facebook.url, world.github.url, world.forger.url
 
 
 @pytest.fixture
@@ -210,9 +214,10 @@ def said(page: Page) -> Any:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_somebody_comes_with_an_account_that_they_have_elsewhere(page, leia, way):
+def test_somebody_comes_with_an_account_that_they_have_elsewhere(page, site, leia, way):
     come(page, leia, way)
     greets(page, leia)
+    assert page.url.rstrip("#") == f"{site.url}/"
     assert fact(page, "Email") == leia.email
     assert fact(page, "Directory") == f"My Application-{way.lower()}"
     assert is_in(page)
@@ -472,6 +477,24 @@ def test_a_code_of_somebody_elses_login_is_refused_in_ones_own(open_page, site, 
     page.goto(f"/social/acme?{urlencode({'code': code, 'state': state})}")
     expect(page.get_by_role("heading", level=1)).to_have_text("Log In")
     assert not is_in(page)
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [{"aud": "another-site"}, {"nonce": "of-another-login"}, {"iss": "https://id.example"}, {"exp": 1}],
+    ids=lambda forged: next(iter(forged)),
+)
+def test_a_token_of_another_site_another_login_another_provider_or_another_day_is_refused(page, world, forged, leia):
+    world.forger.person.update(sub=str(leia.number), email=leia.email)
+    world.forger.forged = forged
+    choose(page, "Forger")
+    page.get_by_role("button", name="Allow").click()
+    expect(said(page)).to_contain_text("Forger did not confirm who you are.")
+    assert not is_in(page)
+    world.forger.forged = {}
+    choose(page, "Forger")
+    page.get_by_role("button", name="Allow").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Hello Han")
 
 
 def test_an_address_that_logged_in_does_so_once_whatever_cookies_come_back(open_page, site, leia):
