@@ -124,8 +124,6 @@ def _arrive(config: Config) -> ResponseReturnValue:
         return _back(_("This login was begun in another browser, or too long ago. Try it again."), None)
     answer = current_app.make_response(_finish(config, start))
     start.forget(answer)
-    if config.kind == "facebook" and "#" not in (answer.location or "#"):
-        answer.location = f"{answer.location}#"  # or a browser keeps the "#_=_" that Facebook ends its addresses with
     return answer
 
 
