@@ -47,6 +47,9 @@ from .social_state import LIFE, Start
 
 #: In the browser's session: the identity whose address an account here has, until it is linked.
 _KNOWN = "stormpath_known"
+#: How far the clocks of a provider and of this site may be apart, in seconds; it tells whole ones.
+_APART = 60
+
 
 # --- Out, and back ---
 
@@ -173,7 +176,7 @@ def _enter(config: Config, identity: Identity, start: Start) -> ResponseReturnVa
         return redirect(url_for("stormpath.link_account"), 303)
     if start.again and account.id != start.again:
         return _back(_("That is another account. Log in with the one that you were asked for."), start)
-    is_late = identity.authenticated_at is not None and identity.authenticated_at.timestamp() < start.at
+    is_late = identity.authenticated_at is not None and identity.authenticated_at.timestamp() < start.at - _APART
     # A password is asked for where there is one; else the provider's word is what there is.
     fresh = not (start.again and is_late) and not account.has_password
     return _log_in(account, start.target, fresh=fresh)

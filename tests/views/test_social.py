@@ -875,7 +875,7 @@ def test_who_has_no_password_is_not_asked_for_one_and_comes_back_to_the_settings
 
 
 @pytest.mark.settings(STORMPATH_FRESH_FOR=timedelta(hours=1))
-@pytest.mark.parametrize(("seconds", "is_fresh"), [(-3600, False), (1, True)])
+@pytest.mark.parametrize(("seconds", "is_fresh"), [(-3600, False), (-90, False), (-30, True), (0, True), (1, True)])
 def test_who_only_passed_by_the_provider_is_not_fresh(remembered, pretended, held_clock, seconds, is_fresh):
     moment = held_clock.at + timedelta(seconds=seconds)
     pretended.answers["han"] = replace(HAN, authenticated_at=moment)
