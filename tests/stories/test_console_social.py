@@ -73,7 +73,7 @@ def test_an_owner_adds_a_provider_and_people_log_in_by_it(
     page.goto("/admin/accounts/?q=han%40falcon.example")
     page.get_by_role("link", name="Han Solo").click()
     page.get_by_role("navigation", name="Account").get_by_role("link", name="Identities").click()
-    expect(page.get_by_role("heading", name="What Falcon told")).to_be_visible()
+    expect(page.get_by_role("heading", name="What Falcon Pass told")).to_be_visible()
     expect(page.get_by_text(openid_provider.person["sub"]).first).to_be_visible()
     looks_right(page)
     assert CLIENT_SECRET not in site.log
