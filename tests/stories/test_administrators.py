@@ -55,6 +55,7 @@ def looks_right(page: Page) -> None:
         assert page.evaluate(TOO_WIDE) <= 0, f"{page.url} is wider than {width}"
         for light in LIGHTS:
             page.emulate_media(color_scheme=light)
+            page.wait_for_timeout(300)  # until no colour is on its way to another any more
             found = AxeResults(page.evaluate("options => axe.run(options)", AXE))
             assert not found.violations_count, f"{page.url}, {light}, {width}: {found.generate_report()}"
     page.emulate_media(color_scheme="light")
