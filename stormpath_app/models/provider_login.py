@@ -194,20 +194,19 @@ class ProviderLogin(MailWorkflows):
         """
         how: dict[str, Any] = {"redirect_uri": redirect_uri, "verifier": verifier, "nonce": nonce}
         identity = self.identify(provider, code, access_token, **how)
-        return self._enter(provider, identity, may_register=True, asks=False)
+        return self._enter(provider, identity, asks=False)
 
-    def enter(self, provider_id: str, identity: Identity, *, may_register: bool = True) -> Account:
+    def enter(self, provider_id: str, identity: Identity) -> Account:
         """Return the account that somebody logs in to who comes by a provider; it is written to the log, and commits.
 
-        :param may_register: False: strangers get no account, whatever the settings say.
         :raises AccountKnown: they come for the first time, and have an account with this address: is it to be linked?
         :raises RegistrationClosed: they are strangers, who get no account.
         :raises LoginFailed: they are known, and not let in.
         :raises PropertyError, ProviderLacksEmail: no account can be made of what the provider told.
         """
-        return self._enter(provider_id, identity, may_register=may_register, asks=True)
+        return self._enter(provider_id, identity, asks=True)
 
-    def _enter(self, provider_id: str, identity: Identity, *, may_register: bool, asks: bool) -> Account:
+    def _enter(self, provider_id: str, identity: Identity, *, asks: bool) -> Account:
         if is_atomic():
             raise RuntimeError(
                 "A login by a provider inside atomic(): the log of a failure would be rolled back with it."
@@ -221,7 +220,7 @@ class ProviderLogin(MailWorkflows):
                 _check_place(known)
             account = known and known.Account
             if account is None:
-                self._ask_before_account(provider_id, identity, may_register=may_register, asks=asks)
+                self._ask_before_account(provider_id, identity, asks=asks)
                 account = self._come(provider_id, identity)
                 is_new = account.is_new_account
             else:
@@ -259,7 +258,7 @@ class ProviderLogin(MailWorkflows):
 
     # --- For the first time ---
 
-    def _ask_before_account(self, provider_id: str, identity: Identity, *, may_register: bool, asks: bool) -> None:
+    def _ask_before_account(self, provider_id: str, identity: Identity, *, asks: bool) -> None:
         """Accept that somebody who comes for the first time gets an account.
 
         :raises AccountKnown, RegistrationClosed: they do not.
@@ -271,7 +270,7 @@ class ProviderLogin(MailWorkflows):
             if asks:
                 raise AccountKnown(known, is_email_verified=True)
         is_open = settings.ENABLE_REGISTRATION if config.may_register is None else config.may_register
-        if not (may_register and is_open):
+        if not is_open:
             raise RegistrationClosed
         if known and asks:
             self._tell_what_registration_tells(known)
