@@ -24,7 +24,7 @@ def login_required(view: View[P]) -> Guarded[P]:
     With TESTING on, or LOGIN_DISABLED, everybody is let in; `LOGIN_DISABLED = False` enforces in tests too. Answers are
     not stored by caches, unless the view says otherwise.
     """
-    return _guarded(view, _refuse_strangers)
+    return _guarded(view, refuse_strangers)
 
 
 def fresh_login_required(view: View[P]) -> Guarded[P]:
@@ -32,7 +32,7 @@ def fresh_login_required(view: View[P]) -> Guarded[P]:
 
     Who is logged in is asked for it again, then led back; all else is as with `login_required`.
     """
-    return _guarded(view, _refuse_stale)
+    return _guarded(view, refuse_stale)
 
 
 def groups_required(
@@ -78,11 +78,13 @@ def _guarded(view: View[P], refuse: Callable[[], ResponseReturnValue | None]) ->
     return guarded
 
 
-def _refuse_strangers() -> ResponseReturnValue | None:
+def refuse_strangers() -> ResponseReturnValue | None:
+    """Return the answer for who is not logged in; None for everybody else."""
     return None if current_user.is_authenticated else _unauthorized()
 
 
-def _refuse_stale() -> ResponseReturnValue | None:
+def refuse_stale() -> ResponseReturnValue | None:
+    """Return the answer for who is not logged in, or whose login is not fresh; None for everybody else."""
     if not current_user.is_authenticated:
         return _unauthorized()
     return None if login_fresh() else current_app.login_manager.needs_refresh()  # type: ignore[attr-defined]

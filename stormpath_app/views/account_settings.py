@@ -5,13 +5,14 @@ from datetime import datetime, timedelta
 from functools import wraps
 from typing import Any, NamedTuple
 
-from flask import current_app, flash, redirect, request, session as browser_session, url_for
+from flask import flash, redirect, request, session as browser_session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
 from .. import clock, throttle, user_agents
-from ..authentication import login_fresh, renew_login
+from ..authentication import renew_login
+from ..authorization import refuse_stale, refuse_strangers
 from ..errors import (
     InvalidFormat,
     LoginFailed,
@@ -47,9 +48,8 @@ def _personal(view: View) -> Callable[[], ResponseReturnValue]:
 
     @wraps(view)
     def guarded() -> ResponseReturnValue:
-        if not current_user.is_authenticated:
-            answer: ResponseReturnValue = current_app.login_manager.unauthorized()  # type: ignore[attr-defined]
-            return answer
+        if (refusal := refuse_strangers()) is not None:
+            return refusal
         return view(current_user._get_current_object())
 
     return guarded
@@ -157,9 +157,8 @@ def logins(account: Account) -> ResponseReturnValue:
     form, application = Form(), Application.current()
     if not form.validate():
         return _page(account, "logins", tell_errors(form), logins=form)
-    if not login_fresh():
-        answer: ResponseReturnValue = current_app.login_manager.needs_refresh()  # type: ignore[attr-defined]
-        return answer
+    if (refusal := refuse_stale()) is not None:
+        return refusal
     try:
         if request.form.get("do") == "set-password":
             application.mail_password_reset(account)

@@ -1,14 +1,15 @@
 """Logging in with another site: out to the provider, back with an account, and what is asked on the way."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from flask import Response, abort, current_app, flash, redirect, request, session as browser_session, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from .. import clock, providers, tokens
-from ..authentication import login_fresh, login_user, session_id
+from ..authentication import login_user, session_id
+from ..authorization import refuse_stale
 from ..errors import (
     AccountAlreadyExists,
     AccountKnown,
@@ -90,10 +91,8 @@ def _leave(config: Config) -> ResponseReturnValue:
         return _sorry(_("Not accepted"), _("Open the page again, then send it once more."), target, status)
     links = again = None
     if request.form.get("do") == "link":
-        if not current_user.is_authenticated:
-            return _unauthorized()
-        if not login_fresh():
-            return _unauthorized(needs_refresh=True)
+        if (refusal := refuse_stale()) is not None:
+            return refusal
         links = session_id()
     elif AGAIN in request.args and current_user.is_authenticated:
         again = current_user.id
@@ -110,12 +109,6 @@ def _leave(config: Config) -> ResponseReturnValue:
         return _down(config, error, target)
     answer = redirect(where, 303)
     start.keep(answer)
-    return answer
-
-
-def _unauthorized(*, needs_refresh: bool = False) -> ResponseReturnValue:
-    manager: Any = current_app.login_manager  # type: ignore[attr-defined]
-    answer: ResponseReturnValue = manager.needs_refresh() if needs_refresh else manager.unauthorized()
     return answer
 
 
