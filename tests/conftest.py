@@ -16,7 +16,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from jinja2.bccache import Bucket, BytecodeCache
 
-from stormpath_app import Account, StormpathManager, clock, login_required, user
+from stormpath_app import Account, StormpathManager, bulkhead, clock, login_required, user
 from stormpath_app.database import database, url as database_url
 from stormpath_app.installation import set_up
 from stormpath_app.mail.courier import _Thread as MailThread
@@ -81,6 +81,7 @@ def make_app(instance: Path, **settings: Any) -> Flask:
     """Return a host app of a few lines. Its doors are closed, though it is being tested."""
     app = Flask("host", instance_path=str(instance))
     app.config.update(TESTING=True, LOGIN_DISABLED=False, SECRET_KEY=SECRET_KEY, STORMPATH_BCRYPT_COST=4)
+    app.config.update(STORMPATH_HASH_CONCURRENCY=64)  # what a test does at once is not refused on a small machine
     app.config.update(STORMPATH_MAIL_DELIVERY="command")  # no thread outlives a test that is not about it
     app.config.update(STORMPATH_ADMIN_URL=None)  # a hundred routes for each app, in tests that are not about them
     app.config.from_pyfile(str(instance / "config.py"), silent=True)
@@ -259,6 +260,19 @@ def member(client: FlaskClient, account: dict[str, str], log_in: Callable[..., A
     """Return the browser of Han, who is logged in."""
     log_in(client)
     return client
+
+
+@pytest.fixture
+def overloaded(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Callable[[], AbstractContextManager[None]]:
+    """Return a block inside which others have every place for a hash, and nobody waits for one."""
+    app.config["STORMPATH_HASH_CONCURRENCY"] = 1
+    monkeypatch.setattr(bulkhead, "PATIENCE", 0)
+
+    def overloaded() -> AbstractContextManager[None]:
+        with app.app_context():
+            return bulkhead._here().place()
+
+    return overloaded
 
 
 @pytest.fixture
