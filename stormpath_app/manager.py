@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -27,16 +27,16 @@ from .admin import session as admin_session
 from .authentication import device, finish_response, session_id, signed_in_id, signed_in_name, user
 from .cli import stormpath_commands
 from .database import database, session
-from .errors import NotReady
+from .errors import DatabaseUnavailable, NotReady
 from .login_manager import SessionManager, Stranger
 from .mail import configuration, rendering
 from .mail.courier import Courier
 from .models import Account, Application, Client, EmailTemplate, event
-from .pages import next_url
+from .pages import answer_not_ready, next_url
 from .settings import Problem
 from .transactions import atomic, tell
 from .translation import template_gettext
-from .views import ADDRESSES, SWITCHES, VIEWS, answer_not_ready, create_blueprint, doors, is_static
+from .views import ADDRESSES, SWITCHES, VIEWS, create_blueprint, doors, is_static
 from .views.social_buttons import buttons
 
 # The database stands below what sets it up.
@@ -103,20 +103,34 @@ class State:
         """Check once, before the first request that needs us.
 
         :raises NotReady: something is wrong; it is looked at again with the next request.
+        :raises DatabaseUnavailable: nothing else is wrong than that the database does not answer.
         """
-        if self.is_ready:
-            return
-        with self.lock:
-            found = self.check()
-            if errors := _errors(found):
-                for sentence in errors:
-                    self.app.logger.error("stormpath_app is not ready: %s", sentence)
-                raise NotReady(errors)
-            if not self.is_ready:
-                for problem in found:
-                    if problem.level == "warning":
-                        self.app.logger.warning("stormpath_app: %s", problem.sentence)
-            self.is_ready = True
+        if not self.is_ready:
+            with self._turn():
+                if not self.is_ready:
+                    self._look()
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Let one request look, as it may wait for a database; others do not wait one after the other."""
+        if not self.lock.acquire(timeout=1):
+            raise DatabaseUnavailable(["Another request is looking whether the site is ready."])
+        try:
+            yield
+        finally:
+            self.lock.release()
+
+    def _look(self) -> None:
+        found = self.check()
+        if errors := _errors(found):
+            for sentence in errors:
+                self.app.logger.error("stormpath_app is not ready: %s", sentence)
+            is_outage = {problem.level for problem in found} & {"error", "outage"} == {"outage"}
+            raise DatabaseUnavailable(errors) if is_outage else NotReady(errors)
+        for problem in found:
+            if problem.level == "warning":
+                self.app.logger.warning("stormpath_app: %s", problem.sentence)
+        self.is_ready = True
 
     def prepare(self) -> None:
         """Do, once, what must be done before the first request is looked at; in debug, make what is missing."""
@@ -168,7 +182,7 @@ def _is_same(one: str, other: str) -> bool:
 
 
 def _errors(problems: Iterable[Problem]) -> list[str]:
-    return [problem.sentence for problem in problems if problem.level == "error"]
+    return [problem.sentence for problem in problems if problem.level in {"error", "outage"}]
 
 
 class StormpathManager:

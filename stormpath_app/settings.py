@@ -271,15 +271,15 @@ def duration(value: Any) -> Any:
     return timedelta(seconds=value) if isinstance(value, int | float) else value
 
 
-Level = Literal["error", "warning", "deploy", "note"]
+Level = Literal["error", "outage", "warning", "deploy", "note"]
 
 
 @dataclass(frozen=True)
 class Problem:
     """What `check()` found.
 
-    An "error" stops the app; a "warning" is logged and fails `check --deploy`; "deploy" is one that only it tells;
-    a "note" is told.
+    An "error" stops the app; so does an "outage", which may pass by itself. A "warning" is logged and fails
+    `check --deploy`; "deploy" is one that only it tells; a "note" is told.
     """
 
     sentence: str

@@ -139,7 +139,7 @@ def beside() -> Iterator[sa.Connection]:
             raise LockedByUs
         if _has_one_connection(database.engine.pool):
             raise NoneLeft
-    with _one_at_a_time(), database.engine.connect() as connection, _short_of_patience(connection), connection.begin():
+    with _one_at_a_time(), database.engine.connect() as connection, short_of_patience(connection), connection.begin():
         yield connection
 
 
@@ -170,7 +170,8 @@ def _has_one_connection(pool: sa.Pool) -> bool:
 
 
 @contextmanager
-def _short_of_patience(connection: sa.Connection) -> Iterator[None]:
+def short_of_patience(connection: sa.Connection) -> Iterator[None]:
+    """Wait for SQLite's lock no longer than a write that can be left out should."""
     if connection.dialect.name != "sqlite":
         yield
         return

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import make_transient_to_detached
 from sqlalchemy.orm.util import identity_key
 
@@ -191,6 +191,15 @@ def first(statement: sa.Select[Any], wanted: dict[str, str]) -> Any:
     current = session()
     if current.in_transaction():
         return current.connection().execute(statement, wanted).first()
+    try:
+        return _first(statement, wanted)
+    except DBAPIError as error:
+        if not error.connection_invalidated or error.statement is None:  # None: a new one could not be made
+            raise
+    return _first(statement, wanted)  # the server ended the connection since it was used: another one is made
+
+
+def _first(statement: sa.Select[Any], wanted: dict[str, str]) -> Any:
     with reading() as connection:
         return connection.execute(statement, wanted).first()
 

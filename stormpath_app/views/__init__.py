@@ -7,9 +7,9 @@ from flask import Blueprint, Response, abort, current_app, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import BadRequest, HTTPException, LengthRequired, RequestEntityTooLarge, UnsupportedMediaType
 
-from ..errors import NotReady
-from ..pages import LONGEST_BODY, STRICT, add_headers, answer_json, prefers_json, render
-from ..translation import SOURCE, gettext as _, in_language, mark, template_gettext
+from ..database import OUTAGES
+from ..pages import LONGEST_BODY, add_headers, answer_json, answer_outage, prefers_json, render
+from ..translation import gettext as _, mark
 from . import inbox
 from .account_settings import devices, email, logins, password, profile, settings as settings_page
 from .login import login, logout
@@ -113,6 +113,8 @@ def create_blueprint(settings: Mapping[str, Any]) -> Blueprint:
     blueprint.after_request(_add_headers)
     for error, heading, sentence in _REFUSALS:
         blueprint.register_error_handler(error, _refusal(heading, sentence))
+    for outage in OUTAGES:
+        blueprint.register_error_handler(outage, answer_outage)
     return blueprint
 
 
@@ -146,21 +148,6 @@ def _refusal(heading: str, sentence: str) -> Any:
         return Response(page, error.code)
 
     return answer
-
-
-def answer_not_ready(error: NotReady) -> ResponseReturnValue:
-    """Tell that the site is not set up; in debug also what is missing, which is for its developer alone."""
-    if prefers_json():
-        return answer_json(error.status, error.message)
-    problems = error.problems if current_app.debug else []
-    headers = {"Cache-Control": "no-store", "Content-Security-Policy": STRICT}
-    if "stormpath.static" not in current_app.view_functions:  # our pages are what is missing
-        return Response("\n".join([error.message, *problems]), error.status, headers, mimetype="text/plain")
-    # Of our own, without a setting and without context processors: each may be what is wrong, or ask who is there.
-    template = current_app.jinja_env.get_template("flask_stormpath/error.html")
-    with in_language(SOURCE):  # the app's locale selector may ask as well
-        page = template.render(_=template_gettext, heading="Not set up yet", sentence=error.message, problems=problems)
-    return Response(page, error.status, headers)
 
 
 def _is_ours() -> bool:
