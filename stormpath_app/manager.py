@@ -36,7 +36,8 @@ from .pages import answer_not_ready, next_url
 from .settings import Problem
 from .transactions import atomic, tell
 from .translation import template_gettext
-from .views import ADDRESSES, SWITCHES, VIEWS, create_blueprint, doors, is_static
+from .views import ADDRESSES, PROBES, SWITCHES, VIEWS, create_blueprint, doors, needs_ready
+from .views.health import Health
 from .views.social_buttons import buttons
 
 # The database stands below what sets it up.
@@ -55,6 +56,7 @@ class State:
     blueprint: Blueprint
     at_registration: dict[str, Any]
     courier: Courier
+    health: Health
     #: Flask-Admin's object of the console, which no other of the host's knows of; None: there is no console.
     console: Any = None
     #: Where a developer's server listens; None: no request came yet, or the app is not in debug.
@@ -167,6 +169,8 @@ def _how_to_move(endpoint: str) -> str | None:
     """Return how a page of ours is put elsewhere; None for what is none of ours."""
     if _is_of_console(endpoint):
         return "set STORMPATH_ADMIN_URL to another path, or to None"
+    if endpoint in PROBES:
+        return f"set STORMPATH_{PROBES[endpoint][0]} to another path, or to None"
     if endpoint not in ADDRESSES:
         return None
     mend = f"set STORMPATH_{ADDRESSES[endpoint]} to another path"
@@ -218,7 +222,7 @@ class StormpathManager:
         settings.set_defaults(app.config)
         at_registration = settings.registered(app.config)
         self._blueprint = create_blueprint(at_registration)
-        state = State(app, self, self._blueprint, at_registration, Courier(app))
+        state = State(app, self, self._blueprint, at_registration, Courier(app), Health(app))
         app.extensions["stormpath"] = state
         database.init_app(app, db or self.db)
         app.teardown_request(_tell_the_rest)  # before a host's session ends, wherever it was wired
@@ -228,7 +232,7 @@ class StormpathManager:
         else:
             # Its own context processor asks who it is for every template.
             self.login_manager.init_app(app, add_context_processor=False)
-        state.blueprint.before_request(lambda: None if is_static() else state.require_ready())
+        state.blueprint.before_request(lambda: state.require_ready() if needs_ready() else None)
         if register_blueprint:
             app.register_blueprint(state.blueprint)
         if (url := at_registration["ADMIN_URL"]) is not None:

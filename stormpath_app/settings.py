@@ -209,6 +209,9 @@ SETTINGS = (
         "bool",
         "Whether an administrator may choose another person's password, who must then change it.",
     ),
+    Setting(
+        "HEALTH_URL", None, "path or None", "Where a load balancer asks whether this server can serve; None: nowhere."
+    ),
     Setting("PROXY_COUNT", 0, "count", "How many proxies stand before the runnable site (`create_app`)."),
 )
 
@@ -243,6 +246,7 @@ AT_REGISTRATION = (
     "ENABLE_SETTINGS",
     "SETTINGS_URL",
     "ADMIN_URL",
+    "HEALTH_URL",
 )
 
 #: Kinds of settings whose values nobody is shown.

@@ -40,7 +40,8 @@ def uri(server, tmp_path_factory):
 
 @contextlib.contextmanager
 def running(folder, uri, **settings):
-    app = make_app(folder, STORMPATH_DATABASE_URI=uri, STORMPATH_ADMIN_URL="/admin", **settings)
+    urls = {"STORMPATH_ADMIN_URL": "/admin", "STORMPATH_HEALTH_URL": "/health"}
+    app = make_app(folder, STORMPATH_DATABASE_URI=uri, **urls, **settings)
     yield app
     with app.app_context():
         database.engine.dispose()
@@ -71,6 +72,12 @@ def refused(answer):
     assert "Error" not in answer.text
 
 
+def unhealthy(client):
+    answer = client.get("/health")
+    assert (answer.status_code, answer.json, answer.headers["Retry-After"]) == (503, {"status": "unavailable"}, "5")
+    assert client.get("/health/live").json == {"status": "ok"}
+
+
 def login_form(client):
     return {"csrf_token": token(client), "login": "han@falcon.example", "password": PASSWORD}
 
@@ -85,6 +92,7 @@ def test_while_the_database_is_away_doors_and_pages_say_so_and_the_rest_goes_on(
         refused(stranger.post("/login", data=form))
         stranger.set_cookie("__Secure-stormpath_admin", f"{'a' * 22}.secret")
         refused(stranger.get("/admin/accounts/"))
+        unhealthy(stranger)
         assert stranger.get("/secret").status_code == 302  # who shows nothing is nobody, which takes no database
         assert stranger.get("/").status_code == 200
         assert time.monotonic() - began < HANG
@@ -98,13 +106,16 @@ def test_a_database_that_says_nothing_is_not_waited_for(server, han, monkeypatch
     with server.frozen():
         began = time.monotonic()
         refused(han.get("/secret"))
+        unhealthy(han)
         assert time.monotonic() - began < HANG
     assert han.get("/secret").status_code == 200
+    assert han.get("/health").json == {"status": "ok"}
 
 
 def test_a_site_that_starts_without_its_database_serves_when_it_is_there(site, server, log_in):
     client = site.test_client()
     with server.stopped():
+        unhealthy(client)
         refused(client.get("/login"))
         assert client.get("/").status_code == 200
         answer = client.get("/secret", headers={"Accept": "application/json"})

@@ -10,7 +10,7 @@ from werkzeug.exceptions import BadRequest, HTTPException, LengthRequired, Reque
 from ..database import OUTAGES
 from ..pages import LONGEST_BODY, add_headers, answer_json, answer_outage, prefers_json, render
 from ..translation import gettext as _, mark
-from . import inbox
+from . import health, inbox
 from .account_settings import devices, email, logins, password, profile, settings as settings_page
 from .login import login, logout
 from .new_password import new_password
@@ -68,6 +68,11 @@ SWITCHES = {
     "stormpath.settings_devices": "ENABLE_SETTINGS",
     "stormpath.settings_logins": "ENABLE_SETTINGS",
 }
+#: What programs ask, who are nobody and need no site that is ready: the setting, what is added to its path, the view.
+PROBES: dict[str, tuple[str, str, Callable[[], ResponseReturnValue]]] = {
+    "stormpath.health": ("HEALTH_URL", "", health.health),
+    "stormpath.health_live": ("HEALTH_URL", "/live", health.live),
+}
 
 #: The view of each endpoint that is ours; a host may put one of its own in its place.
 VIEWS: dict[str, Callable[..., ResponseReturnValue]] = {
@@ -108,6 +113,10 @@ def create_blueprint(settings: Mapping[str, Any]) -> Blueprint:
             blueprint.add_url_rule(path, endpoint.removeprefix("stormpath."), view, methods=["GET", "POST"])
     for name, (path, page) in inbox.PAGES.items():
         blueprint.add_url_rule(path, name, page)
+    for endpoint, (setting, below, probe) in PROBES.items():
+        if (path := settings[setting]) is not None:
+            path = path.rstrip("/") + below if below else path
+            blueprint.add_url_rule(path, endpoint.removeprefix("stormpath."), probe)
     blueprint.url_value_preprocessor(_limit_body)  # runs before anything of a host's can read the form
     blueprint.before_request(_accept_forms_alone)
     blueprint.after_request(_add_headers)
@@ -160,6 +169,7 @@ def _add_headers(response: Response) -> Response:
     return add_headers(response) if _is_ours() else response
 
 
-def is_static() -> bool:
-    """Tell whether a file is asked for, which is the same for everybody."""
-    return (request.endpoint or "").endswith(".static")
+def needs_ready() -> bool:
+    """Tell whether a page is asked for, and not a file, which is the same for everybody, or a probe."""
+    endpoint = request.endpoint or ""
+    return not (endpoint.endswith(".static") or endpoint in PROBES)
