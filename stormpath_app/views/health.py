@@ -7,7 +7,7 @@ from flask import Flask, current_app
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import SQLAlchemyError
 
-from ..database import database, outage
+from ..database import outage, session
 from ..errors import DatabaseUnavailable, NotReady
 
 #: How long the database may take to answer, in seconds.
@@ -42,17 +42,20 @@ class Health:
             raise DatabaseUnavailable([f"The database did not answer in {ANSWERS} seconds."]) from error
 
     def _ask(self, asking: "Future[None]") -> None:
-        with self.app.app_context():
-            try:
-                self.app.extensions["stormpath"].require_ready()
-                with database.engine.connect() as connection:
-                    connection.exec_driver_sql("SELECT 1")
-            except SQLAlchemyError as error:
-                asking.set_exception(outage(error))
-            except Exception as error:  # noqa: BLE001 - whoever asked raises it
-                asking.set_exception(error)
-            else:
-                asking.set_result(None)
+        try:
+            with self.app.app_context():
+                self._look()
+        except Exception as error:  # noqa: BLE001 - whoever asked raises it
+            asking.set_exception(error)
+        else:
+            asking.set_result(None)
+
+    def _look(self) -> None:
+        try:
+            self.app.extensions["stormpath"].require_ready()
+            session.connection().exec_driver_sql("SELECT 1")
+        except SQLAlchemyError as error:
+            raise outage(error) from error
 
 
 def health() -> ResponseReturnValue:
