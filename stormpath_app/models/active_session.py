@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import make_transient_to_detached
 from sqlalchemy.orm.util import identity_key
 
@@ -16,7 +16,7 @@ from .. import cache, clock, names
 from ..database import UTCDateTime, session
 from ..errors import LoginOutdated
 from ..settings import settings
-from ..transactions import beside, has_written, reading
+from ..transactions import beside, has_written, read
 from . import event, session as sessions
 from .account import Account
 from .account_store_mapping import AccountStoreMapping
@@ -173,8 +173,7 @@ def find(token: str) -> ActiveSession | Replay | None:
     look = _look(wanted)
     if look.row is not None and _goes_on(parts[1], look.row):
         return _judge(*parts, look.row)
-    with reading() as connection:  # not in the session, whose transaction may show what was
-        row = connection.execute(_FIND, wanted).first()
+    row = read(_FIND, wanted)  # not in the session, whose transaction may show what was
     if row is None:
         return None
     look.keep(tuple(row))
@@ -192,8 +191,7 @@ def _key(session_id: str, application: str) -> str:
 
 def _look(wanted: dict[str, str]) -> cache.Look:
     def light() -> cache.Row | None:
-        with reading() as connection:
-            row = connection.execute(_LIGHT, wanted).first()
+        row = read(_LIGHT, wanted)
         return None if row is None else tuple(row)
 
     return cache.Look(_SESSIONS, _key(**wanted), light)
@@ -243,17 +241,7 @@ def first(statement: sa.Select[Any], wanted: dict[str, str]) -> Any:
     current = session()
     if current.in_transaction():
         return current.connection().execute(statement, wanted).first()
-    try:
-        return _first(statement, wanted)
-    except DBAPIError as error:
-        if not error.connection_invalidated or error.statement is None:  # None: a new one could not be made
-            raise
-    return _first(statement, wanted)  # the server ended the connection since it was used: another one is made
-
-
-def _first(statement: sa.Select[Any], wanted: dict[str, str]) -> Any:
-    with reading() as connection:
-        return connection.execute(statement, wanted).first()
+    return read(statement, wanted)
 
 
 def loaded_account(values: dict[str, Any]) -> Account:
