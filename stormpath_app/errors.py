@@ -52,6 +52,13 @@ class NotReady(StormpathError):
             self.add_note(problem)  # a traceback shows them: it is for whoever runs the site
 
 
+class DatabaseUnavailable(NotReady):
+    """The database does not answer, or is busy for too long. `retry_after`: the seconds until to ask again."""
+
+    message = "This site cannot reach its data just now. Try again in a few seconds."
+    retry_after = 5
+
+
 class ResourceNotFound(StormpathError):
     """Nothing has this href or name."""
 

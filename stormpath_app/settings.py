@@ -221,6 +221,9 @@ SETTINGS = (
         "bool",
         "Whether an administrator may choose another person's password, who must then change it.",
     ),
+    Setting(
+        "HEALTH_URL", None, "path or None", "Where a load balancer asks whether this server can serve; None: nowhere."
+    ),
     Setting("PROXY_COUNT", 0, "count", "How many proxies stand before the runnable site (`create_app`)."),
 )
 
@@ -254,6 +257,7 @@ AT_REGISTRATION = (
     "ENABLE_SETTINGS",
     "SETTINGS_URL",
     "ADMIN_URL",
+    "HEALTH_URL",
 )
 
 #: Kinds of settings whose values nobody is shown.
@@ -282,15 +286,15 @@ def duration(value: Any) -> Any:
     return timedelta(seconds=value) if isinstance(value, int | float) else value
 
 
-Level = Literal["error", "warning", "deploy", "note"]
+Level = Literal["error", "outage", "warning", "deploy", "note"]
 
 
 @dataclass(frozen=True)
 class Problem:
     """What `check()` found.
 
-    An "error" stops the app; a "warning" is logged and fails `check --deploy`; "deploy" is one that only it tells;
-    a "note" is told.
+    An "error" stops the app; so does an "outage", which may pass by itself. A "warning" is logged and fails
+    `check --deploy`; "deploy" is one that only it tells; a "note" is told.
     """
 
     sentence: str

@@ -16,7 +16,7 @@ from .. import cache, clock, names
 from ..database import UTCDateTime, attach, session
 from ..errors import LoginOutdated
 from ..settings import settings
-from ..transactions import beside, has_written, reading
+from ..transactions import beside, has_written, read
 from . import event, session as sessions
 from .account import Account
 from .account_store_mapping import AccountStoreMapping
@@ -179,8 +179,7 @@ def find(token: str) -> ActiveSession | Replay | None:
     look = _look(wanted)
     if look.row is not None and _goes_on(parts[1], look.row):
         return _let_in(*parts, look.row)
-    with reading() as connection:  # not in the session, whose transaction may show what was
-        row = connection.execute(_FIND, wanted).first()
+    row = read(_FIND, wanted)  # not in the session, whose transaction may show what was
     if row is None:
         return None
     look.keep(tuple(row))
@@ -198,8 +197,7 @@ def _key(session_id: str, application: str) -> str:
 
 def _look(wanted: dict[str, str]) -> cache.Look:
     def light() -> cache.Row | None:
-        with reading() as connection:
-            row = connection.execute(_LIGHT, wanted).first()
+        row = read(_LIGHT, wanted)
         return None if row is None else tuple(row)
 
     return cache.Look(_SESSIONS, _key(**wanted), light)
@@ -259,8 +257,7 @@ def first(statement: sa.Select[Any], wanted: dict[str, str]) -> Any:
     current = session()
     if current.in_transaction():
         return current.connection().execute(statement, wanted).first()
-    with reading() as connection:
-        return connection.execute(statement, wanted).first()
+    return read(statement, wanted)
 
 
 def loaded_account(values: dict[str, Any]) -> Account:
