@@ -8,13 +8,12 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
 import pytest
 import sqlalchemy as sa
 from flask import Flask
 from flask.testing import FlaskClient
-from jinja2.bccache import Bucket, BytecodeCache
 
 from stormpath_app import Account, StormpathManager, bulkhead, clock, login_required, user
 from stormpath_app.database import database, url as database_url
@@ -25,6 +24,7 @@ from stormpath_app.providers import Facebook, GitHub, Google, openid_connect
 from .databases import DatabaseServer, Missing, mariadb, postgresql
 from .facebook import FacebookServer
 from .github import GitHubServer
+from .kept import CompiledTemplates, build_addresses_when_asked, keep_compiled_statements
 from .openid_provider import OpenIdProvider
 from .refilled import Refilled
 
@@ -32,6 +32,9 @@ PASSWORD = "Woot1Loves.Cookies"
 SECRET_KEY = "of these tests alone, and long enough for all of them"
 #: Where each test that has an app runs.
 DATABASES = ["sqlite", "postgresql"]
+
+keep_compiled_statements()
+build_addresses_when_asked()
 
 Started = TypeVar("Started")
 
@@ -62,19 +65,6 @@ def _no_mail_thread_is_left() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def _push_request_context() -> None:
     """Replace pytest-flask's fixture: it holds one app context open, and with it the user of the first request."""
-
-
-class CompiledTemplates(BytecodeCache):
-    """What Jinja compiled for one app, kept for the next: most of what an app of a test costs."""
-
-    kept: ClassVar[dict[str, bytes]] = {}
-
-    def load_bytecode(self, bucket: Bucket) -> None:
-        if bucket.key in self.kept:
-            bucket.bytecode_from_string(self.kept[bucket.key])
-
-    def dump_bytecode(self, bucket: Bucket) -> None:
-        self.kept[bucket.key] = bucket.bytecode_to_string()
 
 
 def make_app(instance: Path, **settings: Any) -> Flask:
