@@ -14,6 +14,7 @@ from . import (  # noqa: F401 - each adds its commands
     mail_preview,
     policies,
     prune,
+    restoration,
     workflows,
 )
 from .command import stormpath_commands
