@@ -235,7 +235,9 @@ def _begin(connection: sa.Connection) -> None:
     _finish(connection.info)  # it was not checked in since its last transaction
 
 
-def _check_in(_driver: Any, record: Any) -> None:
+def _check_in(driver: Any, record: Any) -> None:
+    if driver is None:  # it was lost, perhaps while it committed: marks stay until the server has made up its mind
+        record.info.pop(_CHANGE, None)
     _finish(record.info)
 
 

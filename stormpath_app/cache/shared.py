@@ -9,6 +9,7 @@ A writer that cannot reach the store raises the *generation*, a number in the da
 Rows are true under the generation that they were kept under, which each process reads every few seconds.
 """
 
+import contextlib
 import hashlib
 import math
 import os
@@ -17,10 +18,13 @@ from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 from weakref import WeakSet
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from .. import clock
+from ..database import database
 from . import stamps
 from .entry import Entry, microseconds
-from .reach import Generation, Known, Line
+from .reach import NEXT, Generation, Known, Line
 from .region import Lifetime, Region, Row, Ticket
 from .store import PATIENCE, Change, Store, Unreachable
 
@@ -123,8 +127,12 @@ class Shared:
         self._tell(lambda: self._store.delete(self._place(region.name, key)))
 
     def clear(self) -> None:
-        """Let all rows be worth nothing."""
-        self.renew([ALL])
+        """Let all rows be worth nothing: by the store, or by the database where that cannot be reached."""
+        known = self._generation.known()
+        self.tenant_id = known.tenant_id if known else self.tenant_id
+        if not self.tenant_id or not self.renew([ALL]):
+            with contextlib.suppress(SQLAlchemyError), database.engine.begin() as connection:
+                connection.execute(NEXT)
 
     def _prolong(self, region: Region, place: str, entry: Entry) -> None:
         """Let a row that is asked for stay, where it would go sooner than it runs out."""

@@ -333,6 +333,19 @@ def test_a_commit_in_two_steps_is_told_before_the_first(told, han, dialect):
     assert told.since() == [("mark", han.id), ("renew", han.id)]
 
 
+def test_a_connection_that_is_lost_while_it_commits_leaves_its_marks(told, han, monkeypatch):
+    dialect = database.engine.dialect
+
+    def lose(_connection):
+        raise dialect.loaded_dbapi.OperationalError("gone")
+
+    monkeypatch.setattr(dialect, "do_commit", lose)
+    monkeypatch.setattr(dialect, "is_disconnect", lambda *_error: True)
+    with pytest.raises(SQLAlchemyError), database.engine.begin() as connection:
+        connection.execute(sa.update(ACCOUNTS).where(ACCOUNTS.c.id == han.id).values(middle_name="X"))
+    assert told.since() == [("mark", han.id), ("commit",)]
+
+
 def generation(app):
     with database.engine.connect() as connection:
         return connection.execute(KNOWN).one().n

@@ -284,6 +284,27 @@ def test_rubbish_and_swapped_values_make_nobody_somebody_else(site, han, log_in,
     assert leia.get("/secret").text == "Hello Leia"
 
 
+def test_a_clear_of_another_process_reaches_all(site, elsewhere, han):
+    with elsewhere.app_context():  # which looked at nobody yet
+        cache.keeper().clear()
+    with statements(site) as seen:
+        assert is_in(han)
+    assert len(seen) == 1
+
+
+def test_so_does_one_that_cannot_reach_the_store(site, make_site, han, cache_server, held_time):
+    with site.app_context():
+        before = cache.keeper()._generation.known().n
+    with make_site(cache_server, port=free_port()).app_context():
+        cache.keeper().clear()
+    held_time.at += EVERY
+    with statements(site) as seen:
+        assert is_in(han)
+    assert len(seen) == 2
+    with site.app_context():
+        assert cache.keeper()._generation.known().n == before + 1
+
+
 FORKS = """
 import os, sys
 from flask import Flask
