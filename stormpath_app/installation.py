@@ -285,7 +285,7 @@ def _check_database(app: Flask) -> Iterator[Problem]:
             yield Problem(_no_database(app))
             return
         yield from _check_foreign_keys()
-        found, needed = schema_revision(), migrations.newest()
+        yield from _check_schema()
     except RuntimeError:  # Flask-SQLAlchemy knows no such app
         yield Problem("The database that was given with db= is not this app's yet: call db.init_app(app).")
         return
@@ -297,7 +297,10 @@ def _check_database(app: Flask) -> Iterator[Problem]:
     except (SQLAlchemyError, ImportError, ValueError) as error:
         level: Level = "outage" if isinstance(error, database.OUTAGES) else "error"
         yield Problem(f"The database of {name} does not answer: {type(error).__name__}: {error}", level)
-        return
+
+
+def _check_schema() -> Iterator[Problem]:
+    found, needed = schema_revision(), migrations.newest()
     if found is None:
         yield Problem("The database has no tables of ours yet. Run `flask stormpath init`.")
     elif found != needed:
