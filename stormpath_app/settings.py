@@ -179,6 +179,12 @@ SETTINGS = (
         "BCRYPT_COST", 12, "cost", "The cost of a password hash, 10 to 14; each step doubles it (4 to 9 in tests)."
     ),
     Setting(
+        "HASH_CONCURRENCY",
+        None,
+        "number or None",
+        "How many passwords a process hashes at once; None: as many as it may use cores.",
+    ),
+    Setting(
         "THROTTLE",
         THROTTLE,
         "throttle",
@@ -370,6 +376,7 @@ _TOLD = {
     "duration": "a positive datetime.timedelta, such as timedelta(days=30), or a number of seconds; a century at most",
     "count": "a whole number, 0 or more",
     "number": "a whole number, 1 or more",
+    "number or None": "a whole number, 1 or more, or None",
     "file or None": "the path of a file, or None",
     "credential or None": "text, or None",
     "throttle": "a dictionary of what it changes, or False",
