@@ -4,6 +4,7 @@ import os
 import secrets
 import tempfile
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 from flask import Flask, current_app
@@ -203,7 +204,7 @@ def check(app: Flask) -> list[Problem]:
     """Return what is wrong with the secret, the switches, the schema and the application. Makes nothing."""
     parts = (
         *(_check_secret(app), encryption.check(), credentials.check(), providers.check(), cache.check()),
-        *(_check_switches(app), _check_templates(app), _check_database(app)),
+        *(_check_switches(app), _check_metrics(), _check_templates(app), _check_database(app)),
     )
     return [problem for part in parts for problem in part]
 
@@ -259,6 +260,19 @@ def _check_switches(app: Flask) -> Iterator[Problem]:
         yield Problem("STORMPATH_THROTTLE is False: passwords can be guessed without end.", "deploy")
     if not app.config.get("WTF_CSRF_ENABLED", True):
         yield Problem("WTF_CSRF_ENABLED is False: other sites can send our forms.", "deploy")
+
+
+def _check_metrics() -> Iterator[Problem]:
+    if settings.METRICS_URL is None:
+        return
+    if find_spec("prometheus_client") is None:
+        yield Problem(
+            "STORMPATH_METRICS_URL needs the library prometheus-client. Run `pip install 'stormpath-app[metrics]'`."
+        )
+    if not settings.METRICS_TOKEN:
+        yield Problem(f"STORMPATH_METRICS_URL needs a STORMPATH_METRICS_TOKEN. Make one with {_MAKE_KEY}.")
+    else:
+        yield from _judge_key("STORMPATH_METRICS_TOKEN", settings.METRICS_TOKEN, "error")
 
 
 def _check_templates(app: Flask) -> Iterator[Problem]:
