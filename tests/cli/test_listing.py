@@ -11,6 +11,7 @@ from stormpath_app.database import session
 
 from ..conftest import PASSWORD, statements
 from ..test_cli import HAN, run
+from ..together import together
 
 LEIA, LUKE = "leia@alderaan.example", "luke@tatooine.example"
 
@@ -58,7 +59,7 @@ def test_where_there_is_nobody_a_list_is_empty(app):
     assert run(app, "list-accounts", "--json") == (0, "[]\n", "")
 
 
-@pytest.mark.parametrize(
+@together(
     ("options", "wanted"),
     [
         (("--limit", "1"), [HAN]),
@@ -74,7 +75,6 @@ def test_where_there_is_nobody_a_list_is_empty(app):
         (("--status", "ENABLED", "--group", "pilots"), [HAN]),
         (("--directory", "Rebels", "--search", "luke"), [LUKE]),
     ],
-    ids=" ".join,
 )
 def test_some_of_them_can_be_listed(app, people, options, wanted):
     code, said, complained = run(app, "list-accounts", *options)

@@ -17,6 +17,7 @@ from stormpath_app.models import AccountCreationPolicy
 from stormpath_app.models.account_creation_policy import LONGEST_LIST
 
 from ..conftest import PASSWORD
+from ..together import together
 from .test_event import events
 
 LISTS = "email_domain_whitelist", "email_domain_blacklist"
@@ -181,8 +182,8 @@ def test_a_list_is_replaced_as_it_was_typed(policy, name):
         assert policy[name] == tuple(written)
 
 
-@pytest.mark.parametrize("name", LISTS)
-@pytest.mark.parametrize(
+@together("name", LISTS)
+@together(
     ("value", "error"),
     [
         *((value, WrongType) for value in (None, "site.com", 5, {"site.com": 1}, [5], ["x", True], [["x"]])),
@@ -208,7 +209,6 @@ def test_a_list_is_replaced_as_it_was_typed(policy, name):
         (["x" * 256], TooLong),
         (["x" * 200] * 100, TooLong),
     ],
-    ids=lambda value: ascii(value)[:40],
 )
 def test_what_is_no_list_of_patterns_is_refused(policy, name, value, error):
     allow(policy, "site.com", but=["site.org"])

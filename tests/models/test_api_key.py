@@ -10,6 +10,7 @@ from stormpath_app.database import session
 from stormpath_app.models import ApiKey, Client, Tenant
 
 from ..conftest import PASSWORD
+from ..together import together
 from .test_event import events
 
 
@@ -77,8 +78,8 @@ def test_a_secret_is_in_no_repr_no_row_and_no_line_of_the_log(han, key, caplog):
     assert not {"secret", "secret_hash"} & set(ApiKey.readable)
 
 
-@pytest.mark.parametrize("name", ["secret", "secret_hash", "id", "account", "account_id", "tenant_id"])
-@pytest.mark.parametrize("of_tenant", [True, False])
+@together("name", ["secret", "secret_hash", "id", "account", "account_id", "tenant_id"])
+@together("of_tenant", [True, False])
 def test_what_a_key_is_made_of_cannot_be_chosen(han, name, of_tenant):
     keys = Client().tenant.api_keys if of_tenant else han.api_keys
     with pytest.raises(errors.PropertyError):

@@ -28,6 +28,7 @@ from stormpath_app.models import (
 )
 
 from ..conftest import PASSWORD, statements
+from ..together import together
 
 
 @pytest.fixture
@@ -235,7 +236,7 @@ def test_what_no_name_has_finds_nobody(accounts, text):
     assert not accounts.search({"surname": f"*{text}*"})
 
 
-@pytest.mark.parametrize(
+@together(
     ("wanted", "error", "code"),
     [
         ({"given_nmae": "x"}, UnknownProperty, 2015),

@@ -22,6 +22,7 @@ from stormpath_app.models import Client, Collection, GroupMembership
 from stormpath_app.models.administration import ROLES
 
 from ..conftest import PASSWORD, statements
+from ..together import together
 from .test_event import events
 
 
@@ -80,7 +81,7 @@ def test_a_group_is_what_it_was_created_with(admins, directory):
     assert list(admins.accounts) == list(admins.account_memberships) == []
 
 
-@pytest.mark.parametrize(
+@together(
     ("given", "error"),
     [
         ({}, PropertyRequired),
@@ -100,7 +101,6 @@ def test_a_group_is_what_it_was_created_with(admins, directory):
         ({"name": "crew", "status": "UNVERIFIED"}, UnsupportedValue),
         ({"name": "crew", "nmae": "x"}, UnknownProperty),
     ],
-    ids=ascii,
 )
 def test_a_group_that_cannot_be_leaves_nothing_behind(admins, directory, given, error):
     with pytest.raises(error) as caught:
@@ -110,9 +110,7 @@ def test_a_group_that_cannot_be_leaves_nothing_behind(admins, directory, given, 
     assert len(events("group.created")) == 1
 
 
-@pytest.mark.parametrize(
-    "name", ["x" * 255, "Änderungen & <b>", "漢字", "🗝", "a/v1/groups/b c", '"]', "two  blanks", "%"]
-)
+@together("name", ["x" * 255, "Änderungen & <b>", "漢字", "🗝", "a/v1/groups/b c", '"]', "two  blanks", "%"])
 def test_a_name_may_hold_any_character_that_is_seen(directory, han, name):
     group = directory.groups.create(name=name)
     session.expire_all()

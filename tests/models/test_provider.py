@@ -14,6 +14,7 @@ from stormpath_app.errors import (
 )
 from stormpath_app.models import Client, Directory, Provider
 
+from ..together import together
 from .test_event import events
 
 GOOGLE = {"provider_id": "google", "client_id": "site.example", "client_secret": "Kessel-Run-12"}
@@ -97,7 +98,7 @@ def test_what_is_set_is_saved_and_told(google):
     }
 
 
-@pytest.mark.parametrize(
+@together(
     ("properties", "error"),
     [
         ("google", WrongType),
@@ -113,7 +114,6 @@ def test_what_is_set_is_saved_and_told(google):
         ({"provider_id": "google", "client_secret": 12}, WrongType),
         ({"provider_id": "google", "may_register": "perhaps"}, WrongType),
     ],
-    ids=str,
 )
 def test_what_cannot_be_a_provider_makes_no_directory(context, properties, error):
     with pytest.raises(error):

@@ -12,6 +12,7 @@ from stormpath_app.database import session
 from stormpath_app.models import AccountSession
 
 from ..conftest import PASSWORD, token
+from ..together import together
 
 FORM = "application/x-www-form-urlencoded"
 PAGES = "/login", "/register", "/logout"
@@ -284,8 +285,8 @@ def test_a_file_in_place_of_a_text_is_refused(browser, field):
     assert not is_in(browser)
 
 
-@pytest.mark.parametrize("body", [b"", b"--x", b"--x\r\n\r\n", b'--x\r\nContent-Disposition: form-data; name="login'])
-@pytest.mark.parametrize("kind", ["multipart/form-data", "multipart/form-data; boundary=x", f"{FORM}; charset=utf-16"])
+@together("body", [b"", b"--x", b"--x\r\n\r\n", b'--x\r\nContent-Disposition: form-data; name="login'])
+@together("kind", ["multipart/form-data", "multipart/form-data; boundary=x", f"{FORM}; charset=utf-16"])
 def test_a_broken_form_is_refused(client, kind, body):
     assert client.post("/login", data=body, content_type=kind).status_code in {400, 413}
 
