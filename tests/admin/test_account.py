@@ -92,7 +92,7 @@ def test_what_is_not_in_scope_is_not_found(app, sign_in, ada, tab):
         assert owner.get(path(nobody, tab)).status_code == 404
 
 
-@pytest.mark.parametrize("tab", ["", "messages", "timeline", "groups", "api-keys", "custom-data"])
+@together("tab", ["", "messages", "timeline", "groups", "api-keys", "custom-data"])
 def test_what_an_address_cannot_ask_for_is_no_error(owner, lived, tab):
     for query in ("before=%00", "before=x", "after=%F0%9F%92%A9", "add=%00", "add=" + "x" * 500, "q=1", "page=-1"):
         assert owner.get(f"{path(lived[0], tab)}?{query}").status_code == 200

@@ -90,7 +90,7 @@ def test_a_group_in_two_directories_must_be_told_apart(app, people):
     assert emails(run(app, "list-accounts")[1]) == [HAN, LEIA, LUKE]
 
 
-@pytest.mark.parametrize(
+@together(
     ("options", "code", "told"),
     [
         (("--group", "x"), 1, "'My Application' has no group 'x'."),
@@ -99,7 +99,6 @@ def test_a_group_in_two_directories_must_be_told_apart(app, people):
         (("--limit", "0"), 2, "--limit"),
         (("--status", "gone"), 2, "--status"),
     ],
-    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
 def test_what_cannot_be_listed_is_told_with_what_can(app, people, options, code, told):
     found, said, complained = run(app, "list-accounts", *options)

@@ -252,7 +252,7 @@ def test_what_is_assigned_is_all_there_is(app, leia):
     assert stored(app) == {"ship": "Falcon", "age": 19}
 
 
-@pytest.mark.parametrize("value", [[], "x", 5, [("a", 1)], True])
+@together("value", [[], "x", 5, [("a", 1)], True])
 def test_what_is_assigned_is_a_dictionary(leia, value):
     with pytest.raises(WrongType, match="Account custom data is of the wrong type"):
         leia.custom_data = value

@@ -46,7 +46,7 @@ def test_a_directory_with_accounts_of_its_own_has_nothing_that_a_provider_needs(
         Directory.create(name="Rebels", provider={"provider_id": "stormpath", "client_id": "site.example"})
 
 
-@pytest.mark.parametrize("address", ["http://id.example", "https://", "ftp://id.example", "https://id.example/a b"])
+@together("address", ["http://id.example", "https://", "ftp://id.example", "https://id.example/a b"])
 def test_a_provider_is_asked_with_https_or_on_this_machine(google, address):
     with pytest.raises(InvalidFormat):
         google.provider.issuer = address

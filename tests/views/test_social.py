@@ -268,7 +268,7 @@ def test_a_login_and_who_was_refused_stand_in_the_log(app, client, pretended):
 # --- Back: what is no answer ---
 
 
-@pytest.mark.parametrize(
+@together(
     "asked",
     [
         {},
@@ -279,7 +279,6 @@ def test_a_login_and_who_was_refused_stand_in_the_log(app, client, pretended):
         {"state": "\0" * 43},
         {"state": "../../" * 8},
     ],
-    ids=["none", "empty", "another", "long", "letters", "controls", "a path"],
 )
 def test_an_answer_without_the_state_of_a_start_is_none(client, pretended, asked):
     leave(client)
