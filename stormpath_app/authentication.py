@@ -344,5 +344,10 @@ def _keep_alive(response: Response, found: ActiveSession, now: datetime) -> None
         return
     if age := _age_of(found, now):
         _send(response, TOKEN_COOKIE, found.token, age)
-    engine = database.engine
-    response.call_on_close(lambda: sessions.seen(engine, found.id, now, now - interval))
+    engine, forget = database.engine, active_session.forgetting(found.id)
+
+    def was_seen() -> None:
+        sessions.seen(engine, found.id, now, now - interval)
+        forget()
+
+    response.call_on_close(was_seen)

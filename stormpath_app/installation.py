@@ -11,7 +11,7 @@ from jinja2 import TemplateError, TemplateNotFound
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from . import adoption, credentials, database, encryption, migrations, names, providers
+from . import adoption, cache, credentials, database, encryption, migrations, names, providers
 from .database import session
 from .errors import NotReady
 from .mail import rendering
@@ -202,7 +202,7 @@ _MAKE_KEY = "`python -c 'import secrets; print(secrets.token_urlsafe(48))'`"
 def check(app: Flask) -> list[Problem]:
     """Return what is wrong with the secret, the switches, the schema and the application. Makes nothing."""
     parts = (
-        *(_check_secret(app), encryption.check(), credentials.check(), providers.check()),
+        *(_check_secret(app), encryption.check(), credentials.check(), providers.check(), cache.check()),
         *(_check_switches(app), _check_templates(app), _check_database(app)),
     )
     return [problem for part in parts for problem in part]

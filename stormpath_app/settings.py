@@ -185,6 +185,12 @@ SETTINGS = (
         "How many wrong passwords are too many; a dictionary changes what it names, False is no limit.",
     ),
     Setting(
+        "CACHE",
+        None,
+        "cache",
+        "Where what was read is kept for a while; None: in memory, False: nowhere. A dictionary has `store` and more.",
+    ),
+    Setting(
         "ENCRYPTION_KEYS",
         [],
         "keys",
@@ -218,7 +224,6 @@ NOT_YET = {
         ("ENABLE_EMAIL", "ENABLE_PASSWORD", "REQUIRE_EMAIL", "REQUIRE_PASSWORD"),
         "has no effect: an account always has an e-mail address and a password",
     ),
-    "CACHE": "has no effect yet: caching is not part of this version",
 }
 
 #: What must not change once the blueprint is registered.
@@ -246,7 +251,7 @@ AT_REGISTRATION = (
 )
 
 #: Kinds of settings whose values nobody is shown.
-SECRET_KINDS = frozenset({"credential or None", "keys", "social", "proxy or None"})
+SECRET_KINDS = frozenset({"credential or None", "keys", "social", "proxy or None", "cache"})
 
 _DEFAULTS = {row.name: row.default for row in SETTINGS}
 _DURATIONS = frozenset(row.name for row in SETTINGS if row.kind == "duration")
@@ -309,10 +314,11 @@ def _unknown(config: Mapping[str, Any]) -> Iterator[Problem]:
                 continue
             yield Problem(f"{PREFIX}{name} {NOT_YET[name]}.", "note")
         elif name not in _DEFAULTS:
-            yield Problem(f"There is no setting {PREFIX}{name}.{_hint(name, _DEFAULTS, PREFIX)}")
+            yield Problem(f"There is no setting {PREFIX}{name}.{closest(name, _DEFAULTS, PREFIX)}")
 
 
-def _hint(name: str, known: Iterable[str], prefix: str = "") -> str:
+def closest(name: str, known: Iterable[str], prefix: str = "") -> str:
+    """Return a sentence with the known name that a misspelt one may mean."""
     close = difflib.get_close_matches(name, known, n=1)
     return f" Did you mean {prefix}{close[0]}?" if close else " docs/settings.md lists those there are."
 
@@ -332,7 +338,7 @@ def _wrong_inside(name: str, given: Mapping[Any, Any], config: Mapping[str, Any]
     """Yield what is wrong with the entries of a dictionary like THROTTLE."""
     for key, value in given.items():
         if key not in THROTTLE:
-            yield Problem(f"{PREFIX}{name} has no {key!r}.{_hint(str(key), THROTTLE)}")
+            yield Problem(f"{PREFIX}{name} has no {key!r}.{closest(str(key), THROTTLE)}")
             continue
         kind = "duration" if isinstance(THROTTLE[key], timedelta) else "number"
         if not _is(kind, value, config):
@@ -363,6 +369,7 @@ _TOLD = {
     "file or None": "the path of a file, or None",
     "credential or None": "text, or None",
     "throttle": "a dictionary of what it changes, or False",
+    "cache": "a dictionary such as {'store': RedisStore, 'store_opts': {'host': 'localhost'}}, None or False",
     "social": "a dictionary with one for each provider, such as {'GOOGLE': {'client_id': '…', 'client_secret': '…'}}",
     "proxy or None": "an http or https address, such as 'http://proxy.example.com:3128', or None",
     "delivery": "'thread', 'command', or a function that takes the id of a mail",
@@ -389,6 +396,8 @@ def _is(kind: str, value: Any, config: Mapping[str, Any]) -> bool:
             return not isinstance(value, bool) and isinstance(seconds, int | float) and 0 < seconds <= _CENTURY
         case "count" | "number":
             return isinstance(value, int) and not isinstance(value, bool) and value >= (kind == "number")
+        case "cache":
+            return value is None or value is False or isinstance(value, dict)
         case "throttle":
             return value is False or isinstance(value, dict)
         case "delivery":

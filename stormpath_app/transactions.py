@@ -80,6 +80,17 @@ def release() -> None:
         current.commit()
 
 
+def has_written() -> bool:
+    """Tell whether the session may have written what is not committed: on SQLite it is known, elsewhere supposed.
+
+    So it is where there is no other connection to ask.
+    """
+    if not session.registry.has() or not _is_connected(session()):
+        return False
+    connection = session().connection()
+    return connection.dialect.name != "sqlite" or _holds_lock(connection) or _has_one_connection(database.engine.pool)
+
+
 # --- One statement that reads ---
 
 

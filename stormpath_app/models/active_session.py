@@ -1,7 +1,9 @@
 """Who is asking: the one statement of a signed-in page."""
 
 import contextlib
+from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -10,11 +12,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import make_transient_to_detached
 from sqlalchemy.orm.util import identity_key
 
-from .. import clock, names
-from ..database import session
+from .. import cache, clock, names
+from ..database import UTCDateTime, session
 from ..errors import LoginOutdated
 from ..settings import settings
-from ..transactions import beside, reading
+from ..transactions import beside, has_written, reading
 from . import event, session as sessions
 from .account import Account
 from .account_store_mapping import AccountStoreMapping
@@ -65,24 +67,24 @@ class Replay(NamedTuple):
 _MAPPER = sa.inspect(Account)
 _LOGIN = AccountSession.__table__.c
 #: The attributes of the account that every page gets: its columns but the deferred ones.
-LOADED = [attribute.key for attribute in _MAPPER.column_attrs if not attribute.deferred]
+LOADED = ["id", "version", *(a.key for a in _MAPPER.column_attrs if not a.deferred and a.key not in {"id", "version"})]
 LOADED_COLUMNS = [_MAPPER.attrs[key].columns[0] for key in LOADED]
+_OF_LOGIN = (
+    _LOGIN.token_hash,
+    _LOGIN.remembered,
+    _LOGIN.last_seen_at,
+    _LOGIN.created_at,
+    _LOGIN.expires_at,
+    _LOGIN.authenticated_at,
+    _LOGIN.rotations,
+    _LOGIN.rotated_at,
+    enabled_groups(Account.id).scalar_subquery(),
+)
 
 # Built once, and of plain columns: what a statement costs to build and to compile, and its row to be made an object in
 # the ORM's general way, is most of what a page would pay for it.
-_FIND = (
-    sa.select(
-        _LOGIN.token_hash,
-        _LOGIN.remembered,
-        _LOGIN.last_seen_at,
-        _LOGIN.created_at,
-        _LOGIN.expires_at,
-        _LOGIN.authenticated_at,
-        _LOGIN.rotations,
-        _LOGIN.rotated_at,
-        enabled_groups(Account.id).scalar_subquery(),
-        *LOADED_COLUMNS,
-    )
+_LIGHT = (
+    sa.select(*_OF_LOGIN, *LOADED_COLUMNS[:2])
     .join_from(AccountSession, Account, Account.id == AccountSession.account_id)
     .join(Directory, Directory.id == Account.directory_id)
     .join(AccountStoreMapping, AccountStoreMapping.directory_id == Directory.id)
@@ -98,6 +100,15 @@ _FIND = (
         Application.name_key == bindparam("application"),
     )
     .limit(sa.literal_column("1"))  # several stores may let the account in
+)
+_FIND = _LIGHT.add_columns(*LOADED_COLUMNS[2:])
+_SESSIONS = cache.Region(
+    "sessions",
+    about=len(_OF_LOGIN),
+    light=len(_OF_LOGIN) + 2,
+    moments=tuple(
+        place for place, column in enumerate((*_OF_LOGIN, *LOADED_COLUMNS)) if isinstance(column.type, UTCDateTime)
+    ),
 )
 
 
@@ -155,8 +166,49 @@ def find(token: str) -> ActiveSession | Replay | None:
     parts = sessions.split(token)
     if parts is None:
         return None
-    row = first(_FIND, {"session_id": parts[0], "application": names.key(settings.APPLICATION)})
-    return None if row is None else _judge(*parts, row)
+    wanted = {"session_id": parts[0], "application": names.key(settings.APPLICATION)}
+    if has_written():  # it sees what nobody else does yet
+        row = first(_FIND, wanted)
+        return None if row is None else _judge(*parts, row)
+    look = _look(wanted)
+    if look.row is not None and _goes_on(parts[1], look.row):
+        return _judge(*parts, look.row)
+    with reading() as connection:  # not in the session, whose transaction may show what was
+        row = connection.execute(_FIND, wanted).first()
+    if row is None:
+        return None
+    look.keep(tuple(row))
+    return _judge(*parts, row)
+
+
+def forgetting(session_id: str) -> Callable[[], None]:
+    """Return a function, for when there is no app context, that forgets what is kept of a login, which was seen now."""
+    return partial(cache.keeper().drop, _SESSIONS, _key(session_id, names.key(settings.APPLICATION)))
+
+
+def _key(session_id: str, application: str) -> str:
+    return f"{session_id} {application}"
+
+
+def _look(wanted: dict[str, str]) -> cache.Look:
+    def light() -> cache.Row | None:
+        with reading() as connection:
+            row = connection.execute(_LIGHT, wanted).first()
+        return None if row is None else tuple(row)
+
+    return cache.Look(_SESSIONS, _key(**wanted), light)
+
+
+def _goes_on(secret: str, row: Any) -> bool:
+    """Tell whether a row lets a token in as it is; whatever else is to be decided, the database decides."""
+    token_hash, _remembered, last_seen_at, created_at, expires_at, *_row = row
+    return sessions.is_digest(token_hash, secret) and not _has_run_out(last_seen_at, created_at, expires_at)
+
+
+def _has_run_out(last_seen_at: datetime, created_at: datetime, expires_at: datetime) -> bool:
+    now = clock.now()
+    expires_at = min(expires_at, created_at + settings.SESSION_LIFETIME)
+    return bool(now >= expires_at or now - last_seen_at >= settings.COOKIE_DURATION)
 
 
 def _judge(session_id: str, secret: str, row: Any) -> ActiveSession | Replay | None:

@@ -1,0 +1,60 @@
+"""Cache: what was read from the database and is kept for a while, as true as its store promises.
+
+A row is kept by its region and key (`region.py`). Who keeps it knows whether it is still true: of a file of SQLite by
+its log of changes, of a database server by a light statement (`memory_store.py`). `docs/caching.md` has the promises.
+"""
+
+import threading
+from collections.abc import Callable
+
+from flask import current_app
+
+from ..database import database, is_in_memory, url
+from . import tables as tables  # so that it is part of the schema
+from .configuration import Configuration, check, current
+from .memory_store import SIZE, ChangeLog, LightMemory, LoggedMemory, MemoryStore
+from .region import Keeper, NoKeeper, Region, Row, Ticket
+
+__all__ = ["Look", "MemoryStore", "Region", "Row", "check", "keeper"]
+
+#: In app.extensions.
+_KEEPER = "stormpath_cache"
+_making = threading.Lock()
+
+
+def keeper() -> Keeper:
+    """Return what keeps the rows of the current app; the settings are read when it is asked for first."""
+    found: Keeper | None = current_app.extensions.get(_KEEPER)
+    if found is None:
+        with _making:
+            found = current_app.extensions.get(_KEEPER) or _make(current())
+            current_app.extensions[_KEEPER] = found
+    return found
+
+
+def _make(wanted: Configuration | None) -> Keeper:
+    here = url(current_app._get_current_object())  # type: ignore[attr-defined]
+    if wanted is None or is_in_memory(here):
+        return NoKeeper()
+    size = wanted.options.get("size", SIZE)
+    if here.get_backend_name() != "sqlite":
+        return LightMemory(size, wanted.lifetimes)
+    with database.engine.connect() as connection:
+        file = connection.exec_driver_sql("SELECT file FROM pragma_database_list WHERE name = 'main'").scalar_one()
+    return LoggedMemory(size, wanted.lifetimes, ChangeLog(file))
+
+
+class Look:
+    """A look for a row, before it is read from the database. `row`: what is kept, and true; None: nothing is."""
+
+    __slots__ = ("_keeper", "_key", "_region", "_ticket", "row")
+
+    def __init__(self, region: Region, key: str, light: Callable[[], Row | None]) -> None:
+        self._keeper, self._region, self._key = keeper(), region, key
+        self.row: Row | None
+        self._ticket: Ticket
+        self.row, self._ticket = self._keeper.look(region, key, light)
+
+    def keep(self, row: Row) -> None:
+        """Keep the row that was read since, on a connection that had no transaction open before."""
+        self._keeper.keep(self._region, self._key, self._ticket, row)
