@@ -174,7 +174,7 @@ def logout_user() -> bool:
 def _end_logins() -> None:
     """End every login that the cookies of this browser stand for."""
     for login in _logins(request):
-        sessions.end(AccountSession.id == login.found.id)
+        sessions.end(AccountSession.id == login.found.id, AccountSession.account_id == login.found.account_id)
     g.pop("stormpath_session", None)
 
 
@@ -292,7 +292,7 @@ def _go_on(response: Response, login: _Login) -> None:
     found, is_newest = login.found, login.shown == login.found.token
     now = clock.now()
     if login.is_restored and is_newest and found.may_rotate(now):
-        if token := sessions.rotate(found.token, now):
+        if token := sessions.rotate(found.token, now, found.account_id):
             _send_cookies(response, token, _age_of(found, now))
         return  # what could not be written is at the next request, which comes with the same cookie
     if login.is_restored or not is_newest:
@@ -338,6 +338,7 @@ def _keep_alive(response: Response, found: ActiveSession, now: datetime) -> None
     """Move `last_seen_at` and the remembered cookie on, once a minute at most and after the response is out."""
     if rotated_at := found.unconfirmed_since:
         sessions.confirm(found.id, rotated_at)
+        active_session.forgetting(found.id)()
         return
     interval = min(timedelta(seconds=sessions.SEEN_EVERY), settings.COOKIE_DURATION / 15)
     if now - found.last_seen_at < interval:

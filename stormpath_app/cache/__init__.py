@@ -1,21 +1,27 @@
 """Cache: what was read from the database and is kept for a while, as true as its store promises.
 
 A row is kept by its region and key (`region.py`). Who keeps it knows whether it is still true: of a file of SQLite by
-its log of changes, of a database server by a light statement (`memory_store.py`). `docs/caching.md` has the promises.
+its log of changes, of a database server by a light statement (`memory_store.py`); what processes and machines share, by
+stamps that lie beside it (`shared.py`), which writers change (`changes.py`). `docs/caching.md` has the promises.
 """
 
 import threading
 from collections.abc import Callable
 
-from flask import current_app
+import sqlalchemy as sa
+from flask import current_app, has_app_context
 
 from ..database import database, is_in_memory, url
-from . import tables as tables  # so that it is part of the schema
+from . import changes, tables as tables  # so that it is part of the schema
 from .configuration import Configuration, check, current
+from .memcached_store import MemcachedStore
 from .memory_store import SIZE, ChangeLog, LightMemory, LoggedMemory, MemoryStore
+from .redis_store import RedisStore
 from .region import Keeper, NoKeeper, Region, Row, Ticket
+from .shared import Shared
+from .store import Store
 
-__all__ = ["Look", "MemoryStore", "Region", "Row", "check", "keeper"]
+__all__ = ["Look", "MemcachedStore", "MemoryStore", "RedisStore", "Region", "Row", "check", "keeper"]
 
 #: In app.extensions.
 _KEEPER = "stormpath_cache"
@@ -36,12 +42,27 @@ def _make(wanted: Configuration | None) -> Keeper:
     here = url(current_app._get_current_object())  # type: ignore[attr-defined]
     if wanted is None or is_in_memory(here):
         return NoKeeper()
+    if issubclass(wanted.store, Store):
+        return Shared(wanted.store(**wanted.options), wanted.lifetimes)
     size = wanted.options.get("size", SIZE)
     if here.get_backend_name() != "sqlite":
         return LightMemory(size, wanted.lifetimes)
     with database.engine.connect() as connection:
         file = connection.exec_driver_sql("SELECT file FROM pragma_database_list WHERE name = 'main'").scalar_one()
     return LoggedMemory(size, wanted.lifetimes, ChangeLog(file))
+
+
+def _shared() -> tuple[Shared, sa.Engine] | None:
+    if not has_app_context() or "stormpath" not in current_app.extensions:
+        return None
+    wanted = current()
+    if wanted is None or not issubclass(wanted.store, Store):
+        return None
+    found = keeper()
+    return (found, database.engine) if isinstance(found, Shared) else None
+
+
+changes.current = _shared
 
 
 class Look:

@@ -6,11 +6,14 @@ from datetime import timedelta
 from typing import Any
 
 from ..settings import Problem, closest, duration, settings
+from .memcached_store import MemcachedStore
 from .memory_store import MemoryStore
+from .redis_store import RedisStore
 from .region import NAMES, Lifetime
+from .store import Store
 
 #: The names that environment variables can give for a store.
-STORES: dict[str, type] = {"memory": MemoryStore}
+STORES: dict[str, type] = {"memory": MemoryStore, "redis": RedisStore, "memcached": MemcachedStore}
 #: As long as Stormpath's own libraries kept what they had read, in seconds.
 _USUAL = 300
 _LONGEST = timedelta(days=1)
@@ -60,6 +63,7 @@ def check() -> Iterator[Problem]:
         if not isinstance(given.get(name, {}), kind):
             yield Problem(f"STORMPATH_CACHE[{name!r}] must be a dictionary.")
             return
+    yield from _check_client(STORES.get(store, store), given.get("store_opts", {}))
     yield from _check_lifetime("", given)
     for region, its in given.get("regions", {}).items():
         where = f"['regions'][{region!r}]"
@@ -70,6 +74,21 @@ def check() -> Iterator[Problem]:
         else:
             yield from _check_keys(where, its, Lifetime._fields)
             yield from _check_lifetime(where, its)
+
+
+def _check_client(store: Any, options: Mapping[str, Any]) -> Iterator[Problem]:
+    """Make the client of a shared store, which connects nowhere yet. What it is told is shown to nobody."""
+    if not isinstance(store, type) or not issubclass(store, Store):
+        return
+    try:
+        store(**options).client  # noqa: B018 - it is made when it is asked for
+    except ImportError:
+        yield Problem(
+            f"STORMPATH_CACHE['store'] is {store.__name__}, whose client is not installed:"
+            f" pip install 'stormpath-app[{store.extra}]'."
+        )
+    except (TypeError, ValueError) as error:
+        yield Problem(f"STORMPATH_CACHE['store_opts'] is nothing that {store.__name__} can be made with ({error}).")
 
 
 def _check_keys(where: str, given: Mapping[Any, Any], known: tuple[str, ...]) -> Iterator[Problem]:

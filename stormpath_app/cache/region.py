@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
+import sqlalchemy as sa
+
 #: The values of a row, as the database gave them: text, numbers, bools, None and moments in UTC.
 Row = tuple[Any, ...]
 #: What a keeper saw before a row was read, by which it knows whether the row may be kept; None: it may not.
@@ -20,12 +22,14 @@ class Region:
     :param about: the column with that account's id; None: rows are about no account.
     :param light: so many columns come first which can change while the account's version, the last of them, stays.
     :param moments: the columns that are moments.
+    :param statement: what reads the rows. Those that another version of it read are none, where versions share a store.
     """
 
     name: str
     about: int | None = None
     light: int = 0
     moments: tuple[int, ...] = field(default=())
+    statement: sa.Select[Any] | None = None
 
     def of(self, row: Row) -> str | None:
         """Return the id of the account that a row is about."""

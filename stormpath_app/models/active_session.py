@@ -45,6 +45,11 @@ class ActiveSession(NamedTuple):
     rotated_at: datetime | None
 
     @property
+    def account_id(self) -> str:
+        """The account's id, which it can tell even where a host's session ended and took all attributes along."""
+        return str(sa.inspect(self.account).identity[0])  # type: ignore[index]
+
+    @property
     def unconfirmed_since(self) -> datetime | None:
         """When the token was made, while nobody has come with it: the answer that brought it may have been lost."""
         return self.rotated_at if self.rotated_at and self.last_seen_at <= self.rotated_at else None
@@ -109,6 +114,7 @@ _SESSIONS = cache.Region(
     moments=tuple(
         place for place, column in enumerate((*_OF_LOGIN, *LOADED_COLUMNS)) if isinstance(column.type, UTCDateTime)
     ),
+    statement=_FIND,
 )
 
 
@@ -233,7 +239,8 @@ def _judge(session_id: str, secret: str, row: Any) -> ActiveSession | Replay | N
 def end(replay: Replay) -> None:
     """End the login that somebody has a copy of, and record it: now, in a transaction of its own."""
     with contextlib.suppress(SQLAlchemyError), beside() as connection:
-        if connection.execute(sa.delete(AccountSession).where(AccountSession.id == replay.id)).rowcount:
+        this = AccountSession.id == replay.id, AccountSession.account_id == replay.account_id
+        if connection.execute(sa.delete(AccountSession).where(*this)).rowcount:
             who: dict[str, Any] = {"account_id": replay.account_id, "directory_id": replay.directory_id}
             event.record("login.replayed", connection, **who)
 
