@@ -6,13 +6,15 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import cycle
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from stormpath_app.database import FILE, database
 from stormpath_app.installation import set_up
 
-from ..conftest import make_app
+from .. import caches
+from ..conftest import found_here, make_app
 from ..databases import DatabaseServer
 from .processes import REFUSED, Member, Process, each, processes
 
@@ -92,6 +94,16 @@ LIFE = [
 LIVES = 3
 
 
+@pytest.fixture(params=["memory", "redis", "memcached"])
+def cache(request: pytest.FixtureRequest) -> Iterator[dict[str, Any]]:
+    """Return the settings that each store needs."""
+    if request.param == "memory":
+        yield {}
+        return
+    with found_here(getattr(caches, request.param)()) as server:
+        yield {"STORMPATH_CACHE": {"store": request.param, "store_opts": server.options}}
+
+
 def live(asked: list[Process], rounds: int) -> Counter[str]:
     """Change something in one process while another makes all read anew, and ask every one; return what readers saw."""
     member = Member()
@@ -111,8 +123,8 @@ def agree(asked: list[Process], path: str, member: Member, expected: str, after:
     assert answers == [wanted] * PROCESSES, f"{after}: {path} is {wanted}, and not {answers}"
 
 
-def test_what_is_changed_in_one_process_counts_at_once_in_all(instance):
-    with processes(instance, PROCESSES) as asked:
+def test_what_is_changed_in_one_process_counts_at_once_in_all(instance, cache):
+    with processes(instance, PROCESSES, **cache) as asked:
         seen = live(asked, LIVES * len(LIFE))
     assert all(answer in {REFUSED, INSIDE} or answer.startswith("Han-") for answer in seen), seen
 
