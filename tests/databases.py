@@ -80,6 +80,7 @@ def postgresql() -> Iterator[DatabaseServer]:
         _as("postgres", folder, [initdb, "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"])
         command = [server, "-D", data, "-p", str(port), "-k", folder, "-c", "listen_addresses=127.0.0.1"]
         command += ["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "max_connections=200"]
+        command += ["-c", "max_prepared_transactions=2"]  # for commits in two steps
         command += ["-c", "random_page_cost=1.1"]  # as everybody sets it who has no spinning disks
         url = sa.URL.create("postgresql+psycopg", "postgres", host="127.0.0.1", port=port, database="postgres")
         with _running("postgres", folder, command, DatabaseServer(url, create='CREATE DATABASE "{name}"')) as found:

@@ -9,13 +9,14 @@ they leave at once where nothing of ours is written.
 
 import logging
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
 from sqlalchemy import event
+from sqlalchemy.orm import Mapper
 from sqlalchemy.sql import elements, operators
 from sqlalchemy.sql.dml import UpdateBase
 
@@ -53,8 +54,8 @@ _WRITES = re.compile(r"\b(?:INSERT|UPDATE|DELETE|REPLACE|MERGE|TRUNCATE|COPY|LOA
 #: When a login was last seen: that alone changes nothing that is kept.
 _SEEN = re.compile(r"UPDATE stormpath_account_sessions SET last_seen_at=[^,]+ WHERE\b")
 _INSERTS = re.compile(r"\s*INSERT\s+INTO\b(?!.*\bON\s+(?:CONFLICT|DUPLICATE)\b)", re.IGNORECASE | re.DOTALL)
-#: In the `info` of a connection.
-_CHANGE = "stormpath_cache_change"
+#: In the `info` of a connection: what it has changed; whose the rows are that the unit of work is about to write.
+_CHANGE, _OWNERS = "stormpath_cache_change", "stormpath_cache_owners"
 
 _logger = logging.getLogger("stormpath_app")
 _keepers: WeakKeyDictionary[sa.Dialect, Shared] = WeakKeyDictionary()
@@ -113,32 +114,37 @@ def _written(statement: str, compiled: Any) -> set[str]:
 
 def _accounts(table: str, context: Any) -> list[str] | None:
     """Return the ids of the accounts whose rows of a table are changed; None where it cannot be told."""
-    dml, column = getattr(context.compiled, "statement", None), OF_ACCOUNTS.get(table)
+    column = OF_ACCOUNTS.get(table)
+    dml = getattr(context.compiled, "statement", None)
     if column is None or not isinstance(dml, UpdateBase):
         return None
-    names = (
-        [column] if context.isinsert else _named(getattr(dml, "_where_criteria", ()), context.compiled, table, column)
-    )
-    for name in names:
-        # An IN has a parameter for each value: `id_1_1`, `id_1_2`.
-        found = [
-            v for row in context.compiled_parameters for k, v in row.items() if k == name or k.startswith(f"{name}_")
-        ]
-        if found and all(isinstance(value, str) for value in found):
-            return found
+    if context.isinsert:
+        return _values(column, context)
+    for name in _named(dml, context.compiled, table, column):
+        return _values(name, context)
+    owners = context.root_connection.info.get(_OWNERS, {})
+    for name in _named(dml, context.compiled, table, "id"):
+        ids = _values(name, context)
+        return [owners[row_id] for row_id in ids] if ids and owners.keys() >= set(ids) else None
     return None
 
 
-def _named(criteria: Iterable[Any], compiled: Any, table: str, column: str) -> Iterator[str]:
+def _values(name: str, context: Any) -> list[str] | None:
+    """Return the values of a parameter in each execution. An IN has more of them: `id_1_1`, `id_1_2`."""
+    rows = context.compiled_parameters
+    found = [value for row in rows for key, value in row.items() if key == name or key.startswith(f"{name}_")]
+    return found if found and all(isinstance(value, str) for value in found) else None
+
+
+def _named(dml: Any, compiled: Any, table: str, column: str) -> Iterator[str]:
     """Yield the parameters that a column must be one of, by conditions that must all be met."""
-    for criterion in criteria:
+    waiting = list(getattr(dml, "_where_criteria", ()))
+    for criterion in waiting:
         if isinstance(criterion, elements.BooleanClauseList) and criterion.operator is operators.and_:
-            yield from _named(criterion.clauses, compiled, table, column)
+            waiting += criterion.clauses
         elif isinstance(criterion, elements.BinaryExpression) and criterion.operator in {operators.eq, operators.in_op}:
             left: Any = criterion.left
-            is_it = (
-                getattr(left, "name", None) == column and getattr(getattr(left, "table", None), "name", None) == table
-            )
+            is_it = getattr(left, "name", "") == column and getattr(getattr(left, "table", None), "name", "") == table
             if is_it and criterion.right in compiled.bind_names:
                 yield compiled.bind_names[criterion.right]
 
@@ -207,6 +213,13 @@ def _rollback(connection: sa.Connection) -> None:
         _commit(connection)
 
 
+def _note_owner(mapper: Any, connection: sa.Connection, row: Any) -> None:
+    """Remember whose row will be written by its own id alone."""
+    column = OF_ACCOUNTS.get(getattr(mapper.local_table, "name", ""))
+    if column is not None and column in row.__dict__:
+        connection.info.setdefault(_OWNERS, {})[row.id] = row.__dict__[column]
+
+
 def _begin(connection: sa.Connection) -> None:
     _finish(connection.info)  # it was not checked in since its last transaction
 
@@ -216,6 +229,7 @@ def _check_in(_driver: Any, record: Any) -> None:
 
 
 def _finish(info: Any) -> None:
+    info.pop(_OWNERS, None)
     change = info.pop(_CHANGE, None)
     if change is not None:
         change.finish()
@@ -229,5 +243,7 @@ for _target, _name, _listener in (
     (sa.Engine, "rollback", _rollback),
     (sa.Engine, "begin", _begin),
     (sa.Pool, "checkin", _check_in),
+    (Mapper, "before_update", _note_owner),
+    (Mapper, "before_delete", _note_owner),
 ):
     event.listen(_target, _name, _guarded(_listener))

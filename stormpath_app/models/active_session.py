@@ -13,7 +13,7 @@ from sqlalchemy.orm import make_transient_to_detached
 from sqlalchemy.orm.util import identity_key
 
 from .. import cache, clock, names
-from ..database import UTCDateTime, session
+from ..database import UTCDateTime, attach, session
 from ..errors import LoginOutdated
 from ..settings import settings
 from ..transactions import beside, has_written, reading
@@ -256,12 +256,12 @@ def first(statement: sa.Select[Any], wanted: dict[str, str]) -> Any:
 
 def loaded_account(values: dict[str, Any]) -> Account:
     """Return the account as the session would have loaded it from these values; one that it has already stays."""
-    current = session()
-    known: Account | None = current.identity_map.get(identity_key(Account, values["id"]))
+    identities: Any = session.identity_map if session.registry.has() else {}
+    known: Account | None = identities.get(identity_key(Account, values["id"]))
     if known is not None:
         return known
     account: Account = _MAPPER.class_manager.new_instance()
     account.__dict__.update(values)
     make_transient_to_detached(account)  # what was left out loads when it is asked for
-    current.add(account)
+    attach(account)
     return account
