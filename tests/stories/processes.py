@@ -417,7 +417,14 @@ def stir(member: Member) -> Member:
     return member
 
 
-# --- Changes that a host makes by statements of its own ---
+# --- Changes that a host makes by statements of its own; those of accounts raise the version ---
+
+
+def core_rename(member: Member) -> Member:
+    name, change = _new_name(), sa.update(Account).where(Account.email == member.email)
+    session.execute(change.values(given_name=name, version=Account.version + 1))
+    session.commit()
+    return member.but(name=name)
 
 
 def core_disable(member: Member) -> Member:
@@ -485,7 +492,7 @@ CHANGES: dict[str, Callable[[Member], Member]] = {
             map_again,
         ),
         *(map_group, unmap_group, end_session, sign_out, stir),
-        *(core_disable, core_enable, core_leave, core_unmap, core_end_sessions),
+        *(core_rename, core_disable, core_enable, core_leave, core_unmap, core_end_sessions),
     )
 }
 for verb, status in (("disable", "DISABLED"), ("enable", "ENABLED")):

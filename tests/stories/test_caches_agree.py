@@ -2,6 +2,7 @@
 
 import contextlib
 import sqlite3
+import time
 from collections import Counter
 from collections.abc import Iterator
 from itertools import cycle
@@ -16,6 +17,7 @@ from stormpath_app.installation import set_up
 from .. import caches
 from ..conftest import found_here, make_app
 from ..databases import DatabaseServer
+from ..servers import free_port
 from .processes import REFUSED, Member, Process, each, processes
 
 PROCESSES = 4
@@ -26,6 +28,7 @@ LIFE = [
     ("create", "/try", IN),
     ("log_in", "/who", NAME),
     ("rename", "/who", NAME),
+    ("core_rename", "/who", NAME),
     ("join", "/members", INSIDE),
     ("rename_group", "/members", REFUSED),
     ("rename_group_back", "/members", INSIDE),
@@ -92,6 +95,8 @@ LIFE = [
 
 #: How often somebody lives: for all stores on both databases, more than a thousand changes.
 LIVES = 3
+#: For so long may what somebody wrote who cannot reach the store be unknown to those who can, in seconds.
+BOUND = 10
 
 
 @pytest.fixture(params=["memory", "redis", "memcached"])
@@ -127,6 +132,27 @@ def test_what_is_changed_in_one_process_counts_at_once_in_all(instance, cache):
     with processes(instance, PROCESSES, **cache) as asked:
         seen = live(asked, LIVES * len(LIFE))
     assert all(answer in {REFUSED, INSIDE} or answer.startswith("Han-") for answer in seen), seen
+
+
+@pytest.mark.sqlite
+def test_who_writes_and_cannot_reach_the_store_is_believed_within_ten_seconds(instance):
+    with contextlib.ExitStack() as stack:
+        options = stack.enter_context(found_here(caches.redis())).options
+        store, nowhere = ({"store": "redis", "store_opts": one} for one in (options, {**options, "port": free_port()}))
+        asked = stack.enter_context(processes(instance, PROCESSES, STORMPATH_CACHE=store))
+        (cut_off,) = stack.enter_context(processes(instance, 1, STORMPATH_CACHE=nowhere))
+        member = Member()
+        for change in ("create", "join", "log_in"):
+            member = asked[0].do("change", change, member)
+        for _ in range(3):  # what is learnt, and kept, and found
+            agree(asked, "/members", member, INSIDE, "login")
+        cut_off.do("change", "leave", member)
+        since = time.monotonic()
+        while (began := time.monotonic()) - since < BOUND:
+            if each(asked, "ask", "/members", member) == [REFUSED] * PROCESSES:
+                break
+            time.sleep(0.05)
+        agree(asked, "/members", member, REFUSED, f"{began - since:.0f} seconds")
 
 
 @pytest.fixture
