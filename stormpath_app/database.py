@@ -27,7 +27,13 @@ from sqlalchemy.orm.session import _sessions
 from sqlalchemy.sql.functions import FunctionElement
 from werkzeug.local import LocalProxy
 
+from . import connections
+from .errors import DatabaseUnavailable
+
 FILE = "stormpath.db"
+
+#: What SQLAlchemy raises where a database does not answer, is locked for too long, or undid a change for another one.
+OUTAGES = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError)
 
 
 class _Session(FlaskSession):
@@ -190,7 +196,9 @@ def _engine(database: Database, app: Flask) -> sa.Engine:
     options: dict[str, Any] = {"url": url(app), "hide_parameters": True}  # an error must not log a hash
     database._apply_driver_defaults(options, app)
     if options["url"].get_backend_name() != "sqlite":
-        return database._make_engine(None, options, app)
+        engine = database._make_engine(None, options | connections.options(options["url"]), app)
+        connections.watch(engine)
+        return engine
     # The driver's own BEGIN IMMEDIATE before a write, none before a read: no lock errors, reads pass a writer.
     options.setdefault("connect_args", {}).update(isolation_level="IMMEDIATE", timeout=10)
     if is_in_memory(options["url"]):  # one connection, whichever way the URL says "in memory"
@@ -262,6 +270,14 @@ def _write_ahead(cursor: Any) -> None:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:  # of which there are finer ones
                 raise
             time.sleep(0.05)  # two processes make the file at the same moment
+
+
+def outage(error: sa.exc.SQLAlchemyError) -> DatabaseUnavailable:
+    """Return our own error for one of OUTAGES, which goes to the log: the page tells nobody why."""
+    why = getattr(error, "orig", None) or error  # without the statement, which has people's values in it
+    told = DatabaseUnavailable([f"The database does not answer: {type(why).__name__}: {' '.join(str(why).split())}"])
+    current_app.logger.error("stormpath_app: %s", told.developer_message)
+    return told
 
 
 # --- Column types ---

@@ -295,7 +295,8 @@ def _check_database(app: Flask) -> Iterator[Problem]:
         )
         return
     except (SQLAlchemyError, ImportError, ValueError) as error:
-        yield Problem(f"The database of {name} does not answer: {type(error).__name__}: {error}")
+        level: Level = "outage" if isinstance(error, database.OUTAGES) else "error"
+        yield Problem(f"The database of {name} does not answer: {type(error).__name__}: {error}", level)
         return
     if found is None:
         yield Problem("The database has no tables of ours yet. Run `flask stormpath init`.")

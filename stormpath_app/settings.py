@@ -179,6 +179,12 @@ SETTINGS = (
         "BCRYPT_COST", 12, "cost", "The cost of a password hash, 10 to 14; each step doubles it (4 to 9 in tests)."
     ),
     Setting(
+        "HASH_CONCURRENCY",
+        None,
+        "number or None",
+        "How many passwords a process hashes at once; None: as many as it may use cores.",
+    ),
+    Setting(
         "THROTTLE",
         THROTTLE,
         "throttle",
@@ -215,6 +221,9 @@ SETTINGS = (
         "bool",
         "Whether an administrator may choose another person's password, who must then change it.",
     ),
+    Setting(
+        "HEALTH_URL", None, "path or None", "Where a load balancer asks whether this server can serve; None: nowhere."
+    ),
     Setting("PROXY_COUNT", 0, "count", "How many proxies stand before the runnable site (`create_app`)."),
 )
 
@@ -248,6 +257,7 @@ AT_REGISTRATION = (
     "ENABLE_SETTINGS",
     "SETTINGS_URL",
     "ADMIN_URL",
+    "HEALTH_URL",
 )
 
 #: Kinds of settings whose values nobody is shown.
@@ -276,15 +286,15 @@ def duration(value: Any) -> Any:
     return timedelta(seconds=value) if isinstance(value, int | float) else value
 
 
-Level = Literal["error", "warning", "deploy", "note"]
+Level = Literal["error", "outage", "warning", "deploy", "note"]
 
 
 @dataclass(frozen=True)
 class Problem:
     """What `check()` found.
 
-    An "error" stops the app; a "warning" is logged and fails `check --deploy`; "deploy" is one that only it tells;
-    a "note" is told.
+    An "error" stops the app; so does an "outage", which may pass by itself. A "warning" is logged and fails
+    `check --deploy`; "deploy" is one that only it tells; a "note" is told.
     """
 
     sentence: str
@@ -366,6 +376,7 @@ _TOLD = {
     "duration": "a positive datetime.timedelta, such as timedelta(days=30), or a number of seconds; a century at most",
     "count": "a whole number, 0 or more",
     "number": "a whole number, 1 or more",
+    "number or None": "a whole number, 1 or more, or None",
     "file or None": "the path of a file, or None",
     "credential or None": "text, or None",
     "throttle": "a dictionary of what it changes, or False",

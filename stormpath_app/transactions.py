@@ -5,7 +5,7 @@ the host's to end: what is announced waits for whoever commits.
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from blinker import Signal
 from flask import Flask, current_app, g
 from sqlalchemy import event
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session, SessionTransaction, SessionTransactionOrigin
 
 from .database import database, session
@@ -116,6 +116,24 @@ def reading() -> Iterator[sa.Connection]:
                 driver.autocommit = before
 
 
+def read(statement: sa.Select[Any], wanted: Mapping[str, Any]) -> sa.Row[Any] | None:
+    """Return the first row of a statement that reads, asked by a connection of its own.
+
+    Where the server ended that connection since it was used, the next one is asked.
+    """
+    try:
+        return _read(statement, wanted)
+    except DBAPIError as error:
+        if not error.connection_invalidated or error.statement is None:  # None: no connection could be made
+            raise
+    return _read(statement, wanted)
+
+
+def _read(statement: sa.Select[Any], wanted: Mapping[str, Any]) -> sa.Row[Any] | None:
+    with reading() as connection:
+        return connection.execute(statement, wanted).first()
+
+
 # --- A short write beside the session's transaction ---
 
 
@@ -150,7 +168,7 @@ def beside() -> Iterator[sa.Connection]:
             raise LockedByUs
         if _has_one_connection(database.engine.pool):
             raise NoneLeft
-    with _one_at_a_time(), database.engine.connect() as connection, _short_of_patience(connection), connection.begin():
+    with _one_at_a_time(), database.engine.connect() as connection, short_of_patience(connection), connection.begin():
         yield connection
 
 
@@ -181,7 +199,8 @@ def _has_one_connection(pool: sa.Pool) -> bool:
 
 
 @contextmanager
-def _short_of_patience(connection: sa.Connection) -> Iterator[None]:
+def short_of_patience(connection: sa.Connection) -> Iterator[None]:
+    """Wait for SQLite's lock no longer than a write that can be left out should."""
     if connection.dialect.name != "sqlite":
         yield
         return

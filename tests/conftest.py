@@ -8,15 +8,14 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
 import pytest
 import sqlalchemy as sa
 from flask import Flask
 from flask.testing import FlaskClient
-from jinja2.bccache import Bucket, BytecodeCache
 
-from stormpath_app import Account, StormpathManager, clock, login_required, user
+from stormpath_app import Account, StormpathManager, bulkhead, clock, login_required, user
 from stormpath_app.database import database, url as database_url
 from stormpath_app.installation import set_up
 from stormpath_app.mail.courier import _Thread as MailThread
@@ -25,6 +24,7 @@ from stormpath_app.providers import Facebook, GitHub, Google, openid_connect
 from .databases import DatabaseServer, Missing, mariadb, postgresql
 from .facebook import FacebookServer
 from .github import GitHubServer
+from .kept import CompiledTemplates, build_addresses_when_asked, keep_compiled_statements
 from .openid_provider import OpenIdProvider
 from .refilled import Refilled
 
@@ -32,6 +32,9 @@ PASSWORD = "Woot1Loves.Cookies"
 SECRET_KEY = "of these tests alone, and long enough for all of them"
 #: Where each test that has an app runs.
 DATABASES = ["sqlite", "postgresql"]
+
+keep_compiled_statements()
+build_addresses_when_asked()
 
 Started = TypeVar("Started")
 
@@ -64,23 +67,11 @@ def _push_request_context() -> None:
     """Replace pytest-flask's fixture: it holds one app context open, and with it the user of the first request."""
 
 
-class CompiledTemplates(BytecodeCache):
-    """What Jinja compiled for one app, kept for the next: most of what an app of a test costs."""
-
-    kept: ClassVar[dict[str, bytes]] = {}
-
-    def load_bytecode(self, bucket: Bucket) -> None:
-        if bucket.key in self.kept:
-            bucket.bytecode_from_string(self.kept[bucket.key])
-
-    def dump_bytecode(self, bucket: Bucket) -> None:
-        self.kept[bucket.key] = bucket.bytecode_to_string()
-
-
 def make_app(instance: Path, **settings: Any) -> Flask:
     """Return a host app of a few lines. Its doors are closed, though it is being tested."""
     app = Flask("host", instance_path=str(instance))
     app.config.update(TESTING=True, LOGIN_DISABLED=False, SECRET_KEY=SECRET_KEY, STORMPATH_BCRYPT_COST=4)
+    app.config.update(STORMPATH_HASH_CONCURRENCY=64)  # what a test does at once is not refused on a small machine
     app.config.update(STORMPATH_MAIL_DELIVERY="command")  # no thread outlives a test that is not about it
     app.config.update(STORMPATH_ADMIN_URL=None)  # a hundred routes for each app, in tests that are not about them
     app.config.from_pyfile(str(instance / "config.py"), silent=True)
@@ -259,6 +250,19 @@ def member(client: FlaskClient, account: dict[str, str], log_in: Callable[..., A
     """Return the browser of Han, who is logged in."""
     log_in(client)
     return client
+
+
+@pytest.fixture
+def overloaded(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Callable[[], AbstractContextManager[None]]:
+    """Return a block inside which others have every place for a hash, and nobody waits for one."""
+    app.config["STORMPATH_HASH_CONCURRENCY"] = 1
+    monkeypatch.setattr(bulkhead, "PATIENCE", 0)
+
+    def overloaded() -> AbstractContextManager[None]:
+        with app.app_context():
+            return bulkhead._here().place()
+
+    return overloaded
 
 
 @pytest.fixture

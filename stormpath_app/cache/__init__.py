@@ -12,8 +12,10 @@ import sqlalchemy as sa
 from flask import current_app, has_app_context
 
 from ..database import database, is_in_memory, url
-from . import changes, tables as tables  # so that it is part of the schema
+from ..transactions import atomic, reading
+from . import changes, counts, tables as tables  # so that it is part of the schema
 from .configuration import Configuration, check, current
+from .counts import Counts, Stats
 from .memcached_store import MemcachedStore
 from .memory_store import SIZE, ChangeLog, LightMemory, LoggedMemory, MemoryStore
 from .redis_store import RedisStore
@@ -21,10 +23,25 @@ from .region import Keeper, NoKeeper, Region, Row, Ticket
 from .shared import Shared
 from .store import Store
 
-__all__ = ["Look", "MemcachedStore", "MemoryStore", "RedisStore", "Region", "Row", "check", "keeper"]
+__all__ = [
+    "Look",
+    "MemcachedStore",
+    "MemoryStore",
+    "RedisStore",
+    "Region",
+    "Row",
+    "Stats",
+    "check",
+    "clear",
+    "counted",
+    "forget_counts",
+    "keeper",
+    "recent_stats",
+    "stats",
+]
 
 #: In app.extensions.
-_KEEPER = "stormpath_cache"
+_KEEPER, _COUNTS = "stormpath_cache", "stormpath_cache_counts"
 _making = threading.Lock()
 
 
@@ -36,6 +53,38 @@ def keeper() -> Keeper:
             found = current_app.extensions.get(_KEEPER) or _make(current())
             current_app.extensions[_KEEPER] = found
     return found
+
+
+def counted() -> Counts:
+    """Return what this process counts for the current app."""
+    found: Counts | None = current_app.extensions.get(_COUNTS)
+    return found or current_app.extensions.setdefault(_COUNTS, Counts())
+
+
+def stats() -> dict[str, Stats]:
+    """Return how often rows of each region were found in this process, and how often they were not."""
+    return counted().stats()
+
+
+def recent_stats(hours: int) -> dict[str, Stats]:
+    """Return the same of all processes, on all machines, in the last so many hours; up to a minute is missing."""
+    with reading() as connection:
+        return counts.since(connection, hours)
+
+
+def forget_counts() -> None:
+    """Forget the counts of hours that are long over, and commit."""
+    with atomic() as writing:
+        counts.forget(writing.connection())
+
+
+def clear() -> None:
+    """Let nothing be true that any process keeps of the current app's database; what is asked for is read anew."""
+    keeper().clear()
+    with atomic() as writing:
+        connection = writing.connection()
+        if connection.dialect.name == "sqlite":
+            connection.exec_driver_sql("INSERT INTO stormpath_cache_changes (account_id) VALUES ('')")
 
 
 def _make(wanted: Configuration | None) -> Keeper:
@@ -75,6 +124,7 @@ class Look:
         self.row: Row | None
         self._ticket: Ticket
         self.row, self._ticket = self._keeper.look(region, key, light)
+        counted().count(region.name, is_hit=self.row is not None)
 
     def keep(self, row: Row) -> None:
         """Keep the row that was read since, on a connection that had no transaction open before."""

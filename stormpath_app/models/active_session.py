@@ -9,14 +9,14 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy import bindparam
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import make_transient_to_detached
+from sqlalchemy.orm.attributes import instance_state
 from sqlalchemy.orm.util import identity_key
 
 from .. import cache, clock, names
 from ..database import UTCDateTime, attach, session
 from ..errors import LoginOutdated
 from ..settings import settings
-from ..transactions import beside, has_written, reading
+from ..transactions import beside, has_written, read
 from . import event, session as sessions
 from .account import Account
 from .account_store_mapping import AccountStoreMapping
@@ -178,9 +178,8 @@ def find(token: str) -> ActiveSession | Replay | None:
         return None if row is None else _judge(*parts, row)
     look = _look(wanted)
     if look.row is not None and _goes_on(parts[1], look.row):
-        return _judge(*parts, look.row)
-    with reading() as connection:  # not in the session, whose transaction may show what was
-        row = connection.execute(_FIND, wanted).first()
+        return _let_in(*parts, look.row)
+    row = read(_FIND, wanted)  # not in the session, whose transaction may show what was
     if row is None:
         return None
     look.keep(tuple(row))
@@ -198,8 +197,7 @@ def _key(session_id: str, application: str) -> str:
 
 def _look(wanted: dict[str, str]) -> cache.Look:
     def light() -> cache.Row | None:
-        with reading() as connection:
-            row = connection.execute(_LIGHT, wanted).first()
+        row = read(_LIGHT, wanted)
         return None if row is None else tuple(row)
 
     return cache.Look(_SESSIONS, _key(**wanted), light)
@@ -207,33 +205,42 @@ def _look(wanted: dict[str, str]) -> cache.Look:
 
 def _goes_on(secret: str, row: Any) -> bool:
     """Tell whether a row lets a token in as it is; whatever else is to be decided, the database decides."""
-    token_hash, _remembered, last_seen_at, created_at, expires_at, *_row = row
-    return sessions.is_digest(token_hash, secret) and not _has_run_out(last_seen_at, created_at, expires_at)
+    return sessions.is_digest(row[0], secret) and not _has_run_out(row)
 
 
-def _has_run_out(last_seen_at: datetime, created_at: datetime, expires_at: datetime) -> bool:
+def _has_run_out(row: Any) -> bool:
+    _token_hash, _remembered, last_seen_at, created_at, expires_at, *_more = row
     now = clock.now()
-    expires_at = min(expires_at, created_at + settings.SESSION_LIFETIME)
-    return bool(now >= expires_at or now - last_seen_at >= settings.COOKIE_DURATION)
+    ends_at = min(expires_at, created_at + settings.SESSION_LIFETIME, last_seen_at + settings.COOKIE_DURATION)
+    return bool(now >= ends_at)
 
 
 def _judge(session_id: str, secret: str, row: Any) -> ActiveSession | Replay | None:
-    token_hash, remembered, last_seen_at, created_at, expires_at, *row = row
-    authenticated_at, rotations, rotated_at, groups, *columns = row
-    now, expires_at = clock.now(), min(expires_at, created_at + settings.SESSION_LIFETIME)
-    if now >= expires_at or now - last_seen_at >= settings.COOKIE_DURATION:
+    token_hash, _remembered, last_seen_at, *more = row
+    _created_at, _expires_at, _authenticated_at, rotations, rotated_at, *_groups_and_account = more
+    if _has_run_out(row):
         return None
     newest = sessions.newest(secret, token_hash, rotations)
     if newest is None:
         return None  # who learns an id can guess, and ends nothing by it
     times, in_force = newest
-    values = dict(zip(LOADED, columns, strict=True))
-    if times > 1 or (times and now - rotated_at >= GRACE and last_seen_at > rotated_at):
+    if times > 1 or (times and clock.now() - rotated_at >= GRACE and last_seen_at > rotated_at):
+        values = _account_values(row)
         return Replay(session_id, values["id"], values["directory_id"])
-    known_groups()[values["id"]] = groups
-    token = f"{session_id}.{in_force}"
-    known = (token, remembered, last_seen_at, expires_at, authenticated_at, rotations, rotated_at)
-    return ActiveSession(loaded_account(values), session_id, *known)
+    return _let_in(session_id, in_force, row)
+
+
+def _let_in(session_id: str, secret: str, row: Any) -> ActiveSession:
+    _token_hash, remembered, last_seen_at, created_at, expires_at, authenticated_at, rotations, rotated_at, *more = row
+    values = _account_values(row)
+    known_groups()[values["id"]] = more[0]
+    expires_at = min(expires_at, created_at + settings.SESSION_LIFETIME)
+    known = (remembered, last_seen_at, expires_at, authenticated_at, rotations, rotated_at)
+    return ActiveSession(loaded_account(values), session_id, f"{session_id}.{secret}", *known)
+
+
+def _account_values(row: Any) -> dict[str, Any]:
+    return dict(zip(LOADED, row[len(_OF_LOGIN) :], strict=True))
 
 
 def end(replay: Replay) -> None:
@@ -250,18 +257,20 @@ def first(statement: sa.Select[Any], wanted: dict[str, str]) -> Any:
     current = session()
     if current.in_transaction():
         return current.connection().execute(statement, wanted).first()
-    with reading() as connection:
-        return connection.execute(statement, wanted).first()
+    return read(statement, wanted)
 
 
 def loaded_account(values: dict[str, Any]) -> Account:
-    """Return the account as the session would have loaded it from these values; one that it has already stays."""
-    identities: Any = session.identity_map if session.registry.has() else {}
-    known: Account | None = identities.get(identity_key(Account, values["id"]))
-    if known is not None:
-        return known
+    """Return the account as the session would have loaded it from these values; one that it has already stays.
+
+    What was left out loads when it is asked for.
+    """
+    identity = identity_key(Account, values["id"])
+    if session.registry.has() and (known := session.identity_map.get(identity)) is not None:
+        found: Account = known
+        return found
     account: Account = _MAPPER.class_manager.new_instance()
     account.__dict__.update(values)
-    make_transient_to_detached(account)  # what was left out loads when it is asked for
+    instance_state(account).key = identity  # SQLAlchemy's make_transient_to_detached, where nothing is expired
     attach(account)
     return account

@@ -1,13 +1,14 @@
 """Application: a site (or program) that accounts log in to, and the one door to logging in."""
 
 from collections.abc import Container, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Self
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship, undefer, validates
 
-from .. import hashers, names, signals, throttle
+from .. import bulkhead, hashers, names, signals, throttle
 from ..database import TextTuple, session
 from ..errors import (
     AccountDisabled,
@@ -25,6 +26,7 @@ from ..errors import (
     PasswordChangeRequired,
     Protected,
     TooManyAttempts,
+    WrongPassword,
 )
 from ..settings import settings
 from ..transactions import announce, atomic, is_atomic, release
@@ -217,6 +219,7 @@ class Application(AccountLinking):
         :param account_store: ask this one of the application's stores alone: a Directory or Group, its href or name.
         :raises LoginFailed: nobody is let in; its class says why, its message does not.
         :raises TooManyAttempts: the password was not looked at.
+        :raises TooManyAtOnce: nor is it counted, or written to the log.
         """
         login = login if isinstance(login, str) else ""  # a form's missing field is nobody's name
         password = password if isinstance(password, str) else ""
@@ -224,10 +227,17 @@ class Application(AccountLinking):
             raise RuntimeError(
                 "authenticate_account inside atomic(): the log of a failure would be rolled back with it."
             )
+        with nullcontext() if hashers.is_too_long(password) else bulkhead.place():
+            return self._authenticate(login, password, account_store)
+
+    def _authenticate(self, login: str, password: str, account_store: GivenStore | None) -> AuthenticationResult:
         account, attempt = None, throttle.Attempt()
         try:
             if self.status != ENABLED:
                 raise ApplicationDisabled
+            if hashers.is_too_long(password):  # nobody's: so nobody is looked for, and nothing hashed
+                attempt = throttle.admit()
+                raise WrongPassword
             found = self._look_up(login, account_store)
             account = found.Account
             attempt = throttle.reserve(found.account_id or throttle.nobody(found.directory_id, login))

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from .. import clock, origin, tokens, user_agents
 from ..database import UTCDateTime, exact_text, session
 from ..settings import settings
-from ..transactions import atomic, beside
+from ..transactions import atomic, beside, short_of_patience
 from . import event
 from .base import Base, Id, new_id
 
@@ -254,8 +254,9 @@ def seen(engine: sa.Engine, session_id: str, now: datetime, unless_since: dateti
         .where(AccountSession.id == session_id, AccountSession.last_seen_at < unless_since)
         .values(last_seen_at=now)
     )
-    with contextlib.suppress(SQLAlchemyError), engine.begin() as connection:
+    with contextlib.suppress(SQLAlchemyError), engine.connect() as connection, short_of_patience(connection):
         connection.execute(statement)
+        connection.commit()
 
 
 def confirm(session_id: str, rotated_at: datetime) -> None:

@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
 from ..authentication import login_user
-from ..errors import LoginOutdated, PasswordChangeRequired, PasswordRefused, StormpathError
+from ..errors import LoginOutdated, PasswordChangeRequired, PasswordRefused, StormpathError, TooManyAtOnce
 from ..models import Application
 from ..pages import link, next_url, refuse, render, site_url, tell, tell_errors, was_sent
 from ..settings import settings
@@ -45,7 +45,7 @@ def new_password() -> ResponseReturnValue:
     except StormpathError as error:
         status, headers = refuse(error)
         for sentence in error.violations if isinstance(error, PasswordRefused) else [error.message]:
-            tell(form, "password", sentence)
+            tell(form, None if isinstance(error, TooManyAtOnce) else "password", sentence)
     hint = account.directory.password_policy.strength.describe()
     page = render(settings.NEW_PASSWORD_TEMPLATE, form, password_hint=hint, email=account.email)
     return page, status, headers

@@ -11,7 +11,8 @@ from flask import Flask
 from stormpath_app import Account
 from stormpath_app.database import database
 
-from ..conftest import PASSWORD, SECRET_KEY, CompiledTemplates
+from ..conftest import PASSWORD, SECRET_KEY
+from ..kept import CompiledTemplates
 
 MEMORY = {"STORMPATH_DATABASE_URI": "sqlite://"}
 
