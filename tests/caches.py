@@ -152,13 +152,13 @@ class MemcachedServer(CacheServer):
         ]
 
     def flush(self) -> None:
-        self.store.client.flush_all()
+        self.store._ask(lambda client: client.flush_all())
 
     def all_keys(self) -> list[str]:
         # Neither that nor the dump of newer servers shows what is in the lists of those: there is one here.
-        stats = self.store.client.stats
-        slabs = {key.split(b":")[1].decode() for key in stats("items")}
-        return [key.decode() for slab in slabs for key in stats("cachedump", slab, "0")]
+        items = self.store._ask(lambda client: client.stats("items"))
+        slabs = {key.split(b":")[1].decode() for key in items}
+        return [key.decode() for slab in slabs for key in self.store.client.stats("cachedump", slab, "0")]
 
 
 @contextlib.contextmanager

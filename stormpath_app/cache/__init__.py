@@ -8,7 +8,6 @@ stamps that lie beside it (`shared.py`), which writers change (`changes.py`). `d
 import threading
 from collections.abc import Callable
 
-import sqlalchemy as sa
 from flask import current_app, has_app_context
 
 from ..database import database, is_in_memory, url
@@ -92,7 +91,9 @@ def _make(wanted: Configuration | None) -> Keeper:
     if wanted is None or is_in_memory(here):
         return NoKeeper()
     if issubclass(wanted.store, Store):
-        return Shared(wanted.store(**wanted.options), wanted.lifetimes)
+        shared = Shared(wanted.store(**wanted.options), wanted.lifetimes)
+        changes.watch(database.engine, shared)
+        return shared
     size = wanted.options.get("size", SIZE)
     if here.get_backend_name() != "sqlite":
         return LightMemory(size, wanted.lifetimes)
@@ -101,17 +102,15 @@ def _make(wanted: Configuration | None) -> Keeper:
     return LoggedMemory(size, wanted.lifetimes, ChangeLog(file))
 
 
-def _shared() -> tuple[Shared, sa.Engine] | None:
+def _make_shared() -> None:
     if not has_app_context() or "stormpath" not in current_app.extensions:
-        return None
+        return
     wanted = current()
-    if wanted is None or not issubclass(wanted.store, Store):
-        return None
-    found = keeper()
-    return (found, database.engine) if isinstance(found, Shared) else None
+    if wanted is not None and issubclass(wanted.store, Store):
+        keeper()
 
 
-changes.current = _shared
+changes.make = _make_shared
 
 
 class Look:

@@ -88,7 +88,8 @@ def _check_client(store: Any, options: Mapping[str, Any]) -> Iterator[Problem]:
             f" pip install 'stormpath-app[{store.extra}]'."
         )
     except (TypeError, ValueError) as error:
-        yield Problem(f"STORMPATH_CACHE['store_opts'] is nothing that {store.__name__} can be made with ({error}).")
+        told = f": {error}" if isinstance(error, TypeError) else ""  # the other may quote a password
+        yield Problem(f"STORMPATH_CACHE['store_opts'] is nothing that {store.__name__} can be made with{told}.")
 
 
 def _check_keys(where: str, given: Mapping[Any, Any], known: tuple[str, ...]) -> Iterator[Problem]:

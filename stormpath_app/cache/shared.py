@@ -145,13 +145,13 @@ class Shared:
     def _stamp(self, changing: str, value: bytes | None) -> str | None:
         """Return the stamp of an account or of all, made where there is none; None: somebody is changing it."""
         found = stamps.read(value, self._store.life)
-        if found is None and not stamps.marks(value, now()):
+        if found is None and not stamps.marks(value):
             value = self._store.change(self._stamp_place(changing), self._make_missing)
             found = stamps.read(value, self._store.life)
         return found
 
     def _make_missing(self, old: bytes | None) -> tuple[bytes, int] | None:
-        is_there = stamps.read(old, self._store.life) or stamps.marks(old, now())
+        is_there = stamps.read(old, self._store.life) or stamps.marks(old)
         return None if is_there else self._new_stamp()
 
     def _new_stamp(self) -> tuple[bytes, int]:
@@ -163,8 +163,7 @@ class Shared:
         """Let nothing about these accounts be true until `renew`. Tell whether the store knows of it."""
 
         def add(old: bytes | None) -> tuple[bytes, int]:
-            others = [other for other in stamps.marks(old, now()) if other != mark]
-            return stamps.join([*others, mark]), _MARKED
+            return stamps.join([*stamps.others(old, mark, now()), mark]), _MARKED
 
         return self._change(changing, add)
 
@@ -174,7 +173,7 @@ class Shared:
         return self._change(changing, lambda old: self._renewed(old, mark))
 
     def _renewed(self, old: bytes | None, mark: str | None = None) -> tuple[bytes, int]:
-        others = [other for other in stamps.marks(old, now()) if other != mark]
+        others = stamps.others(old, mark, now())
         return (stamps.join(others), _MARKED) if others else self._new_stamp()
 
     def _change(self, changing: Collection[str], change: Change) -> bool:
