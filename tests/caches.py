@@ -28,12 +28,12 @@ class CacheServer:
     """
 
     store_class: type[Store]
+    #: A client of the test's own.
+    store: Store
 
     def __init__(self, folder: str) -> None:
         self.folder, self.port = folder, free_port()
         self._process: subprocess.Popen[bytes] | None = None
-        #: A client of the test's own.
-        self.store = self.new_store()
 
     @property
     def options(self) -> dict[str, Any]:
@@ -46,6 +46,7 @@ class CacheServer:
 
     def start(self) -> None:
         """Start it, and return when it answers."""
+        self.store = self.new_store()  # what the last one was connected to is gone
         self._process = subprocess.Popen(self._command(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         end = time.monotonic() + PATIENCE
         while True:
