@@ -31,6 +31,7 @@ def create_app(config: dict[str, Any] | None = None, *, instance_path: str | Non
     app.config.from_mapping(
         STORMPATH_ENABLE_FORGOT_PASSWORD=True,
         STORMPATH_ENABLE_SETTINGS=True,
+        STORMPATH_HEALTH_URL="/health",
         STORMPATH_SETTINGS_TEMPLATE="flask_stormpath/site/settings.html",
     )
     app.config.from_pyfile("config.py", silent=True)

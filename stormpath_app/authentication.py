@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -11,7 +12,7 @@ from flask import Flask, Request, Response, current_app, g, request, session as 
 from flask_login import current_user, user_logged_in, user_logged_out
 from werkzeug.local import LocalProxy
 
-from . import clock, tokens
+from . import cache, clock, tokens
 from .database import database
 from .models import (
     ENABLED,
@@ -174,7 +175,7 @@ def logout_user() -> bool:
 def _end_logins() -> None:
     """End every login that the cookies of this browser stand for."""
     for login in _logins(request):
-        sessions.end(AccountSession.id == login.found.id)
+        sessions.end(AccountSession.id == login.found.id, AccountSession.account_id == login.found.account_id)
     g.pop("stormpath_session", None)
 
 
@@ -280,6 +281,8 @@ def finish_response(response: Response) -> Response:
     if known.pop("stormpath_private", False):
         response.headers.setdefault("Cache-Control", "no-store")
     if known.pop("stormpath_asked", False):
+        if (found := cache.counted()).are_due():
+            response.call_on_close(partial(found.write, database.engine))
         if "Vary" in response.headers:
             response.vary.add("Cookie")
         else:
@@ -292,7 +295,7 @@ def _go_on(response: Response, login: _Login) -> None:
     found, is_newest = login.found, login.shown == login.found.token
     now = clock.now()
     if login.is_restored and is_newest and found.may_rotate(now):
-        if token := sessions.rotate(found.token, now):
+        if token := sessions.rotate(found.token, now, found.account_id):
             _send_cookies(response, token, _age_of(found, now))
         return  # what could not be written is at the next request, which comes with the same cookie
     if login.is_restored or not is_newest:
@@ -338,11 +341,17 @@ def _keep_alive(response: Response, found: ActiveSession, now: datetime) -> None
     """Move `last_seen_at` and the remembered cookie on, once a minute at most and after the response is out."""
     if rotated_at := found.unconfirmed_since:
         sessions.confirm(found.id, rotated_at)
+        active_session.forgetting(found.id)()
         return
     interval = min(timedelta(seconds=sessions.SEEN_EVERY), settings.COOKIE_DURATION / 15)
     if now - found.last_seen_at < interval:
         return
     if age := _age_of(found, now):
         _send(response, TOKEN_COOKIE, found.token, age)
-    engine = database.engine
-    response.call_on_close(lambda: sessions.seen(engine, found.id, now, now - interval))
+    engine, forget = database.engine, active_session.forgetting(found.id)
+
+    def was_seen() -> None:
+        sessions.seen(engine, found.id, now, now - interval)
+        forget()
+
+    response.call_on_close(was_seen)

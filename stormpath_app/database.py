@@ -6,23 +6,43 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any, cast
 from weakref import WeakKeyDictionary, WeakSet
 
 import sqlalchemy as sa
-from flask import Flask, current_app
+from flask import Flask, current_app, g
+from flask.globals import app_ctx
 from flask_sqlalchemy import SQLAlchemy
+from flask_sqlalchemy.session import Session as FlaskSession
 from sqlalchemy import event
 from sqlalchemy.dialects import mysql
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session, scoped_session
+from sqlalchemy.orm.attributes import instance_state
+from sqlalchemy.orm.session import _sessions
 from sqlalchemy.sql.functions import FunctionElement
 from werkzeug.local import LocalProxy
 
+from . import connections
+from .errors import DatabaseUnavailable
+
 FILE = "stormpath.db"
+
+#: What SQLAlchemy raises where a database does not answer, is locked for too long, or undid a change for another one.
+OUTAGES = (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError)
+
+
+class _Session(FlaskSession):
+    """A session of our own: what was to be in it before there was one is, from its first moment."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        if late := g.pop(_LATE, None):
+            self.add_all(late.release())
 
 
 class Database(SQLAlchemy):
@@ -36,7 +56,8 @@ class Database(SQLAlchemy):
     make_missing: Callable[[Flask], None]
 
     def __init__(self) -> None:
-        super().__init__(session_options={"autoflush": False, "expire_on_commit": False}, add_models_to_shell=False)
+        options: dict[str, Any] = {"class_": _Session, "autoflush": False, "expire_on_commit": False}
+        super().__init__(session_options=options, add_models_to_shell=False)
         self._making = threading.RLock()
         self._made_from: WeakKeyDictionary[Flask, sa.URL] = WeakKeyDictionary()
         self._hosts: WeakKeyDictionary[Flask, SQLAlchemy] = WeakKeyDictionary()
@@ -95,6 +116,12 @@ class Database(SQLAlchemy):
                     self.set_up_memory(app)
             return self._app_engines[app]
 
+    def _teardown_session(self, _error: BaseException | None) -> None:
+        if late := g.pop(_LATE, None):
+            list(late.release())  # they are as any others whose session is over
+        if self.session.registry.has():
+            self.session.remove()
+
     def _forget_inherited_connections(self) -> None:
         """Let a forked process, such as a server's worker, make connections of its own."""
         for app, engines in list(self._app_engines.items()):
@@ -108,6 +135,51 @@ session = cast(
     "scoped_session[Session]",
     LocalProxy(lambda: database.of(current_app._get_current_object()).session),  # type: ignore[attr-defined]
 )
+
+
+# --- Into the session, once there is one ---
+
+
+def attach(instance: Any) -> None:
+    """Put a detached object into the session; where there is none yet, into the one that comes, if one does.
+
+    A session costs more than all else of a page that asks for nothing but a name. Until there is one, the object has a
+    stand-in: whatever SQLAlchemy wants of that, for an attribute to load or one that was set, makes the session.
+    """
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    if database.is_shared(app) or session.registry.has():
+        session.add(instance)
+        return
+    if (late := g.get(_LATE)) is None:
+        late = g.stormpath_late = _Late()
+    instance_state(instance).session_id = late.hash_key
+    late.instances.append(instance)
+
+
+class _Late:
+    """What SQLAlchemy takes for the session of objects that have none yet, in an app context."""
+
+    def __init__(self) -> None:
+        self.instances: list[Any] = []
+        self.hash_key = -next(_NUMBERS)  # SQLAlchemy's own are above 0
+        self._context = app_ctx._get_current_object()  # type: ignore[attr-defined]
+        _sessions[self.hash_key] = self  # type: ignore[assignment]
+
+    def __getattr__(self, name: str) -> Any:
+        with self._context:  # another may have been pushed meanwhile
+            return getattr(session(), name)
+
+    def release(self) -> Iterator[Any]:
+        """Yield each of the objects, detached."""
+        for instance in self.instances:
+            instance_state(instance).session_id = None
+            yield instance
+
+    def close(self) -> None:
+        """Do nothing: SQLAlchemy's `close_all_sessions()` is not about those that have not begun."""
+
+
+_LATE, _NUMBERS = "stormpath_late", count(1)  # in g
 
 #: Our tables, all with the prefix `stormpath_`. Constraints have names, as a migration must be able to name them.
 metadata = sa.MetaData(
@@ -124,7 +196,9 @@ def _engine(database: Database, app: Flask) -> sa.Engine:
     options: dict[str, Any] = {"url": url(app), "hide_parameters": True}  # an error must not log a hash
     database._apply_driver_defaults(options, app)
     if options["url"].get_backend_name() != "sqlite":
-        return database._make_engine(None, options, app)
+        engine = database._make_engine(None, options | connections.options(options["url"]), app)
+        connections.watch(engine)
+        return engine
     # The driver's own BEGIN IMMEDIATE before a write, none before a read: no lock errors, reads pass a writer.
     options.setdefault("connect_args", {}).update(isolation_level="IMMEDIATE", timeout=10)
     if is_in_memory(options["url"]):  # one connection, whichever way the URL says "in memory"
@@ -196,6 +270,14 @@ def _write_ahead(cursor: Any) -> None:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:  # of which there are finer ones
                 raise
             time.sleep(0.05)  # two processes make the file at the same moment
+
+
+def outage(error: sa.exc.SQLAlchemyError) -> DatabaseUnavailable:
+    """Return our own error for one of OUTAGES, which goes to the log: the page tells nobody why."""
+    why = getattr(error, "orig", None) or error  # without the statement, which has people's values in it
+    told = DatabaseUnavailable([f"The database does not answer: {type(why).__name__}: {' '.join(str(why).split())}"])
+    current_app.logger.error("stormpath_app: %s", told.developer_message)
+    return told
 
 
 # --- Column types ---

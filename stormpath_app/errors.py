@@ -52,6 +52,13 @@ class NotReady(StormpathError):
             self.add_note(problem)  # a traceback shows them: it is for whoever runs the site
 
 
+class DatabaseUnavailable(NotReady):
+    """The database does not answer, or is busy for too long. `retry_after`: the seconds until to ask again."""
+
+    message = "This site cannot reach its data just now. Try again in a few seconds."
+    retry_after = 5
+
+
 class ResourceNotFound(StormpathError):
     """Nothing has this href or name."""
 
@@ -692,21 +699,40 @@ class TooManyAttempts(LoginFailed):
         developer_message: str | None = None,
     ) -> None:
         self.retry_after = max(1, math.ceil(wait.total_seconds()))
-        super().__init__(message or _try_again(self.retry_after), developer_message=developer_message)
+        super().__init__(message or self._sentence(), developer_message=developer_message)
 
-
-def _try_again(seconds: int) -> str:
-    if seconds < 90:
+    def _sentence(self) -> str:
+        if self.retry_after < 90:
+            return ngettext(
+                "Too many attempts. Try again in one second.",
+                "Too many attempts. Try again in %(count)s seconds.",
+                self.retry_after,
+            )
         return ngettext(
-            "Too many attempts. Try again in one second.",
-            "Too many attempts. Try again in %(count)s seconds.",
-            seconds,
+            "Too many attempts. Try again in one minute.",
+            "Too many attempts. Try again in %(count)s minutes.",
+            math.ceil(self.retry_after / 60),
         )
-    return ngettext(
-        "Too many attempts. Try again in one minute.",
-        "Too many attempts. Try again in %(count)s minutes.",
-        math.ceil(seconds / 60),
-    )
+
+
+class TooManyAtOnce(TooManyAttempts):
+    """More people log in, register or change a password at once than the server can hash for. It counts for nobody."""
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        wait: timedelta = timedelta(seconds=5),
+        developer_message: str | None = None,
+    ) -> None:
+        super().__init__(message, wait=wait, developer_message=developer_message)
+
+    def _sentence(self) -> str:
+        return ngettext(
+            "Too many people are logging in at this moment. Try again in one second.",
+            "Too many people are logging in at this moment. Try again in %(count)s seconds.",
+            self.retry_after,
+        )
 
 
 class LoginOutdated(LoginFailed):

@@ -90,6 +90,7 @@ WORDS = {
     "administrator.invited": (mark("%(name)s invited to the console"), PLAIN, "send"),
     "administrator.joined": (mark("%(name)s took up the invitation to the console"), OK, "user"),
     "administrator.limited": (mark("Directories of the administrator %(name)s changed"), PLAIN, "shield"),
+    "database.restored": (mark("The database was restored from a backup"), WARN, "warn"),
     "tenant.created": (mark("Tenant %(name)s created"), OK, "building"),
     "tenant.updated": (mark("Tenant %(name)s changed"), PLAIN, "building"),
 }

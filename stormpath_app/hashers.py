@@ -44,10 +44,12 @@ def verify(password: str, stored: str | None, cost: int) -> bool:
 
     It takes at least as long as a hash of `cost` whatever is stored, so that the clock does not tell an account that
     does not exist, has no password or a cheaper hash from any other. (A dearer hash, from before the cost was lowered,
-    takes longer until its owner next logs in.)
+    takes longer until its owner next logs in.) A password that is too long takes none, whatever is stored.
     """
+    if is_too_long(password):
+        return False
     form = _FORM.fullmatch(stored or "")
-    if form is None or is_too_long(password):
+    if form is None:
         _digest("", _dummy(), cost)
         return False
     found = _digest(password, form["salt"], int(form["cost"]))

@@ -4,6 +4,7 @@ from flask import Response, current_app, request
 from flask_login import AnonymousUserMixin, LoginManager
 
 from .authentication import load_user
+from .database import OUTAGES, outage
 from .models import Claim
 
 
@@ -32,7 +33,11 @@ class SessionManager(LoginManager):  # type: ignore[misc] # Flask-Login has no t
 
     def _load_user(self) -> None:
         current_app.extensions["stormpath"].require_ready()
-        self._update_request_context_with_user(load_user(request))
+        try:
+            found = load_user(request)
+        except OUTAGES as error:
+            raise outage(error) from error
+        self._update_request_context_with_user(found)
 
     def _update_remember_cookie(self, response: Response) -> Response:
         """Leave the browser's session alone: looking at it would make every answer vary by cookie."""

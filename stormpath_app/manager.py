@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -27,16 +27,17 @@ from .admin import session as admin_session
 from .authentication import device, finish_response, session_id, signed_in_id, signed_in_name, user
 from .cli import stormpath_commands
 from .database import database, session
-from .errors import NotReady
+from .errors import DatabaseUnavailable, NotReady
 from .login_manager import SessionManager, Stranger
 from .mail import configuration, rendering
 from .mail.courier import Courier
 from .models import Account, Application, Client, EmailTemplate, event
-from .pages import next_url
+from .pages import answer_not_ready, next_url
 from .settings import Problem
 from .transactions import atomic, tell
 from .translation import template_gettext
-from .views import ADDRESSES, SWITCHES, VIEWS, answer_not_ready, create_blueprint, doors, is_static
+from .views import ADDRESSES, PROBES, SWITCHES, VIEWS, create_blueprint, doors, needs_ready
+from .views.health import Health
 from .views.social_buttons import buttons
 
 # The database stands below what sets it up.
@@ -55,6 +56,7 @@ class State:
     blueprint: Blueprint
     at_registration: dict[str, Any]
     courier: Courier
+    health: Health
     #: Flask-Admin's object of the console, which no other of the host's knows of; None: there is no console.
     console: Any = None
     #: Where a developer's server listens; None: no request came yet, or the app is not in debug.
@@ -103,20 +105,34 @@ class State:
         """Check once, before the first request that needs us.
 
         :raises NotReady: something is wrong; it is looked at again with the next request.
+        :raises DatabaseUnavailable: nothing else is wrong than that the database does not answer.
         """
-        if self.is_ready:
-            return
-        with self.lock:
-            found = self.check()
-            if errors := _errors(found):
-                for sentence in errors:
-                    self.app.logger.error("stormpath_app is not ready: %s", sentence)
-                raise NotReady(errors)
-            if not self.is_ready:
-                for problem in found:
-                    if problem.level == "warning":
-                        self.app.logger.warning("stormpath_app: %s", problem.sentence)
-            self.is_ready = True
+        if not self.is_ready:
+            with self._turn():
+                if not self.is_ready:
+                    self._look()
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Let one request look, as it may wait for a database; others do not wait one after the other."""
+        if not self.lock.acquire(timeout=1):
+            raise DatabaseUnavailable(["Another request is looking whether the site is ready."])
+        try:
+            yield
+        finally:
+            self.lock.release()
+
+    def _look(self) -> None:
+        found = self.check()
+        if errors := _errors(found):
+            for sentence in errors:
+                self.app.logger.error("stormpath_app is not ready: %s", sentence)
+            is_outage = {problem.level for problem in found} & {"error", "outage"} == {"outage"}
+            raise DatabaseUnavailable(errors) if is_outage else NotReady(errors)
+        for problem in found:
+            if problem.level == "warning":
+                self.app.logger.warning("stormpath_app: %s", problem.sentence)
+        self.is_ready = True
 
     def prepare(self) -> None:
         """Do, once, what must be done before the first request is looked at; in debug, make what is missing."""
@@ -153,6 +169,8 @@ def _how_to_move(endpoint: str) -> str | None:
     """Return how a page of ours is put elsewhere; None for what is none of ours."""
     if _is_of_console(endpoint):
         return "set STORMPATH_ADMIN_URL to another path, or to None"
+    if endpoint in PROBES:
+        return f"set STORMPATH_{PROBES[endpoint][0]} to another path, or to None"
     if endpoint not in ADDRESSES:
         return None
     mend = f"set STORMPATH_{ADDRESSES[endpoint]} to another path"
@@ -168,7 +186,7 @@ def _is_same(one: str, other: str) -> bool:
 
 
 def _errors(problems: Iterable[Problem]) -> list[str]:
-    return [problem.sentence for problem in problems if problem.level == "error"]
+    return [problem.sentence for problem in problems if problem.level in {"error", "outage"}]
 
 
 class StormpathManager:
@@ -204,7 +222,7 @@ class StormpathManager:
         settings.set_defaults(app.config)
         at_registration = settings.registered(app.config)
         self._blueprint = create_blueprint(at_registration)
-        state = State(app, self, self._blueprint, at_registration, Courier(app))
+        state = State(app, self, self._blueprint, at_registration, Courier(app), Health(app))
         app.extensions["stormpath"] = state
         database.init_app(app, db or self.db)
         app.teardown_request(_tell_the_rest)  # before a host's session ends, wherever it was wired
@@ -214,7 +232,7 @@ class StormpathManager:
         else:
             # Its own context processor asks who it is for every template.
             self.login_manager.init_app(app, add_context_processor=False)
-        state.blueprint.before_request(lambda: None if is_static() else state.require_ready())
+        state.blueprint.before_request(lambda: state.require_ready() if needs_ready() else None)
         if register_blueprint:
             app.register_blueprint(state.blueprint)
         if (url := at_registration["ADMIN_URL"]) is not None:

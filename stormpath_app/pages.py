@@ -7,12 +7,14 @@ from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
 from flask import Response, abort, current_app, flash, g, jsonify, render_template, request, url_for
 from flask_wtf import FlaskForm
+from sqlalchemy.exc import SQLAlchemyError
 
 from .authentication import LOOPBACK, is_secure
-from .errors import LoginFailed, NotReady, StormpathError, TooManyAttempts
+from .database import outage
+from .errors import DatabaseUnavailable, LoginFailed, NotReady, StormpathError, TooManyAttempts
 from .mail.rendering import page_address
 from .settings import settings
-from .translation import day, gettext as _, spoken, template_gettext
+from .translation import SOURCE, day, gettext as _, in_language, spoken, template_gettext
 
 #: Longest body of a form, in bytes.
 LONGEST_BODY = 64 * 1024
@@ -104,6 +106,31 @@ def tell_errors(form: FlaskForm) -> int:
     for sentence in sentences:
         flash(sentence, "error")
     return 400 if is_stale else 200
+
+
+def answer_not_ready(error: NotReady) -> Response:
+    """Tell that the site is not set up, or cannot reach its database; in debug also why, for its developer alone."""
+    headers = {"Cache-Control": "no-store", "Content-Security-Policy": STRICT}
+    heading = "Not set up yet"
+    if isinstance(error, DatabaseUnavailable):
+        heading, headers["Retry-After"] = "Not available now", str(error.retry_after)
+    if prefers_json():
+        answer = answer_json(error.status, error.message)
+        answer.headers.update(headers)
+        return answer
+    problems = error.problems if current_app.debug else []
+    if "stormpath.static" not in current_app.view_functions:  # our pages are what is missing
+        return Response("\n".join([error.message, *problems]), error.status, headers, mimetype="text/plain")
+    # Of our own, without a setting and without context processors: each may be what is wrong, or ask who is there.
+    template = current_app.jinja_env.get_template("flask_stormpath/error.html")
+    with in_language(SOURCE):  # the app's locale selector may ask as well
+        page = template.render(_=template_gettext, heading=heading, sentence=error.message, problems=problems)
+    return Response(page, error.status, headers)
+
+
+def answer_outage(error: SQLAlchemyError) -> Response:
+    """Answer a page of ours that the database left in the middle. What it had begun to write is undone."""
+    return answer_not_ready(outage(error))
 
 
 def moment(at: datetime) -> str:

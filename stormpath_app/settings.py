@@ -179,10 +179,22 @@ SETTINGS = (
         "BCRYPT_COST", 12, "cost", "The cost of a password hash, 10 to 14; each step doubles it (4 to 9 in tests)."
     ),
     Setting(
+        "HASH_CONCURRENCY",
+        None,
+        "number or None",
+        "How many passwords a process hashes at once; None: as many as it may use cores.",
+    ),
+    Setting(
         "THROTTLE",
         THROTTLE,
         "throttle",
         "How many wrong passwords are too many; a dictionary changes what it names, False is no limit.",
+    ),
+    Setting(
+        "CACHE",
+        None,
+        "cache",
+        "Where what was read is kept for a while; None: in memory, False: nowhere. A dictionary has `store` and more.",
     ),
     Setting(
         "ENCRYPTION_KEYS",
@@ -209,6 +221,11 @@ SETTINGS = (
         "bool",
         "Whether an administrator may choose another person's password, who must then change it.",
     ),
+    Setting(
+        "HEALTH_URL", None, "path or None", "Where a load balancer asks whether this server can serve; None: nowhere."
+    ),
+    Setting("METRICS_URL", None, "path or None", "Where Prometheus finds numbers; None: nowhere."),
+    Setting("METRICS_TOKEN", None, "credential or None", "What it must show there, as a bearer token."),
     Setting("PROXY_COUNT", 0, "count", "How many proxies stand before the runnable site (`create_app`)."),
 )
 
@@ -218,7 +235,6 @@ NOT_YET = {
         ("ENABLE_EMAIL", "ENABLE_PASSWORD", "REQUIRE_EMAIL", "REQUIRE_PASSWORD"),
         "has no effect: an account always has an e-mail address and a password",
     ),
-    "CACHE": "has no effect yet: caching is not part of this version",
 }
 
 #: What must not change once the blueprint is registered.
@@ -243,10 +259,12 @@ AT_REGISTRATION = (
     "ENABLE_SETTINGS",
     "SETTINGS_URL",
     "ADMIN_URL",
+    "HEALTH_URL",
+    "METRICS_URL",
 )
 
 #: Kinds of settings whose values nobody is shown.
-SECRET_KINDS = frozenset({"credential or None", "keys", "social", "proxy or None"})
+SECRET_KINDS = frozenset({"credential or None", "keys", "social", "proxy or None", "cache"})
 
 _DEFAULTS = {row.name: row.default for row in SETTINGS}
 _DURATIONS = frozenset(row.name for row in SETTINGS if row.kind == "duration")
@@ -271,15 +289,15 @@ def duration(value: Any) -> Any:
     return timedelta(seconds=value) if isinstance(value, int | float) else value
 
 
-Level = Literal["error", "warning", "deploy", "note"]
+Level = Literal["error", "outage", "warning", "deploy", "note"]
 
 
 @dataclass(frozen=True)
 class Problem:
     """What `check()` found.
 
-    An "error" stops the app; a "warning" is logged and fails `check --deploy`; "deploy" is one that only it tells;
-    a "note" is told.
+    An "error" stops the app; so does an "outage", which may pass by itself. A "warning" is logged and fails
+    `check --deploy`; "deploy" is one that only it tells; a "note" is told.
     """
 
     sentence: str
@@ -309,10 +327,11 @@ def _unknown(config: Mapping[str, Any]) -> Iterator[Problem]:
                 continue
             yield Problem(f"{PREFIX}{name} {NOT_YET[name]}.", "note")
         elif name not in _DEFAULTS:
-            yield Problem(f"There is no setting {PREFIX}{name}.{_hint(name, _DEFAULTS, PREFIX)}")
+            yield Problem(f"There is no setting {PREFIX}{name}.{closest(name, _DEFAULTS, PREFIX)}")
 
 
-def _hint(name: str, known: Iterable[str], prefix: str = "") -> str:
+def closest(name: str, known: Iterable[str], prefix: str = "") -> str:
+    """Return a sentence with the known name that a misspelt one may mean."""
     close = difflib.get_close_matches(name, known, n=1)
     return f" Did you mean {prefix}{close[0]}?" if close else " docs/settings.md lists those there are."
 
@@ -332,7 +351,7 @@ def _wrong_inside(name: str, given: Mapping[Any, Any], config: Mapping[str, Any]
     """Yield what is wrong with the entries of a dictionary like THROTTLE."""
     for key, value in given.items():
         if key not in THROTTLE:
-            yield Problem(f"{PREFIX}{name} has no {key!r}.{_hint(str(key), THROTTLE)}")
+            yield Problem(f"{PREFIX}{name} has no {key!r}.{closest(str(key), THROTTLE)}")
             continue
         kind = "duration" if isinstance(THROTTLE[key], timedelta) else "number"
         if not _is(kind, value, config):
@@ -360,9 +379,11 @@ _TOLD = {
     "duration": "a positive datetime.timedelta, such as timedelta(days=30), or a number of seconds; a century at most",
     "count": "a whole number, 0 or more",
     "number": "a whole number, 1 or more",
+    "number or None": "a whole number, 1 or more, or None",
     "file or None": "the path of a file, or None",
     "credential or None": "text, or None",
     "throttle": "a dictionary of what it changes, or False",
+    "cache": "a dictionary such as {'store': RedisStore, 'store_opts': {'host': 'localhost'}}, None or False",
     "social": "a dictionary with one for each provider, such as {'GOOGLE': {'client_id': '…', 'client_secret': '…'}}",
     "proxy or None": "an http or https address, such as 'http://proxy.example.com:3128', or None",
     "delivery": "'thread', 'command', or a function that takes the id of a mail",
@@ -389,6 +410,8 @@ def _is(kind: str, value: Any, config: Mapping[str, Any]) -> bool:
             return not isinstance(value, bool) and isinstance(seconds, int | float) and 0 < seconds <= _CENTURY
         case "count" | "number":
             return isinstance(value, int) and not isinstance(value, bool) and value >= (kind == "number")
+        case "cache":
+            return value is None or value is False or isinstance(value, dict)
         case "throttle":
             return value is False or isinstance(value, dict)
         case "delivery":

@@ -7,16 +7,18 @@ the host's to end: what is announced waits for whoever commits.
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from blinker import Signal
 from flask import Flask, current_app, g
 from sqlalchemy import event
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session, SessionTransaction, SessionTransactionOrigin
 
 from .database import database, session
+
+T = TypeVar("T")
 
 # In session.info: whether a block of ours is open; what to call at its end, each with its transactions.
 _OPEN, _WAITING = "stormpath_open", "stormpath_waiting"
@@ -80,6 +82,17 @@ def release() -> None:
         current.commit()
 
 
+def has_written() -> bool:
+    """Tell whether the session may have written what is not committed: on SQLite it is known, elsewhere supposed.
+
+    So it is where there is no other connection to ask.
+    """
+    if not session.registry.has() or not _is_connected(session()):
+        return False
+    connection = session().connection()
+    return connection.dialect.name != "sqlite" or _holds_lock(connection) or _has_one_connection(database.engine.pool)
+
+
 # --- One statement that reads ---
 
 
@@ -103,6 +116,24 @@ def reading() -> Iterator[sa.Connection]:
         finally:
             if not connection.invalidated:  # the server went away
                 driver.autocommit = before
+
+
+def read(ask: Callable[[sa.Connection], T]) -> T:
+    """Return what is read with a connection of its own, by one statement or a few.
+
+    Where the server ended that connection since it was used, the next one is asked.
+    """
+    try:
+        return _read(ask)
+    except DBAPIError as error:
+        if not error.connection_invalidated or error.statement is None:  # None: no connection could be made
+            raise
+    return _read(ask)
+
+
+def _read(ask: Callable[[sa.Connection], T]) -> T:
+    with reading() as connection:
+        return ask(connection)
 
 
 # --- A short write beside the session's transaction ---
@@ -139,7 +170,7 @@ def beside() -> Iterator[sa.Connection]:
             raise LockedByUs
         if _has_one_connection(database.engine.pool):
             raise NoneLeft
-    with _one_at_a_time(), database.engine.connect() as connection, _short_of_patience(connection), connection.begin():
+    with _one_at_a_time(), database.engine.connect() as connection, short_of_patience(connection), connection.begin():
         yield connection
 
 
@@ -170,7 +201,8 @@ def _has_one_connection(pool: sa.Pool) -> bool:
 
 
 @contextmanager
-def _short_of_patience(connection: sa.Connection) -> Iterator[None]:
+def short_of_patience(connection: sa.Connection) -> Iterator[None]:
+    """Wait for SQLite's lock no longer than a write that can be left out should."""
     if connection.dialect.name != "sqlite":
         yield
         return

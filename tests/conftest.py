@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from flask import Flask
 from flask.testing import FlaskClient
 
-from stormpath_app import Account, StormpathManager, clock, login_required, user
+from stormpath_app import Account, StormpathManager, bulkhead, clock, login_required, user
 from stormpath_app.database import database, url as database_url
 from stormpath_app.installation import set_up
 from stormpath_app.mail.courier import _Thread as MailThread
@@ -71,6 +71,7 @@ def make_app(instance: Path, **settings: Any) -> Flask:
     """Return a host app of a few lines. Its doors are closed, though it is being tested."""
     app = Flask("host", instance_path=str(instance))
     app.config.update(TESTING=True, LOGIN_DISABLED=False, SECRET_KEY=SECRET_KEY, STORMPATH_BCRYPT_COST=4)
+    app.config.update(STORMPATH_HASH_CONCURRENCY=64)  # what a test does at once is not refused on a small machine
     app.config.update(STORMPATH_MAIL_DELIVERY="command")  # no thread outlives a test that is not about it
     app.config.update(STORMPATH_ADMIN_URL=None)  # a hundred routes for each app, in tests that are not about them
     app.config.from_pyfile(str(instance / "config.py"), silent=True)
@@ -252,6 +253,19 @@ def member(client: FlaskClient, account: dict[str, str], log_in: Callable[..., A
 
 
 @pytest.fixture
+def overloaded(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Callable[[], AbstractContextManager[None]]:
+    """Return a block inside which others have every place for a hash, and nobody waits for one."""
+    app.config["STORMPATH_HASH_CONCURRENCY"] = 1
+    monkeypatch.setattr(bulkhead, "PATIENCE", 0)
+
+    def overloaded() -> AbstractContextManager[None]:
+        with app.app_context():
+            return bulkhead._here().place()
+
+    return overloaded
+
+
+@pytest.fixture
 def does(app: Flask) -> list[Callable[[], Any]]:
     """Return a list that takes what the host's page `/do` does; it must be there before the first request."""
     bodies: list[Callable[[], Any]] = []
@@ -315,6 +329,12 @@ def statements(app: Flask) -> Iterator[list[str]]:
         yield seen
     finally:
         sa.event.remove(engine, "before_cursor_execute", note)
+
+
+def reads(app: Flask) -> int:
+    """Return how many statements tell who asks, once it is known: none where the log of changes of SQLite tells it."""
+    with app.app_context():
+        return 0 if database.engine.dialect.name == "sqlite" else 1
 
 
 # --- Sites that people log in with ---

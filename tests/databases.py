@@ -3,10 +3,11 @@
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 
@@ -22,10 +23,15 @@ class Missing(RuntimeError):
 
 
 class DatabaseServer:
-    """A server that gives out empty databases. `url`: of its administrator."""
+    """A server that gives out empty databases. `url`: of its administrator; `stops`: what ends it at once."""
 
-    def __init__(self, url: sa.URL, *, create: str) -> None:
+    launch: Callable[[], subprocess.Popen[bytes]]
+    log: Path
+    process: subprocess.Popen[bytes]
+
+    def __init__(self, url: sa.URL, *, create: str, stops: signal.Signals = signal.SIGTERM) -> None:
         self.url = url
+        self._stops = stops
         self._create = create
         self._engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
 
@@ -42,20 +48,48 @@ class DatabaseServer:
         with self._engine.connect() as connection:
             return ".".join(map(str, connection.dialect.server_version_info or ()))
 
-    def wait_until_it_answers(self, process: subprocess.Popen[bytes], log: Path) -> None:
-        """Return when a connection can be made.
+    def start(self) -> None:
+        """Start it, and return when a connection can be made.
 
         :raises RuntimeError: it ended; the error has what it said.
         """
+        self.process = self.launch()
         end = time.monotonic() + PATIENCE
         while True:
             try:
                 self._engine.connect().close()
                 return
             except sa.exc.DBAPIError as error:
-                if process.poll() is not None or time.monotonic() > end:
-                    raise RuntimeError(f"No answer ({error}). The server said:\n{log.read_text()}") from error
+                if self.process.poll() is not None or time.monotonic() > end:
+                    raise RuntimeError(f"No answer ({error}). The server said:\n{self.log.read_text()}") from error
             time.sleep(0.05)
+
+    @contextlib.contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Stop it, and start it again at the end."""
+        self.close()
+        self.process.send_signal(self._stops)
+        self.process.wait(PATIENCE)
+        try:
+            yield
+        finally:
+            self.start()
+
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Let it take connections and say nothing."""
+        pids = [self.process.pid, *self._children()]
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in pids:
+                os.kill(pid, signal.SIGCONT)
+
+    def _children(self) -> list[int]:
+        pid = self.process.pid
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
     def close(self) -> None:
         """Close all connections."""
@@ -80,9 +114,11 @@ def postgresql() -> Iterator[DatabaseServer]:
         _as("postgres", folder, [initdb, "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"])
         command = [server, "-D", data, "-p", str(port), "-k", folder, "-c", "listen_addresses=127.0.0.1"]
         command += ["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "max_connections=200"]
+        command += ["-c", "max_prepared_transactions=2"]  # for commits in two steps
         command += ["-c", "random_page_cost=1.1"]  # as everybody sets it who has no spinning disks
         url = sa.URL.create("postgresql+psycopg", "postgres", host="127.0.0.1", port=port, database="postgres")
-        with _running("postgres", folder, command, DatabaseServer(url, create='CREATE DATABASE "{name}"')) as found:
+        found = DatabaseServer(url, create='CREATE DATABASE "{name}"', stops=signal.SIGINT)
+        with _running("postgres", folder, command, found):
             yield found
 
 
@@ -122,16 +158,18 @@ def _as(user: str, folder: str, command: list[str]) -> None:
 
 @contextlib.contextmanager
 def _running(user: str, folder: str, command: list[str], server: DatabaseServer) -> Iterator[DatabaseServer]:
-    log = Path(folder) / "log"
-    with log.open("wb") as out:
-        process = subprocess.Popen(_command_as(user, folder, command), stdout=out, stderr=out, cwd=folder)
+    def launch() -> subprocess.Popen[bytes]:
+        with server.log.open("ab") as out:
+            return subprocess.Popen(_command_as(user, folder, command), stdout=out, stderr=out, cwd=folder)
+
+    server.log, server.launch = Path(folder) / "log", launch
     try:
-        server.wait_until_it_answers(process, log)
+        server.start()
         yield server
     finally:
         server.close()
-        process.terminate()
+        server.process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(5)
-        process.kill()
-        process.wait()
+            server.process.wait(5)
+        server.process.kill()
+        server.process.wait()

@@ -19,7 +19,7 @@ PLAIN = [
 ]
 #: What only the owner of an account, who knows its password, can be told; and what is true for everybody.
 TOLD = {errors.AccountDisabled, errors.AccountNotVerified, errors.ApplicationDisabled, errors.TooManyAttempts}
-TOLD |= {errors.PasswordChangeRequired, errors.NoRole, errors.RegistrationClosed}
+TOLD |= {errors.TooManyAtOnce, errors.PasswordChangeRequired, errors.NoRole, errors.RegistrationClosed}
 #: Causes that Stormpath had no number for; they have that of the nearest.
 UNNUMBERED = {errors.LoginOutdated, errors.ChangedMeanwhile, errors.PointedAt}
 UNNUMBERED |= {*errors.ApiKeyRefused.__subclasses__()}  # a program is shown the number
@@ -179,6 +179,13 @@ def test_too_many_attempts_tell_when_to_come_again(seconds, told, retry_after):
     error = errors.TooManyAttempts(wait=timedelta(seconds=seconds))
     assert str(error) == f"Too many attempts. Try again in {told}."
     assert (error.status, error.code, error.retry_after) == (429, 429, retry_after)
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(1, "one second"), (5, "5 seconds")])
+def test_too_many_at_once_are_told_when_to_come_again(seconds, told):
+    error = errors.TooManyAtOnce(wait=timedelta(seconds=seconds))
+    assert str(error) == f"Too many people are logging in at this moment. Try again in {told}."
+    assert (error.status, error.code, error.retry_after) == (429, 429, seconds)
 
 
 def test_a_site_that_is_not_ready_tells_strangers_nothing_of_why():

@@ -123,7 +123,7 @@ def test_a_megabyte_is_refused_before_it_is_composed(monkeypatch):
     monkeypatch.setattr(hashers, "normal", lambda password: composed.append(password) or password)
     assert hashers.is_too_long("a" + "\u0301\u0327" * 500_000)
     assert not hashers.verify("a" + "\u0301\u0327" * 500_000, PUBLISHED.replace("r=12", "r=4"), 4)
-    assert max(map(len, composed)) <= 1024
+    assert composed == []
 
 
 # --- What it costs ---
@@ -139,18 +139,18 @@ def test_an_older_cheaper_form_costs_what_a_new_one_does(stored_cost, password):
 
 
 @pytest.mark.parametrize("stored", [None, "", "junk", PUBLISHED[:-1]])
-@pytest.mark.parametrize("password", ["Woot1Loves.Cookies", "", "x" * 5000])
+@pytest.mark.parametrize("password", ["Woot1Loves.Cookies", ""])
 def test_where_there_is_no_form_a_look_costs_one_all_the_same(stored, password):
     with rounds() as spent:
         hashers.verify(password, stored, 6)
     assert spent == [2**6]
 
 
-def test_a_password_that_is_too_long_costs_one_hash_too():
-    stored = hashers.hash("Woot1Loves.Cookies", 6)
+@pytest.mark.parametrize("stored", [None, "", "junk", PUBLISHED.replace("r=12", "r=6")])
+def test_a_password_that_is_too_long_costs_no_hash_whatever_is_stored(stored):
     with rounds() as spent:
         assert not hashers.verify("x" * 1_048_576, stored, 6)
-    assert spent == [2**6]
+    assert spent == []
 
 
 @pytest.mark.parametrize("absurd", [15, 20, 31])

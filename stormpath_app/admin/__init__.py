@@ -10,10 +10,19 @@ from sqlalchemy.orm.exc import ObjectDeletedError
 from werkzeug.exceptions import HTTPException
 
 from ..authentication import is_secure
-from ..errors import ChangedMeanwhile, StormpathError, TokenRefused
+from ..database import OUTAGES
+from ..errors import ChangedMeanwhile, DatabaseUnavailable, StormpathError, TokenRefused
 from ..models import Account, ApiKey, Application, Directory, Group
 from ..models.administration import VIEWER
-from ..pages import LONGEST_BODY as LONGEST_OF_STRANGERS, add_headers, answer_json, local_path, prefers_json
+from ..pages import (
+    LONGEST_BODY as LONGEST_OF_STRANGERS,
+    add_headers,
+    answer_json,
+    answer_not_ready,
+    answer_outage,
+    local_path,
+    prefers_json,
+)
 from ..settings import settings
 from ..translation import gettext as _, mark
 from .accounts import AccountsView
@@ -82,6 +91,9 @@ def create_console(url: str) -> tuple[Admin, Blueprint]:
     blueprint.register_error_handler(StormpathError, _answer_refused)
     blueprint.register_error_handler(HTTPException, _answer_error)
     blueprint.register_error_handler(ObjectDeletedError, _answer_gone)
+    blueprint.register_error_handler(DatabaseUnavailable, answer_not_ready)  # the console's page asks who is there
+    for outage in OUTAGES:
+        blueprint.register_error_handler(outage, answer_outage)
     return admin, blueprint
 
 

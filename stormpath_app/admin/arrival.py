@@ -57,7 +57,7 @@ class ArrivalView(ConsoleView):
             raise
 
     def _enter(self, link: EntryLink) -> ResponseReturnValue:
-        form, status = OwnerForm(), 200
+        form, status, headers = OwnerForm(), 200, SECRET
         if was_sent():
             if not form.validate():
                 status = tell_errors(form)
@@ -67,13 +67,14 @@ class ArrivalView(ConsoleView):
                 except TokenRefused:
                     raise
                 except StormpathError as error:
-                    status, _headers = refuse(error)
+                    status, more = refuse(error)
+                    headers = {**SECRET, **more}
                     tell_refused(form, error)
                 else:
                     browser_session.pop(_LINK, None)
                     log_in(made.account)
                     return redirect(url_for("stormpath_admin.home.index"), 303)
-        return self._page(form, link), status, SECRET
+        return self._page(form, link), status, headers
 
     def _page(self, form: OwnerForm, link: EntryLink) -> str:
         text = _("You become the first owner of this console: you may do everything, and invite others.")
@@ -97,7 +98,7 @@ class ArrivalView(ConsoleView):
             token = Administrator.find_invitation(mailed.token_hash or "")
             if mailed.is_shown and not was_sent():
                 return mailed.hide()
-            form, status = PersonForm({"link": mailed.token_hash}), 200
+            form, status, headers = PersonForm({"link": mailed.token_hash}), 200, SECRET
             if was_sent():
                 if form.link.data != mailed.token_hash:
                     raise TokenRefused  # of somebody else, who made this browser open it
@@ -109,7 +110,8 @@ class ArrivalView(ConsoleView):
                     except TokenRefused:
                         raise
                     except StormpathError as error:
-                        status, _headers = refuse(error)
+                        status, more = refuse(error)
+                        headers = {**SECRET, **more}
                         tell_refused(form, error)
                     else:
                         mailed.forget()
@@ -126,7 +128,7 @@ class ArrivalView(ConsoleView):
             heading=_("Welcome"),
             text=_("You were invited to this console. Choose your name and password."),
         )
-        return page, status, SECRET
+        return page, status, headers
 
 
 def _names(form: PersonForm) -> dict[str, str | None]:

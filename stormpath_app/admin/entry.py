@@ -7,7 +7,7 @@ from wtforms import PasswordField, StringField
 from wtforms.validators import EqualTo, InputRequired
 
 from ..authentication import is_secure
-from ..errors import LoginFailed, LoginOutdated, PasswordChangeRequired, StormpathError
+from ..errors import LoginFailed, LoginOutdated, NoRole, PasswordChangeRequired, StormpathError
 from ..mail import configuration
 from ..models import ENABLED, Account
 from ..models.administration import VIEWER
@@ -102,7 +102,7 @@ class EntryView(ConsoleView):
             if browser_session.pop(_PROOF, None):
                 flash(_("That took too long. Log in again."), "error")
             return redirect(url_for(".login", next=request.args.get("next") or None), 303)
-        except LoginFailed as error:  # the password is another one now, and opens nothing here
+        except NoRole as error:  # the password is another one now, and opens nothing here
             browser_session.pop(_PROOF, None)
             flash(error.message, "error")
             return redirect(url_for(".login"), 303)

@@ -7,7 +7,7 @@ from wtforms import EmailField, HiddenField
 from wtforms.validators import InputRequired
 
 from .. import names
-from ..errors import PasswordRefused, PropertyError, StormpathError, TokenRefused, TooManyAttempts
+from ..errors import PasswordRefused, PropertyError, StormpathError, TokenRefused, TooManyAtOnce, TooManyAttempts
 from ..mailed_links import SECRET, MailedLink
 from ..models import OneTimeToken
 from ..models.administrator import console
@@ -75,7 +75,7 @@ class PasswordsView(ConsoleView):
             raise
 
     def _change(self, mailed: MailedLink, token: OneTimeToken) -> ResponseReturnValue:
-        form, status = ResetForm({"link": mailed.token_hash}), 200
+        form, status, headers = ResetForm({"link": mailed.token_hash}), 200, SECRET
         account = token.account
         if was_sent():
             if form.link.data != mailed.token_hash:
@@ -85,8 +85,9 @@ class PasswordsView(ConsoleView):
             else:
                 try:
                     console().reset_account_password(token, form.password.data)
-                except PasswordRefused as error:
-                    status, _headers = refuse(error)
+                except (PasswordRefused, TooManyAtOnce) as error:
+                    status, more = refuse(error)
+                    headers = {**SECRET, **more}
                     tell_refused(form, error)
                 else:
                     mailed.forget()
@@ -102,4 +103,4 @@ class PasswordsView(ConsoleView):
             text=_("All devices that are logged in to this account will be logged out."),
             button=_("Save password"),
         )
-        return page, status, SECRET
+        return page, status, headers

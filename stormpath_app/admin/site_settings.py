@@ -22,6 +22,7 @@ from .pages import count, number
 
 _LEVELS = {
     "error": (mark("Error"), "bad"),
+    "outage": (mark("Error"), "bad"),
     "warning": (mark("Warning"), "warn"),
     "deploy": (mark("Before the public comes"), "warn"),
     "note": (mark("Note"), ""),

@@ -5,6 +5,7 @@ from . import (  # noqa: F401 - each adds its commands
     administrators,
     api_keys,
     applications,
+    cache,
     doctor,
     groups,
     installation,
@@ -14,6 +15,7 @@ from . import (  # noqa: F401 - each adds its commands
     mail_preview,
     policies,
     prune,
+    restoration,
     workflows,
 )
 from .command import stormpath_commands

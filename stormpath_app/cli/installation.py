@@ -67,9 +67,9 @@ def check(deploy: bool) -> None:
     """Look at settings, secret, schema and application. Exit code 1: something is wrong."""
     found = [problem for problem in current_app.extensions["stormpath"].check() if deploy or problem.level != "deploy"]
     for problem in found:
-        level = "warning" if problem.level == "deploy" else problem.level
+        level = {"deploy": "warning", "outage": "error"}.get(problem.level, problem.level)
         click.echo(f"{level}: {problem.sentence}", err=level != "note")
-    failing = {"error", "warning", "deploy"} if deploy else {"error"}
+    failing = {"error", "outage", "warning", "deploy"} if deploy else {"error", "outage"}
     levels = {problem.level for problem in found}
     if levels & failing:
         sys.exit(1)

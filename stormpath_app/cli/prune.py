@@ -4,6 +4,7 @@ import sys
 
 import click
 
+from .. import cache
 from ..models import retention, statistics
 from ..models.retention import Kept
 from .command import as_json, command, stormpath_commands, tell_json
@@ -20,7 +21,8 @@ def prune(dry_run: bool, in_json: bool) -> None:
     if not dry_run:
         statistics.count_all()  # the numbers of days outlive their events
         statistics.forget_hours()
-    done = {kept.name: kept.count() if dry_run else _prune(kept) for kept in retention.KEPT}
+        cache.forget_counts()
+    done = {kept.name: kept.count() if dry_run else end(kept) for kept in retention.KEPT}
     if in_json:
         tell_json(done)
         return
@@ -28,8 +30,8 @@ def prune(dry_run: bool, in_json: bool) -> None:
         click.echo(f"{name}: {number} {'would be ' if dry_run else ''}forgotten")
 
 
-def _prune(kept: Kept) -> int:
-    """Forget what is old of one table; on a terminal, show how far it is."""
+def end(kept: Kept) -> int:
+    """End what is old of one table; on a terminal, show how far it is."""
     if not sys.stderr.isatty():
         return sum(kept.prune())
     pruned = 0

@@ -10,6 +10,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
 VERSION_TABLE = "stormpath_alembic_version"
+#: The index of texts, and the log of changes.
+_OF_SQLITE = ("stormpath_search_", "stormpath_cache_changes")
 
 
 def upgrade(connection: Connection, revision: str = "head") -> None:
@@ -39,9 +41,9 @@ def include_name(name: str | None, kind: str, _parents: object = None) -> bool:
 
 
 def is_of_the_models(name: str | None, kind: str, _parents: object = None) -> bool:
-    """Tell what to compare with our models: our tables, but the index of texts, which no model knows."""
+    """Tell what to compare with our models: our tables, but what SQLite alone has, which no model knows."""
     ours = kind != "table" or (name or "").startswith("stormpath_")
-    return ours and not (kind in {"table", "index"} and (name or "").startswith("stormpath_search_"))
+    return ours and not (kind in {"table", "index"} and (name or "").startswith(_OF_SQLITE))
 
 
 def _config(connection: Connection | None = None) -> Config:

@@ -1,21 +1,21 @@
 """Who is asking: the one statement of a signed-in page."""
 
 import contextlib
+from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import make_transient_to_detached
-from sqlalchemy.orm.util import identity_key
 
-from .. import clock, names
+from .. import cache, clock, names
 from ..database import session
 from ..errors import LoginOutdated
 from ..settings import settings
-from ..transactions import beside, reading
-from . import event, session as sessions
+from ..transactions import beside, has_written, read
+from . import event, kept, session as sessions
 from .account import Account
 from .account_store_mapping import AccountStoreMapping
 from .application import Application
@@ -43,6 +43,11 @@ class ActiveSession(NamedTuple):
     rotated_at: datetime | None
 
     @property
+    def account_id(self) -> str:
+        """The account's id, which it can tell even where a host's session ended and took all attributes along."""
+        return str(sa.inspect(self.account).identity[0])  # type: ignore[index]
+
+    @property
     def unconfirmed_since(self) -> datetime | None:
         """When the token was made, while nobody has come with it: the answer that brought it may have been lost."""
         return self.rotated_at if self.rotated_at and self.last_seen_at <= self.rotated_at else None
@@ -62,27 +67,26 @@ class Replay(NamedTuple):
     directory_id: str
 
 
-_MAPPER = sa.inspect(Account)
 _LOGIN = AccountSession.__table__.c
 #: The attributes of the account that every page gets: its columns but the deferred ones.
-LOADED = [attribute.key for attribute in _MAPPER.column_attrs if not attribute.deferred]
-LOADED_COLUMNS = [_MAPPER.attrs[key].columns[0] for key in LOADED]
+LOADED = {"id": Account.__table__.c.id, "version": Account.__table__.c.version} | kept.columns(Account)
+LOADED_COLUMNS = list(LOADED.values())
+_OF_LOGIN = (
+    _LOGIN.token_hash,
+    _LOGIN.remembered,
+    _LOGIN.last_seen_at,
+    _LOGIN.created_at,
+    _LOGIN.expires_at,
+    _LOGIN.authenticated_at,
+    _LOGIN.rotations,
+    _LOGIN.rotated_at,
+    enabled_groups(Account.id).scalar_subquery(),
+)
 
 # Built once, and of plain columns: what a statement costs to build and to compile, and its row to be made an object in
 # the ORM's general way, is most of what a page would pay for it.
-_FIND = (
-    sa.select(
-        _LOGIN.token_hash,
-        _LOGIN.remembered,
-        _LOGIN.last_seen_at,
-        _LOGIN.created_at,
-        _LOGIN.expires_at,
-        _LOGIN.authenticated_at,
-        _LOGIN.rotations,
-        _LOGIN.rotated_at,
-        enabled_groups(Account.id).scalar_subquery(),
-        *LOADED_COLUMNS,
-    )
+_LIGHT = (
+    sa.select(*_OF_LOGIN, *LOADED_COLUMNS[:2])
     .join_from(AccountSession, Account, Account.id == AccountSession.account_id)
     .join(Directory, Directory.id == Account.directory_id)
     .join(AccountStoreMapping, AccountStoreMapping.directory_id == Directory.id)
@@ -98,6 +102,14 @@ _FIND = (
         Application.name_key == bindparam("application"),
     )
     .limit(sa.literal_column("1"))  # several stores may let the account in
+)
+_FIND = _LIGHT.add_columns(*LOADED_COLUMNS[2:])
+_SESSIONS = cache.Region(
+    "sessions",
+    about=len(_OF_LOGIN),
+    light=len(_OF_LOGIN) + 2,
+    moments=kept.moments(*_OF_LOGIN, *LOADED_COLUMNS),
+    statement=_FIND,
 )
 
 
@@ -155,33 +167,84 @@ def find(token: str) -> ActiveSession | Replay | None:
     parts = sessions.split(token)
     if parts is None:
         return None
-    row = first(_FIND, {"session_id": parts[0], "application": names.key(settings.APPLICATION)})
-    return None if row is None else _judge(*parts, row)
+    wanted = {"session_id": parts[0], "application": names.key(settings.APPLICATION)}
+    if has_written():  # it sees what nobody else does yet
+        row = first(_FIND, wanted)
+        return None if row is None else _judge(*parts, row)
+    look = _look(wanted)
+    if look.row is not None and _goes_on(parts[1], look.row):
+        return _let_in(*parts, look.row)
+    row = read(
+        lambda connection: connection.execute(_FIND, wanted).first()
+    )  # not in the session, whose transaction may show what was
+    if row is None:
+        return None
+    look.keep(tuple(row))
+    return _judge(*parts, row)
+
+
+def forgetting(session_id: str) -> Callable[[], None]:
+    """Return a function, for when there is no app context, that forgets what is kept of a login, which was seen now."""
+    return partial(cache.keeper().drop, _SESSIONS, _key(session_id, names.key(settings.APPLICATION)))
+
+
+def _key(session_id: str, application: str) -> str:
+    return f"{session_id} {application}"
+
+
+def _look(wanted: dict[str, str]) -> cache.Look:
+    def light() -> cache.Row | None:
+        row = read(lambda connection: connection.execute(_LIGHT, wanted).first())
+        return None if row is None else tuple(row)
+
+    return cache.Look(_SESSIONS, _key(**wanted), light)
+
+
+def _goes_on(secret: str, row: Any) -> bool:
+    """Tell whether a row lets a token in as it is; whatever else is to be decided, the database decides."""
+    return sessions.is_digest(row[0], secret) and not _has_run_out(row)
+
+
+def _has_run_out(row: Any) -> bool:
+    _token_hash, _remembered, last_seen_at, created_at, expires_at, *_more = row
+    now = clock.now()
+    ends_at = min(expires_at, created_at + settings.SESSION_LIFETIME, last_seen_at + settings.COOKIE_DURATION)
+    return bool(now >= ends_at)
 
 
 def _judge(session_id: str, secret: str, row: Any) -> ActiveSession | Replay | None:
-    token_hash, remembered, last_seen_at, created_at, expires_at, *row = row
-    authenticated_at, rotations, rotated_at, groups, *columns = row
-    now, expires_at = clock.now(), min(expires_at, created_at + settings.SESSION_LIFETIME)
-    if now >= expires_at or now - last_seen_at >= settings.COOKIE_DURATION:
+    token_hash, _remembered, last_seen_at, *more = row
+    _created_at, _expires_at, _authenticated_at, rotations, rotated_at, *_groups_and_account = more
+    if _has_run_out(row):
         return None
     newest = sessions.newest(secret, token_hash, rotations)
     if newest is None:
         return None  # who learns an id can guess, and ends nothing by it
     times, in_force = newest
-    values = dict(zip(LOADED, columns, strict=True))
-    if times > 1 or (times and now - rotated_at >= GRACE and last_seen_at > rotated_at):
+    if times > 1 or (times and clock.now() - rotated_at >= GRACE and last_seen_at > rotated_at):
+        values = _account_values(row)
         return Replay(session_id, values["id"], values["directory_id"])
-    known_groups()[values["id"]] = groups
-    token = f"{session_id}.{in_force}"
-    known = (token, remembered, last_seen_at, expires_at, authenticated_at, rotations, rotated_at)
-    return ActiveSession(loaded_account(values), session_id, *known)
+    return _let_in(session_id, in_force, row)
+
+
+def _let_in(session_id: str, secret: str, row: Any) -> ActiveSession:
+    _token_hash, remembered, last_seen_at, created_at, expires_at, authenticated_at, rotations, rotated_at, *more = row
+    values = _account_values(row)
+    known_groups()[values["id"]] = more[0]
+    expires_at = min(expires_at, created_at + settings.SESSION_LIFETIME)
+    known = (remembered, last_seen_at, expires_at, authenticated_at, rotations, rotated_at)
+    return ActiveSession(kept.loaded(Account, values), session_id, f"{session_id}.{secret}", *known)
+
+
+def _account_values(row: Any) -> dict[str, Any]:
+    return dict(zip(LOADED, row[len(_OF_LOGIN) :], strict=True))
 
 
 def end(replay: Replay) -> None:
     """End the login that somebody has a copy of, and record it: now, in a transaction of its own."""
     with contextlib.suppress(SQLAlchemyError), beside() as connection:
-        if connection.execute(sa.delete(AccountSession).where(AccountSession.id == replay.id)).rowcount:
+        this = AccountSession.id == replay.id, AccountSession.account_id == replay.account_id
+        if connection.execute(sa.delete(AccountSession).where(*this)).rowcount:
             who: dict[str, Any] = {"account_id": replay.account_id, "directory_id": replay.directory_id}
             event.record("login.replayed", connection, **who)
 
@@ -191,18 +254,4 @@ def first(statement: sa.Select[Any], wanted: dict[str, str]) -> Any:
     current = session()
     if current.in_transaction():
         return current.connection().execute(statement, wanted).first()
-    with reading() as connection:
-        return connection.execute(statement, wanted).first()
-
-
-def loaded_account(values: dict[str, Any]) -> Account:
-    """Return the account as the session would have loaded it from these values; one that it has already stays."""
-    current = session()
-    known: Account | None = current.identity_map.get(identity_key(Account, values["id"]))
-    if known is not None:
-        return known
-    account: Account = _MAPPER.class_manager.new_instance()
-    account.__dict__.update(values)
-    make_transient_to_detached(account)  # what was left out loads when it is asked for
-    current.add(account)
-    return account
+    return read(lambda connection: connection.execute(statement, wanted).first())

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import sqlalchemy as sa
 from blinker import Signal
+from flask import g
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from .. import signals
@@ -139,7 +140,7 @@ class GroupMembership(Resource):
         announce(signal, lambda: {**account.payload(), "group": group})
 
 
-_KNOWN_GROUPS = "stormpath_enabled_groups"  # in session.info
+_KNOWN_GROUPS = "stormpath_enabled_groups"  # in g
 
 
 def known_groups() -> dict[str, str | None]:
@@ -147,5 +148,5 @@ def known_groups() -> dict[str, str | None]:
 
     The statement that finds out who asks writes it. It holds until the request ends, or changes a group or membership.
     """
-    found: dict[str, str | None] = session().info.setdefault(_KNOWN_GROUPS, {})
+    found: dict[str, str | None] = g.setdefault(_KNOWN_GROUPS, {})
     return found

@@ -1,6 +1,7 @@
 """PasswordHolder: what an account is to its password."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.orm.attributes import set_committed_value
 
-from .. import clock, hashers, signals, throttle
+from .. import bulkhead, clock, hashers, signals, throttle
 from ..database import UTCDateTime, exact_text, session
 from ..errors import PasswordReused, PropertyRequired, WrongPassword, WrongType
 from ..settings import settings
@@ -67,13 +68,17 @@ class PasswordHolder(LinkHolder):
         self.is_own_choice = True
 
     def _hash_new_password(self) -> None:
-        """Hash the password that was set, if the directory's policy accepts it."""
+        """Hash the password that was set, if the directory's policy accepts it.
+
+        :raises TooManyAtOnce: others are being hashed.
+        """
         if self.new_password is None:
             return
         self.directory.password_policy.check(self.new_password, self.own_names())
-        self._check_reuse(self.new_password)
-        release()
-        self.password_hash = hashers.hash(self.new_password, settings.BCRYPT_COST)
+        with bulkhead.place():
+            self._check_reuse(self.new_password)
+            release()
+            self.password_hash = hashers.hash(self.new_password, settings.BCRYPT_COST)
         self.password_modified_at = clock.now()
         if self.is_own_choice:
             self.must_change_password = False
@@ -110,13 +115,19 @@ class PasswordHolder(LinkHolder):
         """Accept the account's own password, and commit. It takes the time of one hash, and is counted as a login is.
 
         :raises WrongPassword, TooManyAttempts: it is another one, or the account has none; it was not looked at.
+        :raises TooManyAtOnce: nor is it counted.
         """
+        password = password if isinstance(password, str) else ""
+        with nullcontext() if hashers.is_too_long(password) else bulkhead.place():
+            self._check_counted(password)
+
+    def _check_counted(self, password: str) -> None:
         attempt = throttle.reserve(self.id)
         account = type(self)
         columns = [getattr(account, name) for name in LOGIN_ATTRIBUTES]
         just_read = session.execute(sa.select(*columns).where(account.id == self.id)).first()
         try:
-            self.compare_password(password if isinstance(password, str) else "", just_read)
+            self.compare_password(password, just_read)
         except WrongPassword:
             with atomic():
                 attempt.count()

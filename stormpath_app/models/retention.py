@@ -37,7 +37,7 @@ class Kept:
         return session.scalar(sa.select(sa.func.count()).select_from(self.key.table).where(self.old())) or 0
 
     def prune(self) -> Iterator[int]:
-        """Delete what is old, and commit with each batch; yield how many it had."""
+        """End what is old, and commit with each batch; yield how many it had."""
         old = self.old()
         last: str | None = None
         while True:
@@ -47,8 +47,12 @@ class Kept:
                 return
             last = found[-1]
             with atomic():  # what was used meanwhile is looked at again
-                deleted: Any = session.connection().execute(sa.delete(self.key.table).where(self.key.in_(found), old))
-            yield int(deleted.rowcount)
+                done: Any = session.connection().execute(self.end().where(self.key.in_(found), old))
+            yield int(done.rowcount)
+
+    def end(self) -> Any:
+        """Return the statement that ends the rows which it is given."""
+        return sa.delete(self.key.table)
 
 
 def _old_events() -> sa.ColumnElement[bool]:

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from .. import clock, origin, tokens, user_agents
 from ..database import UTCDateTime, exact_text, session
 from ..settings import settings
-from ..transactions import atomic, beside
+from ..transactions import atomic, beside, short_of_patience
 from . import event
 from .base import Base, Id, new_id
 
@@ -74,7 +74,7 @@ class AccountSession(Base):
         known = sa.select(AccountSession.account_id, accounts.c.directory_id, AccountSession.user_agent)
         with atomic():
             row = session.execute(known.join(accounts).where(AccountSession.id == identity[0])).mappings().first()
-            if row and end(AccountSession.id == identity[0]):
+            if row and end(AccountSession.id == identity[0], AccountSession.account_id == row["account_id"]):
                 event.record("session.ended", **row)
 
     @classmethod
@@ -112,7 +112,11 @@ _START = sa.insert(_LOGINS)
 _EXPIRED = sa.select(_LOGINS.c.id).where(
     _LOGINS.c.account_id == sa.bindparam("whose"), _LOGINS.c.expires_at < sa.bindparam("now")
 )
-_END = sa.delete(_LOGINS).where(_LOGINS.c.id.in_(sa.bindparam("ended", expanding=True)))
+_END = (
+    sa.delete(_LOGINS)
+    .where(_LOGINS.c.id.in_(sa.bindparam("ended", expanding=True)))
+    .execution_options(stormpath_about=())  # they let nobody in any more
+)
 _ROTATE = (
     sa.update(_LOGINS)
     .where(_LOGINS.c.id == sa.bindparam("session_id"), _LOGINS.c.token_hash == sa.bindparam("old"))
@@ -165,11 +169,13 @@ def newest(secret: str, token_hash: str, rotations: int) -> tuple[int, str] | No
     return None
 
 
-def rotate(token: str, now: datetime) -> str | None:
+def rotate(token: str, now: datetime, account_id: str | None = None) -> str | None:
     """Replace a token by its successor, in a transaction of its own; return the one that is in force then.
 
     Of requests that come with one token at once, one writes, and all get what it wrote. None: it could not be written
     now, and the token is as good as before; or the login was ended meanwhile.
+
+    :param account_id: whose login it is, where that is known: what is kept of others stays.
     """
     session_id, _dot, secret = token.partition(".")
     wanted = {
@@ -180,7 +186,8 @@ def rotate(token: str, now: datetime) -> str | None:
     }
     try:
         with beside() as connection:
-            connection.execute(_ROTATE, wanted)
+            about = None if account_id is None else [account_id]
+            connection.execute(_ROTATE, wanted, execution_options={"stormpath_about": about})
             token_hash = connection.scalar(_TOKEN_HASH, {"session_id": session_id})
     except SQLAlchemyError:
         return None
@@ -189,7 +196,10 @@ def rotate(token: str, now: datetime) -> str | None:
 
 
 def end(*conditions: sa.ColumnElement[bool]) -> int:
-    """Delete the sessions that meet the conditions, in the transaction that is open. Return how many there were."""
+    """Delete the sessions that meet the conditions, in the transaction that is open. Return how many there were.
+
+    Where one of them names the account, what is kept of others stays (`cache.changes`).
+    """
     delete = sa.delete(AccountSession).where(*conditions).execution_options(synchronize_session=False)
     ended: Any = session.execute(delete)
     return int(ended.rowcount)
@@ -209,6 +219,11 @@ def have_not_run_out() -> sa.ColumnElement[bool]:
         known.last_seen_at > now - settings.ADMIN_IDLE,
     )
     return sa.and_(known.expires_at > now, sa.or_(of_sites, of_console))
+
+
+def count_alive() -> int:
+    """Return how many logins have not run out, those of the console included."""
+    return session.scalar(sa.select(sa.func.count()).select_from(AccountSession).where(have_not_run_out())) or 0
 
 
 def is_there(login_id: str) -> bool:
@@ -244,8 +259,9 @@ def seen(engine: sa.Engine, session_id: str, now: datetime, unless_since: dateti
         .where(AccountSession.id == session_id, AccountSession.last_seen_at < unless_since)
         .values(last_seen_at=now)
     )
-    with contextlib.suppress(SQLAlchemyError), engine.begin() as connection:
+    with contextlib.suppress(SQLAlchemyError), engine.connect() as connection, short_of_patience(connection):
         connection.execute(statement)
+        connection.commit()
 
 
 def confirm(session_id: str, rotated_at: datetime) -> None:

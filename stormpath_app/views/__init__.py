@@ -7,10 +7,10 @@ from flask import Blueprint, Response, abort, current_app, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import BadRequest, HTTPException, LengthRequired, RequestEntityTooLarge, UnsupportedMediaType
 
-from ..errors import NotReady
-from ..pages import LONGEST_BODY, STRICT, add_headers, answer_json, prefers_json, render
-from ..translation import SOURCE, gettext as _, in_language, mark, template_gettext
-from . import inbox
+from ..database import OUTAGES
+from ..pages import LONGEST_BODY, add_headers, answer_json, answer_outage, prefers_json, render
+from ..translation import gettext as _, mark
+from . import health, inbox, metrics
 from .account_settings import devices, email, logins, password, profile, settings as settings_page
 from .login import login, logout
 from .new_password import new_password
@@ -68,6 +68,12 @@ SWITCHES = {
     "stormpath.settings_devices": "ENABLE_SETTINGS",
     "stormpath.settings_logins": "ENABLE_SETTINGS",
 }
+#: What programs ask, who are nobody and need no site that is ready: the setting, what is added to its path, the view.
+PROBES: dict[str, tuple[str, str, Callable[[], ResponseReturnValue]]] = {
+    "stormpath.health": ("HEALTH_URL", "", health.health),
+    "stormpath.health_live": ("HEALTH_URL", "/live", health.live),
+    "stormpath.metrics": ("METRICS_URL", "", metrics.metrics),
+}
 
 #: The view of each endpoint that is ours; a host may put one of its own in its place.
 VIEWS: dict[str, Callable[..., ResponseReturnValue]] = {
@@ -108,11 +114,17 @@ def create_blueprint(settings: Mapping[str, Any]) -> Blueprint:
             blueprint.add_url_rule(path, endpoint.removeprefix("stormpath."), view, methods=["GET", "POST"])
     for name, (path, page) in inbox.PAGES.items():
         blueprint.add_url_rule(path, name, page)
+    for endpoint, (setting, below, probe) in PROBES.items():
+        if (path := settings[setting]) is not None:
+            path = path.rstrip("/") + below if below else path
+            blueprint.add_url_rule(path, endpoint.removeprefix("stormpath."), probe)
     blueprint.url_value_preprocessor(_limit_body)  # runs before anything of a host's can read the form
     blueprint.before_request(_accept_forms_alone)
     blueprint.after_request(_add_headers)
     for error, heading, sentence in _REFUSALS:
         blueprint.register_error_handler(error, _refusal(heading, sentence))
+    for outage in OUTAGES:
+        blueprint.register_error_handler(outage, answer_outage)
     return blueprint
 
 
@@ -148,21 +160,6 @@ def _refusal(heading: str, sentence: str) -> Any:
     return answer
 
 
-def answer_not_ready(error: NotReady) -> ResponseReturnValue:
-    """Tell that the site is not set up; in debug also what is missing, which is for its developer alone."""
-    if prefers_json():
-        return answer_json(error.status, error.message)
-    problems = error.problems if current_app.debug else []
-    headers = {"Cache-Control": "no-store", "Content-Security-Policy": STRICT}
-    if "stormpath.static" not in current_app.view_functions:  # our pages are what is missing
-        return Response("\n".join([error.message, *problems]), error.status, headers, mimetype="text/plain")
-    # Of our own, without a setting and without context processors: each may be what is wrong, or ask who is there.
-    template = current_app.jinja_env.get_template("flask_stormpath/error.html")
-    with in_language(SOURCE):  # the app's locale selector may ask as well
-        page = template.render(_=template_gettext, heading="Not set up yet", sentence=error.message, problems=problems)
-    return Response(page, error.status, headers)
-
-
 def _is_ours() -> bool:
     """Tell whether the page is our own: a host's view at the endpoint of one of ours is the host's business."""
     endpoint = request.endpoint or ""
@@ -173,6 +170,7 @@ def _add_headers(response: Response) -> Response:
     return add_headers(response) if _is_ours() else response
 
 
-def is_static() -> bool:
-    """Tell whether a file is asked for, which is the same for everybody."""
-    return (request.endpoint or "").endswith(".static")
+def needs_ready() -> bool:
+    """Tell whether a page is asked for, and not a file, which is the same for everybody, or a probe."""
+    endpoint = request.endpoint or ""
+    return not (endpoint.endswith(".static") or endpoint in PROBES)

@@ -20,7 +20,7 @@ def login() -> ResponseReturnValue:
     """Log a person in, then lead to the page they came for."""
     form, target, status = LoginForm(), next_url(), 200
     headers: dict[str, str] = {}
-    is_unverified = False
+    must_wait = is_unverified = False
     if was_sent():
         if not form.validate():
             status = tell_errors(form)
@@ -33,12 +33,12 @@ def login() -> ResponseReturnValue:
                 if isinstance(error, PasswordChangeRequired) and (answer := ask_for_new_password(error, target)):
                     return answer
                 is_unverified = isinstance(error, AccountNotVerified)
+                must_wait = type(error) is TooManyAttempts  # not where too many come at once: that is so everywhere
                 tell(form, None, _("Please confirm your email address first.") if is_unverified else error.message)
             else:
                 return redirect(target or site_url(settings.REDIRECT_URL))
     elif onward := _onward(target):
         return redirect(onward)
-    must_wait = status == TooManyAttempts.status
     return _page(form, target, must_wait=must_wait, is_unverified=is_unverified), status, headers
 
 

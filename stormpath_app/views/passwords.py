@@ -4,9 +4,17 @@ from flask.typing import ResponseReturnValue
 
 from .. import names
 from ..authentication import login_user
-from ..errors import LoginFailed, PasswordRefused, PropertyError, StormpathError, TokenRefused, TooManyAttempts
+from ..errors import (
+    LoginFailed,
+    PasswordRefused,
+    PropertyError,
+    StormpathError,
+    TokenRefused,
+    TooManyAtOnce,
+    TooManyAttempts,
+)
 from ..mailed_links import SECRET, MailedLink
-from ..models import ENABLED, Account, Application, OneTimeToken
+from ..models import ENABLED, Account, Application, OneTimeToken, PasswordStrength
 from ..models.one_time_token import RESET
 from ..pages import link, refuse, render, site_url, tell, tell_errors, was_sent
 from ..settings import settings
@@ -54,7 +62,7 @@ def forgot_change() -> ResponseReturnValue:
 
 
 def _change(mailed: MailedLink, token: OneTimeToken) -> ResponseReturnValue:
-    form, status = ResetForm({"link": mailed.token_hash}), 200
+    form, status, headers = ResetForm({"link": mailed.token_hash}), 200, SECRET
     account = token.account
     if was_sent():
         if form.link.data and form.link.data != mailed.token_hash:
@@ -68,6 +76,10 @@ def _change(mailed: MailedLink, token: OneTimeToken) -> ResponseReturnValue:
                 status, _headers = refuse(error)
                 for violation in error.violations:
                     tell(form, "password", violation)
+            except TooManyAtOnce as error:
+                status, more = refuse(error)
+                headers = {**SECRET, **more}
+                tell(form, None, error.message)
             else:
                 mailed.forget()
                 return _complete(account)
@@ -75,10 +87,10 @@ def _change(mailed: MailedLink, token: OneTimeToken) -> ResponseReturnValue:
         settings.FORGOT_PASSWORD_CHANGE_TEMPLATE,
         form,
         email=account.email,
-        password_hint=account.directory.password_policy.strength.describe(),
+        password_hint=PasswordStrength.of(account.directory_id).describe(),
         logs_in=settings.RESET_AUTOLOGIN and account.status == ENABLED,
     )
-    return page, status, SECRET
+    return page, status, headers
 
 
 def _complete(account: Account) -> ResponseReturnValue:

@@ -26,6 +26,7 @@ def register() -> ResponseReturnValue:
     """Create an account, log it in, then lead on; where its address must be confirmed, tell to look for the mail."""
     form, target, status = RegistrationForm(), next_url(), 200
     headers: dict[str, str] = {}
+    must_wait = False
     if was_sent():
         if not form.validate():
             status = tell_errors(form)
@@ -39,6 +40,7 @@ def register() -> ResponseReturnValue:
                 return redirect(link("stormpath.login", target) or site_url("/"))
             except StormpathError as error:
                 status, headers = refuse(error)
+                must_wait = type(error) is TooManyAttempts  # not where too many come at once: that is so everywhere
                 _tell(form, error)
             else:
                 return redirect(target or site_url(settings.REGISTRATION_REDIRECT_URL or settings.REDIRECT_URL))
@@ -47,7 +49,7 @@ def register() -> ResponseReturnValue:
     page = render(
         settings.REGISTRATION_TEMPLATE,
         form,
-        must_wait=status == TooManyAttempts.status,
+        must_wait=must_wait,
         password_hint=_password_hint(),
         login_url=link("stormpath.login", target),
         ways=buttons(target),
@@ -68,5 +70,5 @@ def _tell(form: RegistrationForm, error: StormpathError) -> None:
 
 
 def _password_hint() -> str | None:
-    mapping = Application.current().default_account_store_mapping
-    return None if mapping is None else mapping.account_store.password_policy.strength.describe()
+    strength = Application.current().password_strength()
+    return None if strength is None else strength.describe()

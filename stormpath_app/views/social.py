@@ -215,6 +215,7 @@ def _ask(known: "_Known", account: Account) -> ResponseReturnValue:
     """Show the page, or link the account of whoever gives its password; one that nobody confirmed is taken over."""
     application, form, status = Application.current(), LinkForm(), 200
     headers: dict[str, str] = {}
+    must_wait = False
     may_take_over = account.email_verification_status != VERIFIED and account.status != DISABLED
     if was_sent():
         if not form.validate():
@@ -231,6 +232,7 @@ def _ask(known: "_Known", account: Account) -> ResponseReturnValue:
                 tell(form, "password", _("This is not the password of that account."))
             except TooManyAttempts as error:
                 status, headers = refuse(error)
+                must_wait = type(error) is TooManyAttempts  # not where too many come at once: that is so everywhere
                 tell(form, "password", error.message)
     ways = application.ways_in(account)
     page = render(
@@ -240,7 +242,7 @@ def _ask(known: "_Known", account: Account) -> ResponseReturnValue:
         email=account.email,
         has_password=ways.has_password,
         may_take_over=may_take_over,
-        must_wait=status == TooManyAttempts.status,
+        must_wait=must_wait,
         ways=[button(way.provider, known.target) for way in ways.providers if way.is_linked],
         forgot_url=link("stormpath.forgot"),
         login_url=link("stormpath.login", known.target),

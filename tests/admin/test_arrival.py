@@ -9,7 +9,7 @@ from stormpath_app.models import Administrator, administrator
 from stormpath_app.models.administration import OWNER, SUPPORT
 
 from ..conftest import PASSWORD
-from .test_entry import log_in, send, token
+from .test_entry import is_refused, log_in, send, token
 
 pytestmark = pytest.mark.sqlite
 
@@ -84,6 +84,16 @@ def test_what_was_typed_stays_where_it_cannot_be(client, link):
         assert PASSWORD not in answer.text
 
 
+def test_where_too_many_come_at_once_the_link_stays_good(app, client, link, overloaded):
+    client.get(link)
+    with overloaded():
+        refused = send(client, "/admin/enter", **LEIAS)
+    assert is_refused(refused)
+    assert 'value="Organa"' in refused.text
+    assert known(app, LEIA) is None
+    assert send(client, "/admin/enter", **LEIAS).location == "/admin/"
+
+
 @pytest.mark.parametrize("address", ["192.0.2.1", "10.0.0.1"])
 def test_the_link_opens_nothing_from_elsewhere(client, link, address):
     assert client.get(link, environ_base={"REMOTE_ADDR": address}).status_code == 404
@@ -125,6 +135,14 @@ def accept(client, link, **fields):
     client.get(link)
     page = client.get("/admin/invitation")
     return send(client, "/admin/invitation", link=kept(page), **{**HANS, **fields})
+
+
+def test_where_too_many_come_at_once_the_invitation_stays_good(client, owner, outbox, overloaded):
+    invite(owner)
+    link = link_of(outbox)
+    with overloaded():
+        assert is_refused(accept(client, link))
+    assert accept(client, link).location == "/admin/"
 
 
 def test_who_is_invited_chooses_a_password_and_is_let_in(app, client, owner, outbox):

@@ -243,3 +243,39 @@ def test_where_no_mail_can_leave_nobody_is_sent_to_forgot(app, client, leia):
         from stormpath_app.admin.entry import may_forget
 
         assert not may_forget()
+
+
+# --- Too many at once ---
+
+
+def is_refused(answer):
+    """Tell whether a form comes again because too many log in at once."""
+    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "5")
+    return "Too many people are logging in at this moment. Try again in 5 seconds." in answer.text
+
+
+def test_where_too_many_come_at_once_the_login_is_refused_and_counts_for_nobody(client, leia, overloaded):
+    with overloaded():
+        for _ in range(10):
+            assert is_refused(log_in(client, password="wrong"))
+    assert log_in(client).status_code == 303
+
+
+def test_where_too_many_come_at_once_who_must_choose_another_password_may_send_it_again(app, client, leia, overloaded):
+    change(app, must_change_password=True)
+    assert log_in(client).location == "/admin/login/password"
+    with overloaded():
+        assert is_refused(send(client, "/admin/login/password", password=NEW, password_again=NEW))
+    assert send(client, "/admin/login/password", password=NEW, password_again=NEW).location == "/admin/"
+
+
+def test_where_too_many_come_at_once_a_mailed_link_stays_good(client, leia, outbox, overloaded):
+    send(client, "/admin/forgot", email=LEIA)
+    client.get(next(link for link in outbox[0].links if "sptoken" in link))
+    page = client.get("/admin/forgot/change").text
+    fields = {"link": re.search('name="link"[^>]*value="([^"]+)"', page)[1], "password": NEW, "password_again": NEW}
+    with overloaded():
+        refused = send(client, "/admin/forgot/change", **fields)
+    assert is_refused(refused)
+    assert refused.headers["Referrer-Policy"] == "no-referrer"
+    assert send(client, "/admin/forgot/change", **fields).location == "/admin/login"

@@ -280,6 +280,15 @@ def test_guesses_of_the_password_are_slowed_down(stale, crew):
     assert hidden(answer)["typed"] == "crew"
 
 
+def test_where_too_many_come_at_once_the_password_is_asked_for_again(app, stale, crew, overloaded):
+    fields = {**hidden(stale.post(f"/groups/{crew}/delete", typed="crew")), PASSWORD_FIELD: PASSWORD}
+    with overloaded():
+        answer = stale.browser.post(f"/admin/groups/{crew}/delete", data=fields)
+    assert (answer.status_code, answer.headers["Retry-After"], hidden(answer)["typed"]) == (429, "5", "crew")
+    assert "Too many people are logging in at this moment." in answer.text
+    assert stale.browser.post(f"/admin/groups/{crew}/delete", data=fields).status_code == 303
+
+
 def test_the_password_makes_a_new_login_and_the_old_one_is_worth_nothing(app, stale, crew):
     asked = stale.post(f"/groups/{crew}/delete", typed="no")
     old = stale.browser.get_cookie("__Secure-stormpath_admin", path="/admin").value

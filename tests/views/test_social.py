@@ -656,6 +656,17 @@ def test_passwords_are_counted_there_as_at_any_login(app, known, log_in):
     assert log_in(app.test_client()).status_code == 429
 
 
+def test_where_too_many_come_at_once_the_question_comes_again(app, known, overloaded):
+    with overloaded():
+        answer = link(known, password=PASSWORD)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "5")
+    assert "Too many people are logging in at this moment." in answer.text
+    assert "On another device" not in answer.text
+    assert linked(app) == []
+    link(known, password=PASSWORD)
+    assert is_in(known)
+
+
 def test_to_take_over_is_no_way_around_a_confirmed_address(app, known):
     link(known, do="take-over")
     assert (linked(app), is_in(known)) == ([], False)
