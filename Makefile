@@ -163,8 +163,8 @@ apt_install() { \
 endef
 
 # What the tests start: Chromium (with fonts, and a library of Playwright's own driver that a small Debian lacks),
-# PostgreSQL and MariaDB.
-SERVERS := chromium fonts-dejavu-core libatomic1 postgresql mariadb-server
+# PostgreSQL, MariaDB, Redis and memcached.
+SERVERS := chromium fonts-dejavu-core libatomic1 postgresql mariadb-server redis-server memcached
 
 define servers
 $(disposable); \
@@ -172,17 +172,18 @@ missing() { \
     ! { command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null \
         || ! .venv/lib/python3*/site-packages/playwright/driver/node --version >/dev/null 2>&1 \
         || ! { command -v initdb || ls /usr/lib/postgresql/*/bin/initdb; } >/dev/null 2>&1 \
-        || ! PATH="$$PATH:/usr/sbin" command -v mariadbd >/dev/null; \
+        || ! PATH="$$PATH:/usr/sbin" command -v mariadbd >/dev/null \
+        || ! { command -v redis-server && command -v memcached; } >/dev/null; \
 }; \
 if missing; then \
     if disposable; then \
-        echo 'Installing Chromium, PostgreSQL and MariaDB for the tests: this takes about a minute, once.'; \
+        echo 'Installing Chromium, PostgreSQL, MariaDB, Redis and memcached for the tests: about a minute, once.'; \
         apt_install $(SERVERS) || { \
             echo 'They could not be installed.' >&2; \
             case "$$CI" in true|1) exit 1;; esac; \
         }; \
     else \
-        echo 'Some tests will be skipped: they need Chromium, PostgreSQL or MariaDB. To install them:'; \
+        echo 'Some tests will be skipped: they need Chromium, PostgreSQL, MariaDB, Redis or memcached. To install them:'; \
         echo "    $${sudo:+sudo }apt-get install --no-install-recommends $(SERVERS)"; \
     fi; \
 fi

@@ -44,7 +44,7 @@ manage.add_command(shell_command)
 def run(info, host: str, port: int, debug: bool) -> None:
     """Set up what is missing, then serve the site on this machine.
 
-    For the public, let a WSGI server serve `stormpath_app.app:create_app()`: docs/deploying.md.
+    For the public, let a WSGI server serve `stormpath_app.app:create_app()`: docs/deploy.md.
     """
     _refuse_a_taken_port(host, port)
     app = info.load_app()

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -11,7 +12,7 @@ from flask import Flask, Request, Response, current_app, g, request, session as 
 from flask_login import current_user, user_logged_in, user_logged_out
 from werkzeug.local import LocalProxy
 
-from . import clock, tokens
+from . import cache, clock, tokens
 from .database import database
 from .models import (
     ENABLED,
@@ -280,6 +281,8 @@ def finish_response(response: Response) -> Response:
     if known.pop("stormpath_private", False):
         response.headers.setdefault("Cache-Control", "no-store")
     if known.pop("stormpath_asked", False):
+        if (found := cache.counted()).are_due():
+            response.call_on_close(partial(found.write, database.engine))
         if "Vary" in response.headers:
             response.vary.add("Cookie")
         else:

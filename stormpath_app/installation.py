@@ -4,6 +4,7 @@ import os
 import secrets
 import tempfile
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 from flask import Flask, current_app
@@ -203,7 +204,7 @@ def check(app: Flask) -> list[Problem]:
     """Return what is wrong with the secret, the switches, the schema and the application. Makes nothing."""
     parts = (
         *(_check_secret(app), encryption.check(), credentials.check(), providers.check(), cache.check()),
-        *(_check_switches(app), _check_templates(app), _check_database(app)),
+        *(_check_switches(app), _check_metrics(), _check_templates(app), _check_database(app)),
     )
     return [problem for part in parts for problem in part]
 
@@ -261,6 +262,19 @@ def _check_switches(app: Flask) -> Iterator[Problem]:
         yield Problem("WTF_CSRF_ENABLED is False: other sites can send our forms.", "deploy")
 
 
+def _check_metrics() -> Iterator[Problem]:
+    if settings.METRICS_URL is None:
+        return
+    if find_spec("prometheus_client") is None:
+        yield Problem(
+            "STORMPATH_METRICS_URL needs the library prometheus-client. Run `pip install 'stormpath-app[metrics]'`."
+        )
+    if not settings.METRICS_TOKEN:
+        yield Problem(f"STORMPATH_METRICS_URL needs a STORMPATH_METRICS_TOKEN. Make one with {_MAKE_KEY}.")
+    else:
+        yield from _judge_key("STORMPATH_METRICS_TOKEN", settings.METRICS_TOKEN, "error")
+
+
 def _check_templates(app: Flask) -> Iterator[Problem]:
     for name in (row.name for row in SETTINGS if row.name.endswith("_TEMPLATE")):
         try:
@@ -285,7 +299,7 @@ def _check_database(app: Flask) -> Iterator[Problem]:
             yield Problem(_no_database(app))
             return
         yield from _check_foreign_keys()
-        found, needed = schema_revision(), migrations.newest()
+        yield from _check_schema()
     except RuntimeError:  # Flask-SQLAlchemy knows no such app
         yield Problem("The database that was given with db= is not this app's yet: call db.init_app(app).")
         return
@@ -297,7 +311,10 @@ def _check_database(app: Flask) -> Iterator[Problem]:
     except (SQLAlchemyError, ImportError, ValueError) as error:
         level: Level = "outage" if isinstance(error, database.OUTAGES) else "error"
         yield Problem(f"The database of {name} does not answer: {type(error).__name__}: {error}", level)
-        return
+
+
+def _check_schema() -> Iterator[Problem]:
+    found, needed = schema_revision(), migrations.newest()
     if found is None:
         yield Problem("The database has no tables of ours yet. Run `flask stormpath init`.")
     elif found != needed:

@@ -224,6 +224,8 @@ SETTINGS = (
     Setting(
         "HEALTH_URL", None, "path or None", "Where a load balancer asks whether this server can serve; None: nowhere."
     ),
+    Setting("METRICS_URL", None, "path or None", "Where Prometheus finds numbers; None: nowhere."),
+    Setting("METRICS_TOKEN", None, "credential or None", "What it must show there, as a bearer token."),
     Setting("PROXY_COUNT", 0, "count", "How many proxies stand before the runnable site (`create_app`)."),
 )
 
@@ -258,6 +260,7 @@ AT_REGISTRATION = (
     "SETTINGS_URL",
     "ADMIN_URL",
     "HEALTH_URL",
+    "METRICS_URL",
 )
 
 #: Kinds of settings whose values nobody is shown.

@@ -347,6 +347,17 @@ def _sweep() -> None:
             writing.connection().execute(_FORGET, {"old": old, "now": now})
 
 
+def count_waiting() -> int:
+    """Return how many accounts, devices and networks have their next try refused at this moment."""
+    limits = Limits.current()
+    if limits is None:
+        return 0
+    is_network = attempts.c.key.startswith("network:")
+    free = sa.case((is_network, limits.network_failures), else_=limits.free_failures)
+    waiting = (attempts.c.blocked_until > clock.now(), attempts.c.failures >= free)
+    return session.scalar(sa.select(sa.func.count()).select_from(attempts).where(*waiting)) or 0
+
+
 @cache
 def _first(dialect: str) -> Any:
     """Return the statement that begins a counter, unless it is there."""

@@ -5,9 +5,9 @@ the host's to end: what is announced waits for whoever commits.
 """
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from blinker import Signal
@@ -17,6 +17,8 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session, SessionTransaction, SessionTransactionOrigin
 
 from .database import database, session
+
+T = TypeVar("T")
 
 # In session.info: whether a block of ours is open; what to call at its end, each with its transactions.
 _OPEN, _WAITING = "stormpath_open", "stormpath_waiting"
@@ -116,22 +118,22 @@ def reading() -> Iterator[sa.Connection]:
                 driver.autocommit = before
 
 
-def read(statement: sa.Select[Any], wanted: Mapping[str, Any]) -> sa.Row[Any] | None:
-    """Return the first row of a statement that reads, asked by a connection of its own.
+def read(ask: Callable[[sa.Connection], T]) -> T:
+    """Return what is read with a connection of its own, by one statement or a few.
 
     Where the server ended that connection since it was used, the next one is asked.
     """
     try:
-        return _read(statement, wanted)
+        return _read(ask)
     except DBAPIError as error:
         if not error.connection_invalidated or error.statement is None:  # None: no connection could be made
             raise
-    return _read(statement, wanted)
+    return _read(ask)
 
 
-def _read(statement: sa.Select[Any], wanted: Mapping[str, Any]) -> sa.Row[Any] | None:
+def _read(ask: Callable[[sa.Connection], T]) -> T:
     with reading() as connection:
-        return connection.execute(statement, wanted).first()
+        return ask(connection)
 
 
 # --- A short write beside the session's transaction ---

@@ -28,12 +28,12 @@ class CacheServer:
     """
 
     store_class: type[Store]
+    #: A client of the test's own.
+    store: Store
 
     def __init__(self, folder: str) -> None:
         self.folder, self.port = folder, free_port()
         self._process: subprocess.Popen[bytes] | None = None
-        #: A client of the test's own.
-        self.store = self.new_store()
 
     @property
     def options(self) -> dict[str, Any]:
@@ -46,6 +46,7 @@ class CacheServer:
 
     def start(self) -> None:
         """Start it, and return when it answers."""
+        self.store = self.new_store()  # what the last one was connected to is gone
         self._process = subprocess.Popen(self._command(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         end = time.monotonic() + PATIENCE
         while True:
@@ -151,13 +152,13 @@ class MemcachedServer(CacheServer):
         ]
 
     def flush(self) -> None:
-        self.store.client.flush_all()
+        self.store._ask(lambda client: client.flush_all())
 
     def all_keys(self) -> list[str]:
         # Neither that nor the dump of newer servers shows what is in the lists of those: there is one here.
-        stats = self.store.client.stats
-        slabs = {key.split(b":")[1].decode() for key in stats("items")}
-        return [key.decode() for slab in slabs for key in stats("cachedump", slab, "0")]
+        items = self.store._ask(lambda client: client.stats("items"))
+        slabs = {key.split(b":")[1].decode() for key in items}
+        return [key.decode() for slab in slabs for key in self.store.client.stats("cachedump", slab, "0")]
 
 
 @contextlib.contextmanager

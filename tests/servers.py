@@ -94,7 +94,7 @@ def gunicorn(
     port: int | None = None,
     **settings: str,
 ) -> Iterator[Server]:
-    """Serve with gunicorn, as `docs/deploying.md` tells, but over plain http and for this machine alone.
+    """Serve with gunicorn, as `docs/deploy.md` tells, but over plain http and for this machine alone.
 
     Each line of the access log begins with "answered by" and the worker's process id.
 

@@ -15,6 +15,7 @@ from stormpath_app.database import database, session
 from stormpath_app.models import AccountSession
 
 from .conftest import PASSWORD, make_app, statements, token
+from .together import together
 
 SESSION, TOKEN = "__Host-stormpath_session", "__Host-stormpath_token"
 
@@ -171,7 +172,7 @@ PLANTED = {
 }
 
 
-@pytest.mark.parametrize("plant", PLANTED.values(), ids=PLANTED)
+@together("plant", PLANTED.values(), ids=PLANTED)
 def test_a_planted_value_is_nobody(app, member, plant):
     value = plant(*member.get_cookie(SESSION).value.split("."))
     for name in (SESSION, TOKEN):

@@ -21,6 +21,7 @@ from .conftest import PASSWORD, make_app
 from .models.test_event import events
 from .servers import MANAGE, ROOT
 from .test_installation import PUBLIC
+from .together import together
 
 OTHER = "Kessel12.Parsecs"
 HAN = "han@falcon.example"
@@ -57,9 +58,7 @@ def mode(file):
 # --- All of them ---
 
 
-@pytest.mark.parametrize(
-    ("path", "command"), list(commands()), ids=lambda value: " ".join(value) if isinstance(value, tuple) else ""
-)
+@together(("path", "command"), list(commands()))
 def test_each_command_says_what_it_is_for(app, path, command):
     code, said, _ = run(app, *path, "--help")
     assert (code, command.help.split(".")[0] in " ".join(said.split())) == (0, True)

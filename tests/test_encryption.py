@@ -13,6 +13,7 @@ from stormpath_app.models import Client
 from stormpath_app.models.custom_data_search import leaves
 
 from .conftest import PASSWORD, statements
+from .together import together
 
 OLD, NEW, THIRD = (Fernet.generate_key().decode() for _ in range(3))
 EMAIL = "leia@alderaan.example"
@@ -235,7 +236,7 @@ def test_a_secret_outlives_the_secret_key_among_the_fallbacks_alone(app, context
     assert (caught.value.status, "SECRET_KEY" in caught.value.message) == (503, False)
 
 
-@pytest.mark.parametrize("stored", ["", "fernet:", "fernet:nonsense", "Kessel", "fernet:\xfc"])
+@together("stored", ["", "fernet:", "fernet:nonsense", "Kessel", "fernet:\xfc"])
 def test_what_was_never_encrypted_is_no_secret(context, stored):
     with pytest.raises(SecretLocked):
         encryption.unseal_always(stored)

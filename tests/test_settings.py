@@ -95,6 +95,7 @@ def test_settings_of_others_are_their_own_business():
         ),
         *(("PROXY_COUNT", value, "a whole number, 0 or more") for value in (-1, 1.0, "1", None, True)),
         *(("BCRYPT_COST", value, "10 to 14") for value in (9, 15, 4, 0, -12, "12", 12.0, None, True)),
+        *(("HASH_CONCURRENCY", value, "a whole number, 1 or more, or None") for value in (0, -1, 1.5, "2", True)),
     ],
     ids=lambda value: str(value)[:24],
 )
@@ -118,6 +119,7 @@ def test_a_setting_of_the_wrong_kind_is_told_with_what_it_must_be(name, value, t
         ),
         *(("COOKIE_SECURE", value) for value in (True, False, None)),
         *(("BCRYPT_COST", value) for value in (10, 11, 12, 13, 14)),
+        *(("HASH_CONCURRENCY", value) for value in (None, 1, 64)),
         *(
             ("COOKIE_DURATION", 3600),
             ("PROXY_COUNT", 2),

@@ -8,12 +8,13 @@ stamps that lie beside it (`shared.py`), which writers change (`changes.py`). `d
 import threading
 from collections.abc import Callable
 
-import sqlalchemy as sa
 from flask import current_app, has_app_context
 
 from ..database import database, is_in_memory, url
-from . import changes, tables as tables  # so that it is part of the schema
+from ..transactions import atomic, reading
+from . import changes, counts, tables as tables  # so that it is part of the schema
 from .configuration import Configuration, check, current
+from .counts import Counts, Stats
 from .memcached_store import MemcachedStore
 from .memory_store import SIZE, ChangeLog, LightMemory, LoggedMemory, MemoryStore
 from .redis_store import RedisStore
@@ -21,10 +22,25 @@ from .region import Keeper, NoKeeper, Region, Row, Ticket
 from .shared import Shared
 from .store import Store
 
-__all__ = ["Look", "MemcachedStore", "MemoryStore", "RedisStore", "Region", "Row", "check", "keeper"]
+__all__ = [
+    "Look",
+    "MemcachedStore",
+    "MemoryStore",
+    "RedisStore",
+    "Region",
+    "Row",
+    "Stats",
+    "check",
+    "clear",
+    "counted",
+    "forget_counts",
+    "keeper",
+    "recent_stats",
+    "stats",
+]
 
 #: In app.extensions.
-_KEEPER = "stormpath_cache"
+_KEEPER, _COUNTS = "stormpath_cache", "stormpath_cache_counts"
 _making = threading.Lock()
 
 
@@ -38,12 +54,46 @@ def keeper() -> Keeper:
     return found
 
 
+def counted() -> Counts:
+    """Return what this process counts for the current app."""
+    found: Counts | None = current_app.extensions.get(_COUNTS)
+    return found or current_app.extensions.setdefault(_COUNTS, Counts())
+
+
+def stats() -> dict[str, Stats]:
+    """Return how often rows of each region were found in this process, and how often they were not."""
+    return counted().stats()
+
+
+def recent_stats(hours: int) -> dict[str, Stats]:
+    """Return the same of all processes, on all machines, in the last so many hours; up to a minute is missing."""
+    with reading() as connection:
+        return counts.since(connection, hours)
+
+
+def forget_counts() -> None:
+    """Forget the counts of hours that are long over, and commit."""
+    with atomic() as writing:
+        counts.forget(writing.connection())
+
+
+def clear() -> None:
+    """Let nothing be true that any process keeps of the current app's database; what is asked for is read anew."""
+    keeper().clear()
+    with atomic() as writing:
+        connection = writing.connection()
+        if connection.dialect.name == "sqlite":
+            connection.exec_driver_sql("INSERT INTO stormpath_cache_changes (account_id) VALUES ('')")
+
+
 def _make(wanted: Configuration | None) -> Keeper:
     here = url(current_app._get_current_object())  # type: ignore[attr-defined]
     if wanted is None or is_in_memory(here):
         return NoKeeper()
     if issubclass(wanted.store, Store):
-        return Shared(wanted.store(**wanted.options), wanted.lifetimes)
+        shared = Shared(wanted.store(**wanted.options), wanted.lifetimes)
+        changes.watch(database.engine, shared)
+        return shared
     size = wanted.options.get("size", SIZE)
     if here.get_backend_name() != "sqlite":
         return LightMemory(size, wanted.lifetimes)
@@ -52,17 +102,15 @@ def _make(wanted: Configuration | None) -> Keeper:
     return LoggedMemory(size, wanted.lifetimes, ChangeLog(file))
 
 
-def _shared() -> tuple[Shared, sa.Engine] | None:
+def _make_shared() -> None:
     if not has_app_context() or "stormpath" not in current_app.extensions:
-        return None
+        return
     wanted = current()
-    if wanted is None or not issubclass(wanted.store, Store):
-        return None
-    found = keeper()
-    return (found, database.engine) if isinstance(found, Shared) else None
+    if wanted is not None and issubclass(wanted.store, Store):
+        keeper()
 
 
-changes.current = _shared
+changes.make = _make_shared
 
 
 class Look:
@@ -75,6 +123,7 @@ class Look:
         self.row: Row | None
         self._ticket: Ticket
         self.row, self._ticket = self._keeper.look(region, key, light)
+        counted().count(region.name, is_hit=self.row is not None)
 
     def keep(self, row: Row) -> None:
         """Keep the row that was read since, on a connection that had no transaction open before."""

@@ -16,6 +16,7 @@ from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
 from sqlalchemy import event
+from sqlalchemy.engine.base import OptionEngine
 from sqlalchemy.orm import Mapper
 from sqlalchemy.sql import elements, operators
 from sqlalchemy.sql.dml import UpdateBase
@@ -58,27 +59,29 @@ _INSERTS = re.compile(r"\s*INSERT\s+INTO\b(?!.*\bON\s+(?:CONFLICT|DUPLICATE)\b)"
 _CHANGE, _OWNERS = "stormpath_cache_change", "stormpath_cache_owners"
 
 _logger = logging.getLogger("stormpath_app")
-_keepers: WeakKeyDictionary[sa.Dialect, Shared] = WeakKeyDictionary()
+_keepers: WeakKeyDictionary[sa.Engine, Shared] = WeakKeyDictionary()
 
-#: Returns the keeper that the current app shares with others, and the engine it is for; None: there is none.
-current: Callable[[], tuple[Shared, sa.Engine] | None] = lambda: None  # noqa: E731 - the package sets it
+#: Makes the current app's keeper, if there is an app, and watches for it; the package sets it.
+make: Callable[[], object] = lambda: None  # noqa: E731 - it is to be set
 
 
 def watch(engine: sa.Engine, keeper: Shared) -> None:
     """Tell a keeper of what is written with an engine."""
-    _keepers[engine.dialect] = keeper  # which engines with other options share
+    _keepers[_itself(engine)] = keeper
 
 
 class _Change:
     """What a connection has written since it was checked out: the ids of accounts, or ALL."""
 
     def __init__(self, keeper: Shared) -> None:
-        self.keeper, self.of, self._mark = keeper, set[str](), stamps.mark(now())
+        self.keeper, self.of = keeper, set[str]()
+        self._mark: str | None = None
         #: Whether readers know of it: by the store, or by the database.
         self.is_told = False
 
     def tell(self) -> None:
         """Let what is changed be true no more, where the store can be reached."""
+        self._mark = self._mark or stamps.mark(now())  # now, as a transaction may be older than marks live
         self.is_told = self.keeper.mark(self.of, self._mark)
 
     def finish(self) -> None:
@@ -184,10 +187,11 @@ def _collect(
 
 
 def _keeper(connection: sa.Connection) -> Shared | None:
-    keeper = _keepers.get(connection.dialect)
-    if keeper is None and (found := current()) and found[1].dialect is connection.dialect:
-        keeper = found[0]
-        watch(found[1], keeper)
+    engine = _itself(connection.engine)
+    keeper = _keepers.get(engine)
+    if keeper is None:  # nobody has asked for it yet
+        make()
+        keeper = _keepers.get(engine)
     if keeper is not None and keeper.tenant_id is None:
         if not sa.inspect(connection).has_table(generation.name):  # a migration makes it, some day
             return None
@@ -213,6 +217,13 @@ def _rollback(connection: sa.Connection) -> None:
         _commit(connection)
 
 
+def _itself(engine: sa.Engine) -> sa.Engine:
+    """Return the engine that one with other options was made from."""
+    while isinstance(engine, OptionEngine):
+        engine = engine._proxied
+    return engine
+
+
 def _note_owner(mapper: Any, connection: sa.Connection, row: Any) -> None:
     """Remember whose row will be written by its own id alone."""
     column = OF_ACCOUNTS.get(getattr(mapper.local_table, "name", ""))
@@ -224,7 +235,9 @@ def _begin(connection: sa.Connection) -> None:
     _finish(connection.info)  # it was not checked in since its last transaction
 
 
-def _check_in(_driver: Any, record: Any) -> None:
+def _check_in(driver: Any, record: Any) -> None:
+    if driver is None:  # it was lost, perhaps while it committed: marks stay until the server has made up its mind
+        record.info.pop(_CHANGE, None)
     _finish(record.info)
 
 

@@ -54,11 +54,12 @@ def check() -> Iterator[Problem]:
         return
     yield from _check_keys("", given, _KEYS)
     store = given.get("store", MemoryStore)
-    if store not in {*STORES, *STORES.values()}:
+    if store not in [*STORES, *STORES.values()]:  # a list, as it may be anything
         stores = ", ".join(known.__name__ for known in STORES.values())
         yield Problem(
             f"STORMPATH_CACHE['store'] is none of ours: it must be one of {stores}, or its name in lower case."
         )
+        return
     for name, kind in (("store_opts", Mapping), ("regions", Mapping)):
         if not isinstance(given.get(name, {}), kind):
             yield Problem(f"STORMPATH_CACHE[{name!r}] must be a dictionary.")
@@ -88,7 +89,8 @@ def _check_client(store: Any, options: Mapping[str, Any]) -> Iterator[Problem]:
             f" pip install 'stormpath-app[{store.extra}]'."
         )
     except (TypeError, ValueError) as error:
-        yield Problem(f"STORMPATH_CACHE['store_opts'] is nothing that {store.__name__} can be made with ({error}).")
+        told = f": {error}" if isinstance(error, TypeError) else ""  # the other may quote a password
+        yield Problem(f"STORMPATH_CACHE['store_opts'] is nothing that {store.__name__} can be made with{told}.")
 
 
 def _check_keys(where: str, given: Mapping[Any, Any], known: tuple[str, ...]) -> Iterator[Problem]:

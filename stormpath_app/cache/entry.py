@@ -55,7 +55,8 @@ class Entry(NamedTuple):
         key, account_id, n, stamps, until, row = json.loads(body)
         for column in region.moments:
             row[column] = None if row[column] is None else _EPOCH + row[column] * _MICROSECOND
-        return cls(key, account_id, n, tuple(stamps), until, tuple(row))
+        values = (tuple(value) if isinstance(value, list) else value for value in row)
+        return cls(key, account_id, n, tuple(stamps), until, tuple(values))
 
 
 def microseconds(moment: datetime) -> int:

@@ -22,7 +22,10 @@ class RedisStore(Store):
         limits = {"socket_connect_timeout": PATIENCE, "socket_timeout": PATIENCE, "retry": retry}
         options = {**limits, **self._options, "decode_responses": False, "redis_connect_func": self._meet}
         url = options.pop("url", None)
-        return redis.Redis.from_url(url, **options) if url else redis.Redis(**options)
+        client = redis.Redis.from_url(url, **options) if url else redis.Redis(**options)
+        pool = client.connection_pool
+        pool.connection_class(**pool.connection_kwargs)  # an option that is none is told of now, and not to a page
+        return client
 
     def _meet(self, connection: Any) -> None:
         """Ask each server which life it is in: one that ended may come back with what it had before."""

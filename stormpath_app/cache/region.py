@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Protocol
 
 import sqlalchemy as sa
 
-#: The values of a row, as the database gave them: text, numbers, bools, None and moments in UTC.
+#: The values of a row, as the database gave them: text, numbers, bools, None, moments in UTC, and tuples of text.
 Row = tuple[Any, ...]
 #: What a keeper saw before a row was read, by which it knows whether the row may be kept; None: it may not.
 Ticket = Any

@@ -9,6 +9,7 @@ A writer that cannot reach the store raises the *generation*, a number in the da
 Rows are true under the generation that they were kept under, which each process reads every few seconds.
 """
 
+import contextlib
 import hashlib
 import math
 import os
@@ -17,10 +18,13 @@ from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 from weakref import WeakSet
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from .. import clock
+from ..database import database
 from . import stamps
 from .entry import Entry, microseconds
-from .reach import Generation, Known, Line
+from .reach import NEXT, Generation, Known, Line
 from .region import Lifetime, Region, Row, Ticket
 from .store import PATIENCE, Change, Store, Unreachable
 
@@ -123,8 +127,12 @@ class Shared:
         self._tell(lambda: self._store.delete(self._place(region.name, key)))
 
     def clear(self) -> None:
-        """Let all rows be worth nothing."""
-        self.renew([ALL])
+        """Let all rows be worth nothing: by the store, or by the database where that cannot be reached."""
+        known = self._generation.known()
+        self.tenant_id = known.tenant_id if known else self.tenant_id
+        if not self.tenant_id or not self.renew([ALL]):
+            with contextlib.suppress(SQLAlchemyError), database.engine.begin() as connection:
+                connection.execute(NEXT)
 
     def _prolong(self, region: Region, place: str, entry: Entry) -> None:
         """Let a row that is asked for stay, where it would go sooner than it runs out."""
@@ -145,13 +153,13 @@ class Shared:
     def _stamp(self, changing: str, value: bytes | None) -> str | None:
         """Return the stamp of an account or of all, made where there is none; None: somebody is changing it."""
         found = stamps.read(value, self._store.life)
-        if found is None and not stamps.marks(value, now()):
+        if found is None and not stamps.marks(value):
             value = self._store.change(self._stamp_place(changing), self._make_missing)
             found = stamps.read(value, self._store.life)
         return found
 
     def _make_missing(self, old: bytes | None) -> tuple[bytes, int] | None:
-        is_there = stamps.read(old, self._store.life) or stamps.marks(old, now())
+        is_there = stamps.read(old, self._store.life) or stamps.marks(old)
         return None if is_there else self._new_stamp()
 
     def _new_stamp(self) -> tuple[bytes, int]:
@@ -163,8 +171,7 @@ class Shared:
         """Let nothing about these accounts be true until `renew`. Tell whether the store knows of it."""
 
         def add(old: bytes | None) -> tuple[bytes, int]:
-            others = [other for other in stamps.marks(old, now()) if other != mark]
-            return stamps.join([*others, mark]), _MARKED
+            return stamps.join([*stamps.others(old, mark, now()), mark]), _MARKED
 
         return self._change(changing, add)
 
@@ -174,7 +181,7 @@ class Shared:
         return self._change(changing, lambda old: self._renewed(old, mark))
 
     def _renewed(self, old: bytes | None, mark: str | None = None) -> tuple[bytes, int]:
-        others = [other for other in stamps.marks(old, now()) if other != mark]
+        others = stamps.others(old, mark, now())
         return (stamps.join(others), _MARKED) if others else self._new_stamp()
 
     def _change(self, changing: Collection[str], change: Change) -> bool:

@@ -10,7 +10,7 @@ import secrets
 #: Marks of writers that died go when others change the same, in seconds. Clocks of machines may differ by minutes.
 _DEAD = 600
 _STAMP = re.compile(r"([^.]*)\.[0-9a-f]{32}")
-_MARK = re.compile(r"[0-9a-f]{32}@(\d{1,12})")
+_MARK = re.compile(r"[0-9a-f]{32}@[0-9]{1,12}")
 
 
 def new(life: str) -> str:
@@ -29,10 +29,14 @@ def mark(now: float) -> str:
     return f"{secrets.token_hex(16)}@{int(now)}"
 
 
-def marks(value: bytes | None, now: float) -> list[str]:
-    """Return the marks that a value is, but of those that died."""
-    found = [_MARK.fullmatch(part) for part in _text(value).split("|")]
-    return [one[0] for one in found if one and abs(now - int(one[1])) < _DEAD]
+def marks(value: bytes | None) -> list[str]:
+    """Return the marks that a value is; none, where it is something else."""
+    return [part for part in _text(value).split("|") if _MARK.fullmatch(part)]
+
+
+def others(value: bytes | None, mark: str | None, now: float) -> list[str]:
+    """Return the marks of other writers that are still alive."""
+    return [other for other in marks(value) if other != mark and abs(now - int(other.partition("@")[2])) < _DEAD]
 
 
 def join(them: list[str]) -> bytes:

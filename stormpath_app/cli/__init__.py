@@ -5,6 +5,7 @@ from . import (  # noqa: F401 - each adds its commands
     administrators,
     api_keys,
     applications,
+    cache,
     doctor,
     groups,
     installation,

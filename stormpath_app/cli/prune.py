@@ -4,6 +4,7 @@ import sys
 
 import click
 
+from .. import cache
 from ..models import retention, statistics
 from ..models.retention import Kept
 from .command import as_json, command, stormpath_commands, tell_json
@@ -20,6 +21,7 @@ def prune(dry_run: bool, in_json: bool) -> None:
     if not dry_run:
         statistics.count_all()  # the numbers of days outlive their events
         statistics.forget_hours()
+        cache.forget_counts()
     done = {kept.name: kept.count() if dry_run else end(kept) for kept in retention.KEPT}
     if in_json:
         tell_json(done)

@@ -2,7 +2,7 @@
 
 import click
 
-from ..cache import keeper
+from .. import cache
 from ..models import restoration
 from .command import command, stormpath_commands
 from .prune import end
@@ -31,7 +31,7 @@ def after_restore(disable_api_keys: bool, yes: bool) -> None:
     counts = {kept.name: end(kept) for kept in restoration.voided()}
     if disable_api_keys:
         counts["API keys"] = restoration.disable_api_keys()
-    keeper().clear()  # what others share, and was read before the restore
+    cache.clear()  # what others share, and was read before the restore
     restoration.record(counts)
     for name, number in counts.items():
         click.echo(f"{name}: {number} voided")

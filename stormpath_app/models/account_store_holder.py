@@ -18,6 +18,7 @@ from ..errors import (
     ResourceNotFound,
     StormpathError,
 )
+from . import kept
 from .account import Account
 from .account_store_mapping import AccountStoreMapping
 from .api_key import ApiKey, ApiKeys
@@ -25,6 +26,7 @@ from .base import ENABLED, Resource, merge
 from .directory import Directory
 from .group import Group
 from .named import Named
+from .password_policy import PasswordStrength
 
 if TYPE_CHECKING:
     from .account_linking_policy import AccountLinkingPolicy
@@ -147,6 +149,11 @@ class AccountStoreHolder(Named):
         """The mapping whose account store gets new accounts; None where there is none."""
         return next((mapping for mapping in self._mappings if mapping.is_default_account_store), None)
 
+    def password_strength(self) -> PasswordStrength | None:
+        """Return what the passwords of new accounts must be; None where none can be made. It is read once for many."""
+        found: PasswordStrength | None = _OF_NEW_ACCOUNTS.find(self.id, application_id=self.id)
+        return found
+
     @property
     def default_group_store_mapping(self) -> AccountStoreMapping | None:
         """The mapping whose account store gets new groups; None where there is none."""
@@ -167,6 +174,15 @@ class AccountStoreHolder(Named):
         """
         mapping = _open(self.default_group_store_mapping, NoDefaultGroupStore, DefaultGroupStoreDisabled)
         return mapping.directory
+
+
+_OF_NEW_ACCOUNTS = kept.Kept(
+    "policies",
+    PasswordStrength,
+    PasswordStrength.id == AccountStoreMapping.directory_id,
+    AccountStoreMapping.application_id == sa.bindparam("application_id"),
+    AccountStoreMapping.is_default_account_store,
+)
 
 
 class AccountStoreMappings(Sequence[AccountStoreMapping]):

@@ -9,15 +9,13 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy import bindparam
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm.attributes import instance_state
-from sqlalchemy.orm.util import identity_key
 
 from .. import cache, clock, names
-from ..database import UTCDateTime, attach, session
+from ..database import session
 from ..errors import LoginOutdated
 from ..settings import settings
 from ..transactions import beside, has_written, read
-from . import event, session as sessions
+from . import event, kept, session as sessions
 from .account import Account
 from .account_store_mapping import AccountStoreMapping
 from .application import Application
@@ -69,11 +67,10 @@ class Replay(NamedTuple):
     directory_id: str
 
 
-_MAPPER = sa.inspect(Account)
 _LOGIN = AccountSession.__table__.c
 #: The attributes of the account that every page gets: its columns but the deferred ones.
-LOADED = ["id", "version", *(a.key for a in _MAPPER.column_attrs if not a.deferred and a.key not in {"id", "version"})]
-LOADED_COLUMNS = [_MAPPER.attrs[key].columns[0] for key in LOADED]
+LOADED = {"id": Account.__table__.c.id, "version": Account.__table__.c.version} | kept.columns(Account)
+LOADED_COLUMNS = list(LOADED.values())
 _OF_LOGIN = (
     _LOGIN.token_hash,
     _LOGIN.remembered,
@@ -111,9 +108,7 @@ _SESSIONS = cache.Region(
     "sessions",
     about=len(_OF_LOGIN),
     light=len(_OF_LOGIN) + 2,
-    moments=tuple(
-        place for place, column in enumerate((*_OF_LOGIN, *LOADED_COLUMNS)) if isinstance(column.type, UTCDateTime)
-    ),
+    moments=kept.moments(*_OF_LOGIN, *LOADED_COLUMNS),
     statement=_FIND,
 )
 
@@ -179,7 +174,9 @@ def find(token: str) -> ActiveSession | Replay | None:
     look = _look(wanted)
     if look.row is not None and _goes_on(parts[1], look.row):
         return _let_in(*parts, look.row)
-    row = read(_FIND, wanted)  # not in the session, whose transaction may show what was
+    row = read(
+        lambda connection: connection.execute(_FIND, wanted).first()
+    )  # not in the session, whose transaction may show what was
     if row is None:
         return None
     look.keep(tuple(row))
@@ -197,7 +194,7 @@ def _key(session_id: str, application: str) -> str:
 
 def _look(wanted: dict[str, str]) -> cache.Look:
     def light() -> cache.Row | None:
-        row = read(_LIGHT, wanted)
+        row = read(lambda connection: connection.execute(_LIGHT, wanted).first())
         return None if row is None else tuple(row)
 
     return cache.Look(_SESSIONS, _key(**wanted), light)
@@ -236,7 +233,7 @@ def _let_in(session_id: str, secret: str, row: Any) -> ActiveSession:
     known_groups()[values["id"]] = more[0]
     expires_at = min(expires_at, created_at + settings.SESSION_LIFETIME)
     known = (remembered, last_seen_at, expires_at, authenticated_at, rotations, rotated_at)
-    return ActiveSession(loaded_account(values), session_id, f"{session_id}.{secret}", *known)
+    return ActiveSession(kept.loaded(Account, values), session_id, f"{session_id}.{secret}", *known)
 
 
 def _account_values(row: Any) -> dict[str, Any]:
@@ -257,20 +254,4 @@ def first(statement: sa.Select[Any], wanted: dict[str, str]) -> Any:
     current = session()
     if current.in_transaction():
         return current.connection().execute(statement, wanted).first()
-    return read(statement, wanted)
-
-
-def loaded_account(values: dict[str, Any]) -> Account:
-    """Return the account as the session would have loaded it from these values; one that it has already stays.
-
-    What was left out loads when it is asked for.
-    """
-    identity = identity_key(Account, values["id"])
-    if session.registry.has() and (known := session.identity_map.get(identity)) is not None:
-        found: Account = known
-        return found
-    account: Account = _MAPPER.class_manager.new_instance()
-    account.__dict__.update(values)
-    instance_state(account).key = identity  # SQLAlchemy's make_transient_to_detached, where nothing is expired
-    attach(account)
-    return account
+    return read(lambda connection: connection.execute(statement, wanted).first())

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import sqlalchemy as sa
+from flask import g
 from sqlalchemy.orm import Mapped, mapped_column, relationship, undefer, validates
+from sqlalchemy.orm.attributes import instance_state
 
 from .. import bulkhead, hashers, names, signals, throttle
 from ..database import TextTuple, session
@@ -30,7 +32,7 @@ from ..errors import (
 )
 from ..settings import settings
 from ..transactions import announce, atomic, is_atomic, release
-from . import administration, custom_data_rows, event, password_proof, session as sessions
+from . import administration, custom_data_rows, event, kept, password_proof, session as sessions
 from .account import LOGIN_COLUMNS, Account
 from .account_linking import AccountLinking
 from .account_linking_policy import AccountLinkingPolicy
@@ -129,14 +131,14 @@ class Application(AccountLinking):
 
         :raises NotReady: there is none; the error tells those there are.
         """
-        here = session()
-        known: Self | None = here.info.get(_CURRENT)  # a login asks twice in one request
-        if known is not None and known in here and known.name_key == names.key(settings.APPLICATION):
+        key = names.key(settings.APPLICATION)
+        known: Self | None = g.get(_CURRENT)  # a login asks twice in one request
+        if known is not None and instance_state(known).session is not None and known.name_key == key:
             return known
-        found = cls.named(settings.APPLICATION)
+        found: Self | None = _APPLICATIONS.find(key, name_key=key)
         if found is None:
             raise NotReady([cls.missing()])
-        here.info[_CURRENT] = found
+        setattr(g, _CURRENT, found)
         return found
 
     @classmethod
@@ -376,7 +378,7 @@ def _closed(found: Any) -> type[LoginFailed]:
     return AccountNotFound if found.group_status in {None, ENABLED} else GroupDisabled
 
 
-_CURRENT = "stormpath_application"  # in session.info
+_CURRENT = "stormpath_application"  # in g
 # Built once, as a login should cost little beside its hash. Where no store lets the login in, the one whose directory
 # has it tells the account that the try is counted for: the directory may be asked by another application too.
 _KNOWN_AS = (
@@ -406,6 +408,7 @@ _KNOWN_AS = (
     .limit(1)
 )
 _NAMED: sa.Select[Any] = sa.select(Application).where(Application.name_key == sa.bindparam("name_key"))
+_APPLICATIONS: kept.Kept[Any] = kept.Kept("applications", Application, Application.name_key == sa.bindparam("name_key"))
 
 Account.current_application = Application.current
 

@@ -9,7 +9,7 @@ from sqlalchemy import bindparam
 from .. import clock
 from ..errors import NoRole
 from ..settings import settings
-from . import active_session, session as sessions
+from . import active_session, kept, session as sessions
 from .account import Account
 from .account_store_mapping import AccountStoreMapping
 from .administration import APPLICATION_KEY, DIRECTORY_KEY
@@ -96,7 +96,7 @@ def find(token: str) -> ConsoleSession | None:
         return None
     values = dict(zip(active_session.LOADED, columns, strict=True))
     known_groups()[values["id"]] = groups
-    found = Administrator.read(active_session.loaded_account(values), groups, limit)
+    found = Administrator.read(kept.loaded(Account, values), groups, limit)
     if found is None:
         return None
     return ConsoleSession(found, parts[0], token, last_seen_at, expires_at, authenticated_at)

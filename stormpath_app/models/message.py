@@ -163,6 +163,14 @@ def find_of_account(account_id: str, message_id: str) -> OutboxMessage | None:
     )
 
 
+def waiting() -> tuple[int, float]:
+    """Return how many mails wait, and for how many seconds the oldest does."""
+    number, oldest = session.execute(
+        sa.select(sa.func.count(), sa.func.min(OutboxMessage.created_at)).where(OutboxMessage.status == QUEUED)
+    ).one()
+    return number, (clock.now() - oldest).total_seconds() if oldest else 0.0
+
+
 def take(asked: OutboxMessage) -> bool:
     """Take a request away, in the transaction that is open. False: somebody else did."""
     take = sa.delete(OutboxMessage).where(OutboxMessage.id == asked.id).execution_options(synchronize_session=False)

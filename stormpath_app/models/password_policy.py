@@ -9,9 +9,9 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from .. import clock, hashers
 from ..database import UTCDateTime
-from ..errors import OutOfRange, PasswordRefused, UnsupportedValue, WrongType
+from ..errors import OutOfRange, PasswordRefused, ResourceNotFound, UnsupportedValue, WrongType
 from ..translation import gettext as _, ngettext, nmark
-from . import event, password_history, password_rules
+from . import event, kept, password_history, password_rules
 from .base import ENABLED, Id, Resource, boolean, directory_name, status, whole_number
 from .collection import Collection
 from .email_template import EmailTemplate, templates, workflow
@@ -65,6 +65,14 @@ class PasswordStrength(Resource):
         """Return the strength with this href or id; None where there is none."""
         return super().find(href.removesuffix("/strength"))
 
+    @classmethod
+    def of(cls, directory_id: str) -> Self:
+        """Return the strength of a directory's passwords, for a page that tells it; it is read once for many."""
+        found: Self | None = _OF_DIRECTORIES.find(directory_id, directory_id=directory_id)
+        if found is None:
+            raise ResourceNotFound(developer_message=f"There is no directory {directory_id!r}.")
+        return found
+
     @validates("min_length", "max_length")
     def _check_length(self, key: str, value: object) -> int:
         return whole_number(self.thing, key, value, 1, 255)
@@ -110,6 +118,11 @@ class PasswordStrength(Resource):
             raise OutOfRange(self.thing, "max_length", low=self.min_length, high=255)
         if told := event.changes(self):
             event.record("password_policy.updated", target=self, directory_id=self.id, changed=told)
+
+
+_OF_DIRECTORIES: kept.Kept[Any] = kept.Kept(
+    "policies", PasswordStrength, PasswordStrength.id == sa.bindparam("directory_id")
+)
 
 
 class PasswordPolicy(Resource):

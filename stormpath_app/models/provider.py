@@ -179,19 +179,11 @@ class Provider(Part):
         :param with_secret: False: leave out the secret that is set here, which takes a key to be read.
         :raises SecretLocked: no key opens it.
         """
-        named = configured().get(self.provider_id)
-        if named or not self.client_id or self.kind not in KINDS:
+        named, stored = configured().get(self.provider_id), as_stored(self.provider_id, self)
+        if named or stored is None:
             return named
         sealed = self.sealed_client_secret if with_secret else None
-        alike = (*_ADDRESSES, "client_id", "hosted_domain", "id_field", "may_register")
-        return Config(
-            provider_id=self.provider_id,
-            kind=self.kind,
-            name=self.name or "",
-            client_secret=encryption.unseal_always(sealed) if sealed else "",
-            scopes=self.scope,
-            **{name: getattr(self, name) for name in alike},
-        )
+        return Config(**stored, client_secret=encryption.unseal_always(sealed) if sealed else "")
 
     @validates("client_id")
     def _check_client_id(self, key: str, value: object) -> str | None:
@@ -239,6 +231,15 @@ class Provider(Part):
 
     def _record(self, **details: Any) -> None:
         event.record("provider.updated", target=self, directory_id=self.id, **details)
+
+
+def as_stored(provider_id: str, stored: Any) -> dict[str, Any] | None:
+    """Return what a Config has of a provider, or of a row with its columns, but the secret; None: not all is there."""
+    if not stored.client_id or stored.kind not in KINDS:
+        return None
+    alike = (*_ADDRESSES, "kind", "client_id", "hosted_domain", "id_field", "may_register")
+    known = {name: getattr(stored, name) for name in alike}
+    return {**known, "provider_id": provider_id, "name": stored.name or "", "scopes": stored.scope}
 
 
 def checked_id(value: object) -> str:

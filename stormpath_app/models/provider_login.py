@@ -1,5 +1,6 @@
 """ProviderLogin: what an application is to the providers that people log in to it by."""
 
+import json
 from collections.abc import Iterator
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.orm.attributes import set_committed_value
 
-from .. import names, providers, throttle
+from .. import cache, names, providers, throttle
 from ..database import session
 from ..errors import (
     AccountAlreadyExists,
@@ -32,7 +33,7 @@ from ..errors import (
 from ..providers import Config, Identity
 from ..settings import settings
 from ..transactions import atomic, is_atomic, release
-from . import linking, message
+from . import kept, linking, message
 from .account import Account
 from .account_link import AccountLink
 from .account_store_mapping import AccountStoreMapping, in_turn
@@ -41,7 +42,7 @@ from .directory import Directory
 from .group import Group
 from .login_name import LoginName
 from .mail_workflows import MailWorkflows
-from .provider import Provider, name_of
+from .provider import Provider, as_stored, name_of
 from .provider_data import ProviderData
 from .unsaved import changed
 
@@ -72,15 +73,20 @@ class ProviderLogin(MailWorkflows):
 
         They are for buttons: a secret that is stored is left out. `login_provider` has it.
         """
-        rows = list(session.execute(_MIRRORS, {"application_id": self.id}))
-        opened = {row.provider_id for row in rows if row.is_open}
-        closed = {row.provider_id for row in rows} - opened
+        (text,) = kept.ask(_WAYS_IN, f"{self.id} providers", self._ways_in) or ("[]",)
+        ways = json.loads(text)
+        opened = {provider_id for provider_id, is_open, _config in ways if is_open}
+        closed = {provider_id for provider_id, *_way in ways} - opened
         found = {name: config for name, config in providers.configured().items() if name not in closed}
-        for row in rows:
-            config = row.Provider.config(with_secret=False) if row.is_open else None
-            if config:
-                found.setdefault(row.provider_id, config)
+        for provider_id, is_open, config in ways:
+            if is_open and config:
+                found.setdefault(provider_id, Config(**{**config, "scopes": tuple(config["scopes"])}))
         return list(found.values())
+
+    def _ways_in(self, connection: sa.Connection) -> tuple[str]:
+        """Return the providers of the account stores as one text: what each is called, whether it is open, and how."""
+        rows = connection.execute(_STORED, {"application_id": self.id})
+        return (json.dumps([(row.provider_id, bool(row.is_open), as_stored(row.provider_id, row)) for row in rows]),)
 
     def login_provider(self, provider_id: str) -> Config:
         """Return the provider with this id, if people can log in by it.
@@ -492,15 +498,18 @@ _IS_OPEN = sa.and_(
         sa.exists().where(Group.id == AccountStoreMapping.group_id, Group.status == ENABLED),
     ),
 )
-_MIRRORS = (
-    # With the directory, which each provider asks what it is called.
-    sa.select(Provider, Directory, Directory.provider_id, AccountStoreMapping.group_id, _IS_OPEN.label("is_open"))
+_OF_STORES = (
+    sa.select(Directory.provider_id, AccountStoreMapping.group_id, _IS_OPEN.label("is_open"))
     .select_from(AccountStoreMapping)
     .join(Directory, Directory.id == AccountStoreMapping.directory_id)
     .join(Provider, Provider.id == Directory.id)
     .where(AccountStoreMapping.application_id == sa.bindparam("application_id"))
     .order_by(AccountStoreMapping.list_index, AccountStoreMapping.id)
 )
+# With the directory, which each provider asks what it is called.
+_MIRRORS = _OF_STORES.add_columns(Provider, Directory)
+_STORED = _OF_STORES.add_columns(*Provider.__table__.c)
+_WAYS_IN = cache.Region("applications", statement=_STORED)
 _KNOWN_AS = (
     sa.select(
         *(AccountStoreMapping, ProviderData, Account, Account.status),

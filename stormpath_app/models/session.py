@@ -221,6 +221,11 @@ def have_not_run_out() -> sa.ColumnElement[bool]:
     return sa.and_(known.expires_at > now, sa.or_(of_sites, of_console))
 
 
+def count_alive() -> int:
+    """Return how many logins have not run out, those of the console included."""
+    return session.scalar(sa.select(sa.func.count()).select_from(AccountSession).where(have_not_run_out())) or 0
+
+
 def is_there(login_id: str) -> bool:
     """Tell whether a login was not ended, as the database has it now and not when this transaction began."""
     this = sa.select(AccountSession.id).where(AccountSession.id == login_id)

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple, Self
 
 import sqlalchemy as sa
@@ -236,6 +236,25 @@ def count_all() -> int:
             done += 1
         day = day.before(-1)
     return done
+
+
+def totals() -> Counter[str]:
+    """Return how often each of COUNTED happened since the log began; no number ever falls, whatever was pruned."""
+    count_all()
+    # One statement: another process may count a day meanwhile.
+    days = (counts.c.hours == 24, counts.c.directory_id == _ALL, counts.c.kind.in_((*COUNTED, _DONE)))
+    kept = sa.select(counts.c.kind, sa.func.sum(counts.c.count), sa.func.max(counts.c.begins_at)).where(*days)
+    found: Counter[str] = Counter()
+    since = datetime.min.replace(tzinfo=UTC)
+    for kind, count, last in session.execute(kept.group_by(counts.c.kind)):
+        found[kind] = int(count)
+        since = max(since, last + timedelta(days=1))
+    live = sa.select(AuditEvent.kind, sa.func.count()).where(
+        AuditEvent.kind.in_(COUNTED), AuditEvent.id >= first_id(since)
+    )
+    for kind, count in session.execute(live.group_by(AuditEvent.kind)):
+        found[kind] += count
+    return found
 
 
 def forget_hours() -> None:

@@ -10,7 +10,7 @@ from werkzeug.exceptions import BadRequest, HTTPException, LengthRequired, Reque
 from ..database import OUTAGES
 from ..pages import LONGEST_BODY, add_headers, answer_json, answer_outage, prefers_json, render
 from ..translation import gettext as _, mark
-from . import health, inbox
+from . import health, inbox, metrics
 from .account_settings import devices, email, logins, password, profile, settings as settings_page
 from .login import login, logout
 from .new_password import new_password
@@ -72,6 +72,7 @@ SWITCHES = {
 PROBES: dict[str, tuple[str, str, Callable[[], ResponseReturnValue]]] = {
     "stormpath.health": ("HEALTH_URL", "", health.health),
     "stormpath.health_live": ("HEALTH_URL", "/live", health.live),
+    "stormpath.metrics": ("METRICS_URL", "", metrics.metrics),
 }
 
 #: The view of each endpoint that is ours; a host may put one of its own in its place.

@@ -25,7 +25,7 @@ from ..errors import (
     WrongPassword,
 )
 from ..forms import Form
-from ..models import Account, AccountSession, Application, AuditEvent, event
+from ..models import Account, AccountSession, Application, AuditEvent, PasswordStrength, event
 from ..models.base import VERIFIED
 from ..models.provider import name_of
 from ..pages import link, moment, refuse, render, site_url, tell, tell_errors, was_sent
@@ -265,7 +265,7 @@ def _page(
         ],
         has_password=ways.has_password,
         can_mail_password=link("stormpath.forgot_change") is not None,
-        password_hint=account.directory.password_policy.strength.describe(),
+        password_hint=PasswordStrength.of(account.directory_id).describe(),
         password_set=account.password_modified_at and day(account.password_modified_at),
         devices=[_device(login, now) for login in every[:MOST_DEVICES]],
         others=len([login for login in every if not login.is_current]),

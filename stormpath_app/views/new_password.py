@@ -6,7 +6,7 @@ from werkzeug.wrappers import Response
 
 from ..authentication import login_user
 from ..errors import LoginOutdated, PasswordChangeRequired, PasswordRefused, StormpathError, TooManyAtOnce
-from ..models import Application
+from ..models import Application, PasswordStrength
 from ..pages import link, next_url, refuse, render, site_url, tell, tell_errors, was_sent
 from ..settings import settings
 from ..translation import gettext as _
@@ -46,6 +46,6 @@ def new_password() -> ResponseReturnValue:
         status, headers = refuse(error)
         for sentence in error.violations if isinstance(error, PasswordRefused) else [error.message]:
             tell(form, None if isinstance(error, TooManyAtOnce) else "password", sentence)
-    hint = account.directory.password_policy.strength.describe()
+    hint = PasswordStrength.of(account.directory_id).describe()
     page = render(settings.NEW_PASSWORD_TEMPLATE, form, password_hint=hint, email=account.email)
     return page, status, headers

@@ -14,7 +14,7 @@ from ..errors import (
     TooManyAttempts,
 )
 from ..mailed_links import SECRET, MailedLink
-from ..models import ENABLED, Account, Application, OneTimeToken
+from ..models import ENABLED, Account, Application, OneTimeToken, PasswordStrength
 from ..models.one_time_token import RESET
 from ..pages import link, refuse, render, site_url, tell, tell_errors, was_sent
 from ..settings import settings
@@ -87,7 +87,7 @@ def _change(mailed: MailedLink, token: OneTimeToken) -> ResponseReturnValue:
         settings.FORGOT_PASSWORD_CHANGE_TEMPLATE,
         form,
         email=account.email,
-        password_hint=account.directory.password_policy.strength.describe(),
+        password_hint=PasswordStrength.of(account.directory_id).describe(),
         logs_in=settings.RESET_AUTOLOGIN and account.status == ENABLED,
     )
     return page, status, headers

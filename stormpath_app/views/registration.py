@@ -70,5 +70,5 @@ def _tell(form: RegistrationForm, error: StormpathError) -> None:
 
 
 def _password_hint() -> str | None:
-    mapping = Application.current().default_account_store_mapping
-    return None if mapping is None else mapping.account_store.password_policy.strength.describe()
+    strength = Application.current().password_strength()
+    return None if strength is None else strength.describe()

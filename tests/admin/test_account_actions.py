@@ -16,6 +16,7 @@ from stormpath_app.providers import Identity
 
 from ..conftest import PASSWORD
 from ..falcon import SOCIAL
+from ..together import together
 from .test_account import flashed, path, soup
 
 pytestmark = pytest.mark.sqlite
@@ -94,13 +95,13 @@ def test_a_form_is_for_its_role_and_higher_ones_alone(app, sign_in, ada, action)
     assert least.post(path(ada, action)).status_code in {200, 303, 400, 404}
 
 
-@pytest.mark.parametrize("action", ACTIONS)
+@together("action", ACTIONS)
 def test_no_form_works_without_the_token_of_this_login(owner, ada, action):
     answer = owner.browser.post(f"/admin{path(ada, action)}", data={"csrf_token": "x"})
     assert answer.status_code == 400
 
 
-@pytest.mark.parametrize("action", ACTIONS)
+@together("action", ACTIONS)
 def test_nothing_is_done_by_looking(app, owner, ada, action):
     owner.get(path(ada, action))
     with app.app_context():

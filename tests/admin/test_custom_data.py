@@ -6,6 +6,7 @@ import pytest
 
 from stormpath_app import Account, Application
 
+from ..together import together
 from .test_account import flashed, path, soup
 
 pytestmark = pytest.mark.sqlite
@@ -67,7 +68,7 @@ def test_what_was_changed_added_and_removed_is_saved_and_no_more(app, owner, dat
     assert stored(app, data) == {"plan": "silver", "new": [1, None, True], "address": {"city": "Paris"}}
 
 
-@pytest.mark.parametrize(
+@together(
     ("text", "told"),
     [
         ('{"plan": ', "line 1, column 10"),

@@ -13,6 +13,7 @@ from stormpath_app.models.administration import MANAGER, OWNER, ROLES, SUPPORT, 
 from stormpath_app.models.administrator import Administrator, directory
 
 from ..conftest import PASSWORD, token as site_token
+from ..together import together
 from .conftest import token_of
 
 pytestmark = pytest.mark.sqlite
@@ -197,7 +198,7 @@ def is_ours(location):
     return location.startswith("/") and not location.startswith(("//", "/\\"))
 
 
-@pytest.mark.parametrize("back", REDIRECTS)
+@together("back", REDIRECTS)
 def test_no_form_and_no_login_leads_to_another_site(app, owner, back):
     answer = owner.post("/theme", theme="dark", back=back)
     assert answer.status_code < 500

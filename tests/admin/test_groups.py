@@ -8,6 +8,7 @@ from stormpath_app import Account, Directory
 from stormpath_app.models import Group
 
 from ..conftest import PASSWORD
+from ..together import together
 
 
 @pytest.fixture
@@ -29,10 +30,16 @@ def test_a_group_is_made_in_the_directory_that_was_chosen(app, owner, home_direc
         assert [group.name for group in Directory.get(home_directory).groups] == ["crew"]
 
 
-@pytest.mark.parametrize(
+@together(
     "wrong",
-    [{"name": ""}, {"name": "x" * 300}, {"name": "crew"}, {"directory": "NONE"}, {"directory": ""}, {"status": "GONE"}],
-    ids=str,
+    [
+        {"name": ""},
+        {"name": "x" * 300},
+        {"name": "crew"},
+        {"directory": "NONE"},
+        {"directory": ""},
+        {"status": "GONE"},
+    ],
 )
 def test_a_group_that_cannot_be_is_told_at_its_field_and_what_was_typed_stays(owner, home_directory, crew, wrong):
     sent = {"name": "new", "directory": home_directory, "status": "ENABLED", "description": "kept", **wrong}

@@ -11,6 +11,7 @@ from stormpath_app.admin import base
 
 from ..conftest import PASSWORD, statements
 from ..payloads import HTML, TEMPLATE
+from ..together import together
 from .test_gate import rules
 
 LISTS = ("accounts", "applications", "groups", "api-keys", "messages")
@@ -245,7 +246,7 @@ def test_a_filter_that_names_what_is_not_there_is_a_404_in_words(people, owner, 
 # --- Any address ---
 
 
-@pytest.mark.parametrize("screen", LISTS)
+@together("screen", LISTS)
 def test_no_address_makes_a_list_fail(people, owner, screen):
     for value in HOSTILE:
         for names in (ARGUMENTS, FILTERS):

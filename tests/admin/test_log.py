@@ -16,6 +16,7 @@ from stormpath_app.transactions import atomic
 
 from ..conftest import PASSWORD, statements
 from ..models.test_event import events
+from ..together import together
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ def test_the_newest_event_comes_first(owner, people):
     ]
 
 
-@pytest.mark.parametrize(
+@together(
     ("asked", "found"),
     [
         ("kind=login.*&address=192.0.2.7", ["Login failed: nobody has this login"]),
@@ -79,10 +80,8 @@ def test_the_address_filters(people, owner, asked, found):
     assert sentences(page) == found
 
 
-@pytest.mark.parametrize(
-    "value", ["%", "'", '"><script>', "\0", "漢" * 300, "a" * 5000, "-1", "😀", "\r\nx", "*" * 100]
-)
-@pytest.mark.parametrize(
+@together("value", ["%", "'", '"><script>', "\0", "漢" * 300, "a" * 5000, "-1", "😀", "\r\nx", "*" * 100])
+@together(
     "name",
     [
         "kind",

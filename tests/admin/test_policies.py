@@ -11,6 +11,7 @@ from stormpath_app.transactions import atomic
 
 from ..conftest import PASSWORD
 from ..models.test_event import events
+from ..together import together
 
 STORMPATH = {
     "min_length": "8",
@@ -148,9 +149,15 @@ def test_the_sites_name_is_no_password(owner, policy):
     assert "It is a name of the account or the site" in told
 
 
-@pytest.mark.parametrize(
+@together(
     ("field", "typed"),
-    [("min_length", "x"), ("min_length", ""), ("min_length", "0"), ("max_length", "256"), ("prevent_reuse", "26")],
+    [
+        ("min_length", "x"),
+        ("min_length", ""),
+        ("min_length", "0"),
+        ("max_length", "256"),
+        ("prevent_reuse", "26"),
+    ],
 )
 def test_what_cannot_be_is_told_at_its_field_and_stays_there(app, owner, policy, home_directory, field, typed):
     page = sent(owner, policy, do="save", **{field: typed})

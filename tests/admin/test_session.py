@@ -16,6 +16,7 @@ from stormpath_app.models.administration import MANAGER, OWNER, SUPPORT, VIEWER
 from stormpath_app.models.administrator import console, directory
 
 from ..conftest import PASSWORD, statements
+from ..together import together
 
 #: The console's own pages would be in the way of those that try its logins here.
 pytestmark = pytest.mark.settings(STORMPATH_ADMIN_URL=None)
@@ -146,7 +147,7 @@ def test_an_account_without_a_role_is_not_let_in(app, client, account):
         assert "no role in the console" in answer.text
 
 
-@pytest.mark.parametrize("value", ["", "x", "a.b", "é" * 66, "0" * 22 + "." + "x" * 43, "0" * 22 + ".\0"])
+@together("value", ["", "x", "a.b", "é" * 66, "0" * 22 + "." + "x" * 43, "0" * 22 + ".\0"])
 def test_what_never_was_a_token_is_nobody(client, value):
     client.set_cookie("__Secure-stormpath_admin", value, path="/admin")
     assert who(client) is None
@@ -293,7 +294,7 @@ def test_a_form_is_taken_from_the_login_it_was_made_for_alone(app, leia):
     assert leia.post("/admin/check", data={"csrf_token": mine}).json is False
 
 
-@pytest.mark.parametrize("value", [None, "", ".", "a.b", "é.é", "x" * 300, "a" * 22 + "." + "0" * 64])
+@together("value", [None, "", ".", "a.b", "é.é", "x" * 300, "a" * 22 + "." + "0" * 64])
 def test_no_other_text_is_a_forms_token(leia, value):
     assert leia.post("/admin/check", data={"csrf_token": value} if value else {}).json is False
 

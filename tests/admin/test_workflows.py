@@ -15,6 +15,7 @@ from stormpath_app.models.email_template import WORKFLOWS
 from ..conftest import PASSWORD
 from ..models.test_event import events
 from ..payloads import HEADER_INJECTION, HTML, TEMPLATE
+from ..together import together
 
 pytestmark = [
     pytest.mark.sqlite,
@@ -140,7 +141,7 @@ def test_the_default_can_be_put_in_and_is_saved_by_saving_alone(app, owner, rese
     assert template(app, home_directory) == FIRST
 
 
-@pytest.mark.parametrize(
+@together(
     ("field", "typed"),
     [
         ("text_body", "no link here"),

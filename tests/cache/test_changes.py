@@ -21,7 +21,7 @@ from stormpath_app.installation import set_up
 from stormpath_app.models import AccountSession
 from stormpath_app.models.group_membership import GroupMembership
 from stormpath_app.transactions import atomic, beside
-from tests.conftest import PASSWORD, SECRET_KEY
+from tests.conftest import PASSWORD, SECRET_KEY, make_app
 
 LOGINS = AccountSession.__table__
 ACCOUNTS = Account.__table__
@@ -203,6 +203,29 @@ def test_a_statement_tells_whose_rows_it_changes(told, name):
     assert of(told) == ([] if expected is None else [expected])
 
 
+def test_on_mariadb_they_tell_the_same(mariadb_server, tmp_path):
+    app = make_app(tmp_path, STORMPATH_DATABASE_URI=mariadb_server.new_database())
+    with app.app_context():
+        set_up(app)
+        told = Told()
+        changes.watch(database.engine, told)
+        for name, (statement, expected) in STATEMENTS.items():
+            session.execute(statement, execution_options={"synchronize_session": False} if statement.is_dml else {})
+            session.commit()
+            assert of(told) == ([] if expected is None else [expected]), name
+        han = Account.create("han@falcon.example", PASSWORD, "Han", "Solo")
+        crew = session.get(Directory, han.directory_id).groups.create({"name": "crew"})
+        told.since()
+        crew.add_account(han)
+        crew.remove_account(han)
+        assert of(told) == [{han.id}] * 2
+        told.can_be_reached = False
+        han.middle_name = "X"
+        han.save()
+        assert generation(app) == 1
+        database.engine.dispose()
+
+
 def test_the_parameters_of_many_executions_are_all_told_and_not_those_of_the_first_time(told):
     statement = sa.delete(LOGINS).where(LOGINS.c.account_id == sa.bindparam("whose"))
     with database.engine.begin() as connection:
@@ -310,6 +333,19 @@ def test_a_commit_in_two_steps_is_told_before_the_first(told, han, dialect):
     assert told.since() == [("mark", han.id), ("renew", han.id)]
 
 
+def test_a_connection_that_is_lost_while_it_commits_leaves_its_marks(told, han, monkeypatch):
+    dialect = database.engine.dialect
+
+    def lose(_connection):
+        raise dialect.loaded_dbapi.OperationalError("gone")
+
+    monkeypatch.setattr(dialect, "do_commit", lose)
+    monkeypatch.setattr(dialect, "is_disconnect", lambda *_error: True)
+    with pytest.raises(SQLAlchemyError), database.engine.begin() as connection:
+        connection.execute(sa.update(ACCOUNTS).where(ACCOUNTS.c.id == han.id).values(middle_name="X"))
+    assert told.since() == [("mark", han.id), ("commit",)]
+
+
 def generation(app):
     with database.engine.connect() as connection:
         return connection.execute(KNOWN).one().n
@@ -389,7 +425,7 @@ def test_a_hosts_own_session_is_noticed_and_its_other_tables_are_none_of_ours(tm
         db.create_all()
         set_up(app)
         told = Told()
-        monkeypatch.setattr(changes, "current", lambda: (told, database.engine))
+        monkeypatch.setattr(changes, "make", lambda: changes.watch(database.engine, told))
         han = Account.create("han@falcon.example", PASSWORD, "Han", "Solo")
         their_id = han.id
         told.since()

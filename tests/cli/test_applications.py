@@ -8,6 +8,7 @@ from stormpath_app import Application, Directory
 from stormpath_app.models import Client
 
 from ..test_cli import run
+from ..together import together
 
 PLACE = "My Application Directory"
 
@@ -46,7 +47,7 @@ def test_an_application_is_told_in_json(app):
     assert json.loads(run(app, "create-application", "Bar", "--no-directory", "--json")[1])["directory"] is None
 
 
-@pytest.mark.parametrize(
+@together(
     ("arguments", "told"),
     [
         (("create-application", "MY application"), "Application with that name already exists."),

@@ -10,6 +10,7 @@ from stormpath_app.models import AccountLink, Client
 from ..conftest import PASSWORD
 from ..models.test_event import events
 from ..test_cli import HAN, run
+from ..together import together
 
 CAPTAIN, PLACE = "captain@rebels.example", "My Application Directory"
 OURS, THEIRS = f"{HAN} of {PLACE}", f"{CAPTAIN} of Rebels"
@@ -79,7 +80,7 @@ def test_who_ends_the_last_way_in_is_told(app, captain):
     )
 
 
-@pytest.mark.parametrize(
+@together(
     ("arguments", "told"),
     [
         (("link", HAN, HAN, "--with", PLACE), "cannot be linked with itself"),

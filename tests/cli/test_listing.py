@@ -11,6 +11,7 @@ from stormpath_app.database import session
 
 from ..conftest import PASSWORD, statements
 from ..test_cli import HAN, run
+from ..together import together
 
 LEIA, LUKE = "leia@alderaan.example", "luke@tatooine.example"
 
@@ -58,7 +59,7 @@ def test_where_there_is_nobody_a_list_is_empty(app):
     assert run(app, "list-accounts", "--json") == (0, "[]\n", "")
 
 
-@pytest.mark.parametrize(
+@together(
     ("options", "wanted"),
     [
         (("--limit", "1"), [HAN]),
@@ -74,7 +75,6 @@ def test_where_there_is_nobody_a_list_is_empty(app):
         (("--status", "ENABLED", "--group", "pilots"), [HAN]),
         (("--directory", "Rebels", "--search", "luke"), [LUKE]),
     ],
-    ids=" ".join,
 )
 def test_some_of_them_can_be_listed(app, people, options, wanted):
     code, said, complained = run(app, "list-accounts", *options)
@@ -90,7 +90,7 @@ def test_a_group_in_two_directories_must_be_told_apart(app, people):
     assert emails(run(app, "list-accounts")[1]) == [HAN, LEIA, LUKE]
 
 
-@pytest.mark.parametrize(
+@together(
     ("options", "code", "told"),
     [
         (("--group", "x"), 1, "'My Application' has no group 'x'."),
@@ -99,7 +99,6 @@ def test_a_group_in_two_directories_must_be_told_apart(app, people):
         (("--limit", "0"), 2, "--limit"),
         (("--status", "gone"), 2, "--status"),
     ],
-    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
 def test_what_cannot_be_listed_is_told_with_what_can(app, people, options, code, told):
     found, said, complained = run(app, "list-accounts", *options)

@@ -9,6 +9,7 @@ from stormpath_app.mail.rendering import KINDS, template_of
 from stormpath_app.models import OneTimeToken, OutboxMessage
 
 from ..conftest import PASSWORD
+from ..together import together
 
 pytestmark = pytest.mark.settings(STORMPATH_ADMIN_URL="/admin")
 
@@ -19,7 +20,7 @@ def preview(app):
     return lambda *arguments: app.test_cli_runner().invoke(args=["stormpath", "mail", "preview", *arguments])
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@together("kind", KINDS)
 def test_every_mail_can_be_looked_at_and_nothing_is_written(app, preview, kind):
     result = preview(kind.replace("_", "-"))
     assert result.exit_code == 0, result.output

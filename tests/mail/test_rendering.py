@@ -12,6 +12,7 @@ from stormpath_app.models import EmailTemplate, OutboxMessage, one_time_token
 
 from ..conftest import PASSWORD
 from ..payloads import HEADER_INJECTION, HTML, TEMPLATE
+from ..together import together
 
 EMAIL = "han@falcon.example"
 TOKEN = "T" * 43
@@ -65,7 +66,7 @@ def own(han):
 # --- Ours ---
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@together("kind", KINDS)
 def test_every_mail_has_a_subject_and_says_the_same_twice(han, kind):
     found = about(kind, han)
     assert found.to == EMAIL
@@ -297,7 +298,7 @@ def test_every_documented_macro_has_its_value(here, han, own):
     assert about("reset", han).text == "\n".join(f"{value}|{value}" for value in names.values())
 
 
-@pytest.mark.parametrize("payload", TEMPLATE)
+@together("payload", TEMPLATE)
 def test_nothing_an_administrator_writes_is_run(han, own, payload):
     own(text_body=f"{payload} ${{url}}", html_body=f"{payload} ${{url}}", subject=payload)
     found = about("reset", han)
@@ -307,7 +308,7 @@ def test_nothing_an_administrator_writes_is_run(han, own, payload):
     assert "49" not in found.text.partition("https")[0]
 
 
-@pytest.mark.parametrize("payload", [*TEMPLATE, "${url} $!{sptoken}"])
+@together("payload", [*TEMPLATE, "${url} $!{sptoken}"])
 def test_what_a_person_writes_is_not_expanded_again(here, own, han, payload):
     han.custom_data["x"] = payload
     han.save()
@@ -327,7 +328,7 @@ def test_what_a_person_writes_is_escaped_in_html(han, own, payload):
     assert not page.p.find_all()
 
 
-@pytest.mark.parametrize("payload", [*HEADER_INJECTION, "Hi\vthere", "Hi\u2028there", "x" * 5000])
+@together("payload", [*HEADER_INJECTION, "Hi\vthere", "Hi\u2028there", "x" * 5000])
 def test_a_subject_is_one_line_whatever_a_value_is(han, own, payload):
     han.custom_data["x"] = payload
     han.save()

@@ -21,6 +21,7 @@ from stormpath_app.models import AccountLink, account_link
 from stormpath_app.transactions import atomic
 
 from ..conftest import PASSWORD, statements
+from ..together import together
 from .test_event import events
 
 
@@ -127,7 +128,7 @@ def test_accounts_of_one_directory_are_not_linked(han):
     refused(LinkedInOneDirectory, 7504, 400, left_account=han, right_account=make("Smugglers", "lando@cloud.example"))
 
 
-@pytest.mark.parametrize("other", [None, "", "/v1/accounts/0353QuDJUTzgm3zO2H0Sat", "%00\0", 5, {}, object()])
+@together("other", [None, "", "/v1/accounts/0353QuDJUTzgm3zO2H0Sat", "%00\0", 5, {}, object()])
 def test_a_link_needs_two_accounts_that_are_there(han, other):
     refused(AccountLinkMalformed, 7502, 400, left_account=han, right_account=other)
     refused(AccountLinkMalformed, 7502, 400, right_account=han)

@@ -6,6 +6,7 @@ from stormpath_app import Application
 from stormpath_app.errors import ReadOnly, UnknownProperty, UnsupportedValue, WrongType
 from stormpath_app.models import AccountLinkingPolicy
 
+from ..together import together
 from .test_event import events
 
 
@@ -46,7 +47,7 @@ def test_what_it_says_can_be_changed(policy):
     assert dict(policy)["matching_property"] is None
 
 
-@pytest.mark.parametrize(
+@together(
     ("name", "value", "error"),
     [
         ("status", "UNVERIFIED", UnsupportedValue),

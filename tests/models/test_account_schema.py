@@ -7,6 +7,7 @@ from stormpath_app.errors import PropertyRequired, ReadOnly, UnknownProperty, Wr
 from stormpath_app.models import AccountSchema, Field
 
 from ..conftest import PASSWORD
+from ..together import together
 from .test_event import events
 
 REQUIRED = r"^Account surname is required; it cannot be null, empty, or blank\.$"
@@ -102,7 +103,7 @@ def test_whether_it_is_required_is_kept_and_logged(schema, written, meant):
     assert told == ([({"surname": [False, True]}, schema.id)] if meant else [])
 
 
-@pytest.mark.parametrize("value", [None, 1, "yes", "", []])
+@together("value", [None, 1, "yes", "", []])
 def test_whether_it_is_required_is_yes_or_no(schema, value):
     with pytest.raises(WrongType):
         schema.fields["surname"].required = value

@@ -22,6 +22,7 @@ from stormpath_app.errors import (
 from stormpath_app.models import AccountStoreMapping, Client, account_store_mapping
 
 from ..conftest import make_app
+from ..together import together
 from . import test_concurrency
 from .test_concurrency import at_once, outcome
 from .test_event import events
@@ -149,7 +150,7 @@ def test_a_place_before_the_first_is_refused(application, mappings, value):
     assert order(application) == NAMES
 
 
-@pytest.mark.parametrize("value", [True, 1.0, "", "first", "1.0", b"1", [1]], ids=str)
+@together("value", [True, 1.0, "", "first", "1.0", b"1", [1]])
 def test_a_place_that_is_no_number_is_refused(mappings, value):
     with pytest.raises(WrongType):
         mappings[0].list_index = value

@@ -23,6 +23,7 @@ from stormpath_app.models.administration import MANAGER, OWNER, ROLES, SUPPORT, 
 
 from ..conftest import PASSWORD, make_app
 from ..test_installation import problems
+from ..together import together
 
 pytestmark = pytest.mark.settings(STORMPATH_ADMIN_URL="/admin")
 
@@ -235,7 +236,7 @@ CHANGES = {
 }
 
 
-@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+@together("change", CHANGES.values(), ids=CHANGES)
 def test_what_the_console_needs_stays_as_it_is(context, change):
     with pytest.raises(Protected):
         change()

@@ -10,6 +10,7 @@ from stormpath_app.database import session
 from stormpath_app.models import ApiKey, Client, Tenant
 
 from ..conftest import PASSWORD
+from ..together import together
 from .test_event import events
 
 
@@ -77,8 +78,8 @@ def test_a_secret_is_in_no_repr_no_row_and_no_line_of_the_log(han, key, caplog):
     assert not {"secret", "secret_hash"} & set(ApiKey.readable)
 
 
-@pytest.mark.parametrize("name", ["secret", "secret_hash", "id", "account", "account_id", "tenant_id"])
-@pytest.mark.parametrize("of_tenant", [True, False])
+@together("name", ["secret", "secret_hash", "id", "account", "account_id", "tenant_id"])
+@together("of_tenant", [True, False])
 def test_what_a_key_is_made_of_cannot_be_chosen(han, name, of_tenant):
     keys = Client().tenant.api_keys if of_tenant else han.api_keys
     with pytest.raises(errors.PropertyError):
@@ -88,7 +89,7 @@ def test_what_a_key_is_made_of_cannot_be_chosen(han, name, of_tenant):
     assert len(keys) == 0
 
 
-@pytest.mark.parametrize(
+@together(
     ("attribute", "value", "error"),
     [
         ("name", "x" * 256, errors.TooLong),
@@ -198,7 +199,7 @@ def test_the_key_of_an_account_from_elsewhere_is_refused(context):
     assert account.api_keys.authenticate(key.id, key.secret) is key
 
 
-@pytest.mark.parametrize("key_id", ["", "nobody", "x" * 500, "\0", "\ud800", None, b"x", "{href}", "{lower}", "{id} "])
+@together("key_id", ["", "nobody", "x" * 500, "\0", "\ud800", None, b"x", "{href}", "{lower}", "{id} "])
 def test_what_is_no_id_is_refused_as_such(key, key_id):
     if isinstance(key_id, str):
         key_id = key_id.format(href=key.href, lower=key.id.lower(), id=key.id)
@@ -206,7 +207,7 @@ def test_what_is_no_id_is_refused_as_such(key, key_id):
         ApiKey.authenticate(key_id, key.secret)
 
 
-@pytest.mark.parametrize("secret", ["", "{other}", "{secret} ", "{hash}", "x" * 10_000, "\0", "\ud800", None, 7, b"x"])
+@together("secret", ["", "{other}", "{secret} ", "{hash}", "x" * 10_000, "\0", "\ud800", None, 7, b"x"])
 def test_a_secret_that_is_not_the_keys_own_is_refused(han, key, secret):
     other = han.api_keys.create()
     if isinstance(secret, str):

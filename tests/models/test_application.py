@@ -34,6 +34,7 @@ from stormpath_app.transactions import atomic
 
 from ..conftest import PASSWORD
 from ..test_hashers import rounds
+from ..together import together
 from .test_event import events
 
 OTHER = "Kessel12.Parsecs"
@@ -91,7 +92,7 @@ def test_an_application_is_what_it_was_created_with(context):
     )
 
 
-@pytest.mark.parametrize(
+@together(
     ("given", "error"),
     [
         ({}, PropertyRequired),
@@ -101,7 +102,6 @@ def test_an_application_is_what_it_was_created_with(context):
         ({"name": "Bar", "description": "x" * 4001}, StormpathError),
         ({"name": "Bar", "create_directory": "MY application directory"}, DirectoryNameTaken),
     ],
-    ids=str,
 )
 def test_an_application_that_cannot_be_leaves_nothing_behind(context, given, error):
     logged = len(events())

@@ -5,6 +5,8 @@ import pytest
 from stormpath_app.errors import InvalidFormat, TooLong, WrongType
 from stormpath_app.models import Application, Client
 
+from ..together import together
+
 NAMES = ["authorized_callback_uris", "authorized_origin_uris"]
 GOOD = ["https://shop.example", "http://localhost:5000/callback?x=1", "https://*.shop.example/back", "shop://done"]
 
@@ -37,15 +39,15 @@ BAD = ["", "shop.example", "*.shop.example", "https://", "https:///x", "//shop.e
 BAD += ["https://shop.example/a b", "https://shop.example\n", " https://shop.example", "https://\0", "/callback"]
 
 
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("uri", BAD, ids=ascii)
+@together("name", NAMES)
+@together("uri", BAD)
 def test_what_is_no_address_with_a_scheme_is_refused(application, name, uri):
     with pytest.raises(InvalidFormat):
         setattr(application, name, ["https://shop.example", uri])
     assert application[name] == ()
 
 
-@pytest.mark.parametrize("value", ["https://shop.example", b"x", 5, [5], [None], {"https://shop.example": 1}], ids=str)
+@together("value", ["https://shop.example", b"x", 5, [5], [None], {"https://shop.example": 1}])
 def test_what_is_no_list_of_texts_is_refused(application, value):
     with pytest.raises(WrongType):
         application.authorized_origin_uris = value

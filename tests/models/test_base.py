@@ -9,6 +9,7 @@ from stormpath_app.errors import InvalidFormat, ReadOnly, StormpathError, TooLon
 from stormpath_app.models import Client, Group
 
 from ..conftest import PASSWORD
+from ..together import together
 
 
 @pytest.fixture
@@ -62,7 +63,7 @@ def test_an_attribute_is_read_and_set_by_its_name(leia):
     assert "password" not in leia
 
 
-@pytest.mark.parametrize("name", ["given_nmae", "password", "password_hash", "save", "__class__", 0])
+@together("name", ["given_nmae", "password", "password_hash", "save", "__class__", 0])
 def test_what_is_no_attribute_is_a_key_error_that_says_so(leia, name):
     with pytest.raises(KeyError) as caught:
         leia[name]
@@ -141,7 +142,7 @@ def test_the_tenant_can_be_renamed(leia):
     assert (tenant.name, tenant.key) == ("The Rebellion", "rebel-alliance")
 
 
-@pytest.mark.parametrize(
+@together(
     ("name", "value", "error"),
     [
         ("key", "-x", InvalidFormat),

@@ -28,6 +28,7 @@ from stormpath_app.models import (
 )
 
 from ..conftest import PASSWORD, statements
+from ..together import together
 
 
 @pytest.fixture
@@ -167,8 +168,8 @@ def test_a_limit_and_an_offset_are_for_all_that_is_asked(accounts):
     assert emails(accounts.query(limit=2, offset=1, order_by="email desc")) == list("32")
 
 
-@pytest.mark.parametrize("verb", ["limit", "offset"])
-@pytest.mark.parametrize("number", [-1, "1", 1.5, True, None])
+@together("verb", ["limit", "offset"])
+@together("number", [-1, "1", 1.5, True, None])
 def test_a_limit_is_a_number(accounts, verb, number):
     with pytest.raises(InvalidQueryValue) as refused:
         getattr(accounts, verb)(number)
@@ -226,16 +227,14 @@ def test_a_blank_text_finds_everybody(accounts):
     assert emails(accounts.search("  ")) == list("01234")
 
 
-@pytest.mark.parametrize(
-    "text", ["\0", "\x02", "\x02\x020", "a\x7f", "\ud800", "x" * 256, "\u0301", '"', "%", "0_f", "0@f*"]
-)
+@together("text", ["\0", "\x02", "\x02\x020", "a\x7f", "\ud800", "x" * 256, "\u0301", '"', "%", "0_f", "0@f*"])
 def test_what_no_name_has_finds_nobody(accounts, text):
     assert not accounts.search(text)
     assert not accounts.search({"surname": text})
     assert not accounts.search({"surname": f"*{text}*"})
 
 
-@pytest.mark.parametrize(
+@together(
     ("wanted", "error", "code"),
     [
         ({"given_nmae": "x"}, UnknownProperty, 2015),

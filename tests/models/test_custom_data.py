@@ -32,6 +32,7 @@ from stormpath_app.transactions import atomic
 
 from ..conftest import PASSWORD, statements
 from ..payloads import JSON_BODY
+from ..together import together
 from .test_event import events
 
 EMAIL = "leia@alderaan.example"
@@ -251,7 +252,7 @@ def test_what_is_assigned_is_all_there_is(app, leia):
     assert stored(app) == {"ship": "Falcon", "age": 19}
 
 
-@pytest.mark.parametrize("value", [[], "x", 5, [("a", 1)], True])
+@together("value", [[], "x", 5, [("a", 1)], True])
 def test_what_is_assigned_is_a_dictionary(leia, value):
     with pytest.raises(WrongType, match="Account custom data is of the wrong type"):
         leia.custom_data = value
@@ -363,7 +364,7 @@ KEYS = [
 ]
 
 
-@pytest.mark.parametrize(("key", "error", "code"), KEYS, ids=lambda value: repr(value)[:20])
+@together(("key", "error", "code"), KEYS)
 def test_a_key_that_cannot_be_is_refused_where_it_is_set(app, leia, key, error, code):
     with pytest.raises(error) as caught:
         leia.custom_data[key] = 1
@@ -374,7 +375,7 @@ def test_a_key_that_cannot_be_is_refused_where_it_is_set(app, leia, key, error, 
     assert stored(app).keys() == {"plan", "perks"}
 
 
-@pytest.mark.parametrize("key", ["x", "X" * 255, "_", "0", "a-", "a_b-C9", "Href", "created_at", "save"])
+@together("key", ["x", "X" * 255, "_", "0", "a-", "a_b-C9", "Href", "created_at", "save"])
 def test_a_key_that_can_be_is_taken(app, leia, key):
     leia.custom_data[key] = 1
     leia.save()
@@ -404,7 +405,7 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("value", "error"), WRONG, ids=range(len(WRONG)))
+@together(("value", "error"), WRONG, ids=range(len(WRONG)))
 def test_a_value_that_cannot_be_is_refused_where_it_is_set_and_where_it_is_saved(app, leia, value, error):
     with pytest.raises(error, match="Account custom data 'x' is"):
         leia.custom_data["x"] = value
@@ -416,7 +417,7 @@ def test_a_value_that_cannot_be_is_refused_where_it_is_set_and_where_it_is_saved
     assert leia.given_name == "General"
 
 
-@pytest.mark.parametrize(
+@together(
     "value",
     [
         nested(32),
@@ -435,7 +436,6 @@ def test_a_value_that_cannot_be_is_refused_where_it_is_set_and_where_it_is_saved
         "\u2028",
         "'\"\\%s",
     ],
-    ids=lambda value: repr(value)[:20],
 )
 def test_what_was_stored_is_read_exactly(app, leia, value):
     leia.custom_data["x"] = value
@@ -449,7 +449,7 @@ def test_a_tuple_and_a_special_dictionary_are_read_again_as_json_has_them(app, l
     assert stored(app)["x"] == {"pair": [1, [2]], "rest": {"a": True}}
 
 
-@pytest.mark.parametrize("body", JSON_BODY, ids=lambda body: body[:12])
+@together("body", JSON_BODY)
 def test_what_comes_as_json_is_stored_or_refused(app, leia, body):
     try:
         value = json.loads(body)

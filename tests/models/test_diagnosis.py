@@ -15,6 +15,7 @@ from stormpath_app.transactions import atomic
 
 from ..conftest import PASSWORD, statements
 from ..falcon import SOCIAL
+from ..together import together
 
 EMAIL = "han@falcon.example"
 HOME = origin.Origin(address="192.0.2.1", user_agent="Mozilla/5.0 (Windows NT 10.0) Firefox/153.0")
@@ -114,7 +115,7 @@ def test_an_application_without_account_stores_has_nothing_to_ask(here, han):
     assert verbs(found, "account_stores") == [("map", here)]
 
 
-@pytest.mark.parametrize("login", ["nobody@falcon.example", "", "\0", "x" * 1000, "\ud800"])
+@together("login", ["nobody@falcon.example", "", "\0", "x" * 1000, "\ud800"])
 def test_a_login_that_nobody_has_is_not_found(here, han, login):
     found = here.diagnose(login)
     assert (found.can_log_in, found.error, found.account) == (False, real(login), None)

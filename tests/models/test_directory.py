@@ -31,6 +31,7 @@ from stormpath_app.transactions import atomic
 
 from ..conftest import PASSWORD
 from ..payloads import EMAIL_MUST_BE_DISTINCT, EMAIL_SAME_ACCOUNT
+from ..together import together
 from .test_event import events
 
 OTHER = "Kessel12.Parsecs"
@@ -149,9 +150,7 @@ def test_another_directory_has_names_of_its_own(han, directory):
     assert Application.current().find_account("solo") is han
 
 
-@pytest.mark.parametrize(
-    "login", ["", " ", "\0", "\ud800", "x" * 5000, "han", "%", "solo\0", "han@falcon.example@"], ids=ascii
-)
+@together("login", ["", " ", "\0", "\ud800", "x" * 5000, "han", "%", "solo\0", "han@falcon.example@"])
 def test_a_login_that_nobody_has_finds_nobody(han, login):
     assert han.directory.find_account(login) is None
 
@@ -167,7 +166,7 @@ def test_a_directory_is_what_it_was_created_with(directory):
     assert directory.password_policy.strength.min_length == 8
 
 
-@pytest.mark.parametrize(
+@together(
     ("given", "error"),
     [
         ({}, PropertyRequired),
@@ -179,7 +178,6 @@ def test_a_directory_is_what_it_was_created_with(directory):
         ({"name": "x" * 256}, StormpathError),
         ({"name": "Empire", "description": "x" * 1001}, StormpathError),
     ],
-    ids=str,
 )
 def test_a_directory_that_cannot_be_leaves_nothing_behind(directory, given, error):
     with pytest.raises(error):

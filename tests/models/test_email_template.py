@@ -6,6 +6,7 @@ from stormpath_app import Application, Directory, errors
 from stormpath_app.models import EmailTemplate
 from stormpath_app.models.email_template import LONGEST_BODY
 
+from ..together import together
 from .test_event import events
 
 LINKED = ("verification", "reset")
@@ -97,7 +98,7 @@ def test_a_mail_with_a_link_cannot_go_without_it(directory, kind, body):
     found.save()
 
 
-@pytest.mark.parametrize(
+@together(
     ("name", "value", "error"),
     [
         ("subject", "Hi\r\nBcc: a@evil.example", errors.InvalidFormat),

@@ -10,6 +10,7 @@ from stormpath_app.models import AuditEvent, Tenant, event
 from stormpath_app.transactions import atomic
 
 from ..conftest import PASSWORD
+from ..together import together
 
 HAN = origin.Origin(actor="0353QuDJUTzgm3zO2H0Sat", address="192.0.2.1", user_agent="Falcon/1.0", interface="cli")
 
@@ -259,16 +260,23 @@ def test_no_event_of_a_hosts_passes_for_one_of_ours(app, context):
     assert len(events("app.login.succeeded")) == 1
 
 
-@pytest.mark.parametrize(
-    "kind", ["", "paid", "Invoice.Paid", "invoice..paid", "a.b\n", "in voice.paid", "x." * 40, 5, None]
-)
+@together("kind", ["", "paid", "Invoice.Paid", "invoice..paid", "a.b\n", "in voice.paid", "x." * 40, 5, None])
 def test_a_kind_that_is_none_is_refused_with_the_way_to_write_it(app, context, kind):
     with pytest.raises(ValueError, match=r"write it like 'invoice\.paid'"):
         app.extensions["stormpath"].manager.log_event(None, kind)
 
 
-@pytest.mark.parametrize(
-    "data", [["a list"], "text", {"at": clock.now()}, {5: 5}, {"a": float("nan")}, {"a": {"b": object()}}, {"a": "\0"}]
+@together(
+    "data",
+    [
+        ["a list"],
+        "text",
+        {"at": clock.now()},
+        {5: 5},
+        {"a": float("nan")},
+        {"a": {"b": object()}},
+        {"a": "\0"},
+    ],
 )
 def test_data_that_are_no_json_are_refused(app, context, data):
     with pytest.raises(TypeError, match="dictionary of what JSON knows"):

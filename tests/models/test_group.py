@@ -22,6 +22,7 @@ from stormpath_app.models import Client, Collection, GroupMembership
 from stormpath_app.models.administration import ROLES
 
 from ..conftest import PASSWORD, statements
+from ..together import together
 from .test_event import events
 
 
@@ -80,7 +81,7 @@ def test_a_group_is_what_it_was_created_with(admins, directory):
     assert list(admins.accounts) == list(admins.account_memberships) == []
 
 
-@pytest.mark.parametrize(
+@together(
     ("given", "error"),
     [
         ({}, PropertyRequired),
@@ -100,7 +101,6 @@ def test_a_group_is_what_it_was_created_with(admins, directory):
         ({"name": "crew", "status": "UNVERIFIED"}, UnsupportedValue),
         ({"name": "crew", "nmae": "x"}, UnknownProperty),
     ],
-    ids=ascii,
 )
 def test_a_group_that_cannot_be_leaves_nothing_behind(admins, directory, given, error):
     with pytest.raises(error) as caught:
@@ -110,9 +110,7 @@ def test_a_group_that_cannot_be_leaves_nothing_behind(admins, directory, given, 
     assert len(events("group.created")) == 1
 
 
-@pytest.mark.parametrize(
-    "name", ["x" * 255, "Änderungen & <b>", "漢字", "🗝", "a/v1/groups/b c", '"]', "two  blanks", "%"]
-)
+@together("name", ["x" * 255, "Änderungen & <b>", "漢字", "🗝", "a/v1/groups/b c", '"]', "two  blanks", "%"])
 def test_a_name_may_hold_any_character_that_is_seen(directory, han, name):
     group = directory.groups.create(name=name)
     session.expire_all()
@@ -146,7 +144,7 @@ def test_a_name_that_was_given_up_is_free(admins, directory):
     assert names(directory.groups) == ["admins", "rulers"]
 
 
-@pytest.mark.parametrize("name", ["", " ", "\0", "\ud800", "x" * 5000, "admin", "%", "admins\0"], ids=ascii)
+@together("name", ["", " ", "\0", "\ud800", "x" * 5000, "admin", "%", "admins\0"])
 def test_a_name_that_no_group_has_finds_none(admins, directory, name):
     assert directory.find_group(name) is None
     with pytest.raises(ResourceNotFound):
@@ -239,7 +237,7 @@ def test_several_accounts_can_be_asked_for(admins, han):
     assert not admins.has_accounts(iter([leia, "nobody"]), all=False)
 
 
-@pytest.mark.parametrize("who", ["nobody", "", "\0", "/v1/accounts/x", "/v1/accounts/"], ids=ascii)
+@together("who", ["nobody", "", "\0", "/v1/accounts/x", "/v1/accounts/"])
 def test_who_is_not_there_is_not_found_by_name(admins, who):
     for verb in (admins.add_account, admins.remove_account):
         with pytest.raises(ResourceNotFound) as caught:
@@ -248,7 +246,7 @@ def test_who_is_not_there_is_not_found_by_name(admins, who):
     assert not admins.has_account(who)
 
 
-@pytest.mark.parametrize("search", [{}, {"status": "DISABLED"}, {"q": " "}, {"limit": 1}, {"q": "nobody"}], ids=str)
+@together("search", [{}, {"status": "DISABLED"}, {"q": " "}, {"limit": 1}, {"q": "nobody"}])
 def test_a_search_that_finds_nobody_or_asks_for_nothing_means_nobody(admins, han, search):
     for verb in (admins.add_account, admins.remove_account, han.add_group, han.remove_group):
         with pytest.raises(ResourceNotFound):

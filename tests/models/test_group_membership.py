@@ -26,6 +26,7 @@ from stormpath_app.models.member import enabled_groups
 from stormpath_app.transactions import atomic
 
 from ..conftest import PASSWORD, statements
+from ..together import together
 from .test_event import events
 
 
@@ -346,7 +347,7 @@ def test_a_membership_is_made_from_both_its_ends(han, admins, make):
     assert not admins.has_account(han)
 
 
-@pytest.mark.parametrize(
+@together(
     ("given", "error"),
     [
         ({"group": "/v1/groups/none"}, ResourceNotFound),

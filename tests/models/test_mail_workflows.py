@@ -12,6 +12,7 @@ from stormpath_app.models.one_time_token import VERIFICATION
 from stormpath_app.transactions import atomic
 
 from ..conftest import PASSWORD, statements
+from ..together import together
 from .test_concurrency import at_once
 from .test_event import events
 
@@ -594,7 +595,7 @@ def test_an_address_that_was_taken_meanwhile_is_told_at_last(here, han):
     assert han.email == EMAIL
 
 
-@pytest.mark.parametrize(
+@together(
     ("address", "error"),
     [
         ("nowhere", errors.InvalidFormat),
@@ -605,7 +606,6 @@ def test_an_address_that_was_taken_meanwhile_is_told_at_last(here, han):
         (EMAIL, errors.AccountAlreadyExists),
         ("x@evil.example", errors.EmailDomainBlacklisted),
     ],
-    ids=ascii,
 )
 def test_what_is_no_new_address_is_refused(here, han, address, error):
     policy = han.directory.account_creation_policy

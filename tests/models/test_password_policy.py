@@ -11,6 +11,7 @@ from stormpath_app.models import PasswordPolicy, PasswordStrength
 
 from ..conftest import PASSWORD
 from ..payloads import PASSWORD_ACCEPT, PASSWORD_REJECT_COMMON
+from ..together import together
 from .test_event import events
 
 SHORT = "Account password minimum length not satisfied."
@@ -195,7 +196,7 @@ def test_the_log_says_what_the_rules_were_and_are(policy):
     assert {event.directory_id for event in events("password_policy.updated")} == {policy.id}
 
 
-@pytest.mark.parametrize("name", ["min_length", "max_length", *COUNTS])
+@together("name", ["min_length", "max_length", *COUNTS])
 def test_a_rule_is_a_whole_number_in_its_range(strength, name):
     low = 0 if name in COUNTS else 1
     for value in (low, 20, "20", " 20 ", 255):
@@ -220,7 +221,7 @@ def test_whether_common_ones_are_refused_may_be_written_as_text(policy, written,
     assert policy.refuses_common is meant
 
 
-@pytest.mark.parametrize("value", ["perhaps", "", "1", 1, 0, None, []])
+@together("value", ["perhaps", "", "1", 1, 0, None, []])
 def test_whether_common_ones_are_refused_is_yes_or_no(policy, value):
     with pytest.raises(WrongType):
         policy.refuses_common = value

@@ -14,6 +14,7 @@ from stormpath_app.errors import (
 )
 from stormpath_app.models import Client, Directory, Provider
 
+from ..together import together
 from .test_event import events
 
 GOOGLE = {"provider_id": "google", "client_id": "site.example", "client_secret": "Kessel-Run-12"}
@@ -45,7 +46,7 @@ def test_a_directory_with_accounts_of_its_own_has_nothing_that_a_provider_needs(
         Directory.create(name="Rebels", provider={"provider_id": "stormpath", "client_id": "site.example"})
 
 
-@pytest.mark.parametrize("address", ["http://id.example", "https://", "ftp://id.example", "https://id.example/a b"])
+@together("address", ["http://id.example", "https://", "ftp://id.example", "https://id.example/a b"])
 def test_a_provider_is_asked_with_https_or_on_this_machine(google, address):
     with pytest.raises(InvalidFormat):
         google.provider.issuer = address
@@ -97,7 +98,7 @@ def test_what_is_set_is_saved_and_told(google):
     }
 
 
-@pytest.mark.parametrize(
+@together(
     ("properties", "error"),
     [
         ("google", WrongType),
@@ -113,7 +114,6 @@ def test_what_is_set_is_saved_and_told(google):
         ({"provider_id": "google", "client_secret": 12}, WrongType),
         ({"provider_id": "google", "may_register": "perhaps"}, WrongType),
     ],
-    ids=str,
 )
 def test_what_cannot_be_a_provider_makes_no_directory(context, properties, error):
     with pytest.raises(error):

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from stormpath_app import clock
 from stormpath_app.database import session
 from stormpath_app.models import AuditEvent, event, statistics
+from stormpath_app.models.base import first_id
 from stormpath_app.models.statistics import FAILURES, LOGINS, REGISTRATIONS, RESETS
 from stormpath_app.transactions import atomic
 
@@ -193,3 +194,25 @@ def test_an_account_has_a_year_of_days(at):
     at(LOGINS, days(365), 1, account_id="han")
     found = statistics.logins_of("han")
     assert (len(found.days), found.days[0], sum(found.days)) == (365, 2, 2)
+
+
+# --- Numbers that only grow ---
+
+
+def test_totals_are_of_all_time_whatever_was_pruned(at):
+    at(LOGINS, days(400), 3)
+    at(LOGINS, days(2), 2)
+    at(LOGINS, hours(1))
+    at(FAILURES, hours(13))  # yesterday
+    assert (statistics.totals()[LOGINS], statistics.totals()[FAILURES], statistics.totals()[RESETS]) == (6, 1, 0)
+    with atomic():
+        session.execute(sa.delete(AuditEvent).where(AuditEvent.id < first_id(NOON - days(1))))
+    assert statistics.totals()[LOGINS] == 6
+
+
+def test_an_event_is_in_the_total_once_as_its_day_ends(at, held_clock):
+    at(LOGINS)
+    held_clock.at = NOON.replace(hour=23, minute=59)
+    for _minutes in range(8):
+        assert statistics.totals()[LOGINS] == 1
+        held_clock.forward(minutes=1)

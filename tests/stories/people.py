@@ -94,9 +94,12 @@ class Visitor:
         """Tell whether the page for members lets the visitor in."""
         return self.get("/secret").status == 200
 
-    def twin(self) -> "Visitor":
-        """Return a visitor with the same cookies: what a thief of them would have, or a second connection."""
-        other = Visitor(self.url)
+    def twin(self, url: str | None = None) -> "Visitor":
+        """Return a visitor with the same cookies: what a thief of them would have, or a second connection.
+
+        :param url: of another server that the same name leads to.
+        """
+        other = Visitor(url or self.url)
         for cookie in self.cookies:
             other.cookies.set_cookie(cookie)
         return other

@@ -16,6 +16,7 @@ from stormpath_app.views.account_settings import WORDS
 from ..conftest import PASSWORD, statements, token
 from ..devices import cookies, is_in
 from ..models.test_event import events
+from ..together import together
 
 pytestmark = pytest.mark.settings(STORMPATH_ENABLE_SETTINGS=True)
 
@@ -241,7 +242,7 @@ def test_a_link_to_a_new_address_is_mailed_and_nothing_is_changed_yet(app, membe
     assert mails(app) == [("email_change", NEW)]
 
 
-@pytest.mark.parametrize(
+@together(
     ("fields", "field", "told"),
     [
         ({"email_password": "Not.the.1.word"}, "email_password", "This is not your current password."),
@@ -251,7 +252,6 @@ def test_a_link_to_a_new_address_is_mailed_and_nothing_is_changed_yet(app, membe
         ({"new_email": ""}, "new_email", "You must provide an email address."),
         ({"new_email": "han@falcon.example"}, "new_email", "already exists"),
     ],
-    ids=str,
 )
 def test_an_address_that_cannot_be_comes_again_with_what_was_typed(app, member, fields, field, told):
     answer = change_email(member, **fields)
@@ -432,7 +432,7 @@ def test_all_others_are_logged_out_at_once(member, another):
     assert "No other device was logged in." in section(member.get(PAGE), "devices")
 
 
-@pytest.mark.parametrize("wanted", ["", "x", "x" * 5000, "a\0b", "\ud800", "../..", None], ids=ascii)
+@together("wanted", ["", "x", "x" * 5000, "a\0b", "\ud800", "../..", None])
 def test_what_names_no_device_ends_none(member, another, wanted):
     other = another()
     fields = {} if wanted is None else {"device": wanted.encode("utf-8", "surrogatepass")}
@@ -548,7 +548,7 @@ def test_older_events_are_on_pages_of_their_own(app, member):
     assert entries(answer)[-1] == "Account created"
 
 
-@pytest.mark.parametrize("before", ["x", "x" * 5000, "%00", "%ff", "'", "0000000000000000000000", "\u0660" * 22])
+@together("before", ["x", "x" * 5000, "%00", "%ff", "'", "0000000000000000000000", "\u0660" * 22])
 def test_an_address_that_names_no_event_is_no_error(member, before):
     answer = member.get(f"{PAGE}?before={before}")
     assert answer.status_code == 200

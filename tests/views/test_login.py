@@ -12,6 +12,7 @@ from stormpath_app.database import session
 from stormpath_app.models import AccountSession
 
 from ..conftest import PASSWORD, token
+from ..together import together
 
 FORM = "application/x-www-form-urlencoded"
 PAGES = "/login", "/register", "/logout"
@@ -237,13 +238,13 @@ def test_a_form_that_was_open_for_too_long_is_refused(browser):
     assert not is_in(browser)
 
 
-@pytest.mark.parametrize("kind", ["application/json", "text/plain", "application/xml", ""])
+@together("kind", ["application/json", "text/plain", "application/xml", ""])
 def test_what_is_not_a_form_is_refused(client, kind):
     for page in PAGES:
         assert client.post(page, data=b'{"login": "han@falcon.example"}', content_type=kind).status_code == 415
 
 
-@pytest.mark.parametrize("body", [b"[1]", b"5", b'"x"', b'{"login": {"a": 1}, "password": 5, "email": []}', b"{bad"])
+@together("body", [b"[1]", b"5", b'"x"', b'{"login": {"a": 1}, "password": 5, "email": []}', b"{bad"])
 def test_what_is_not_a_form_is_refused_too_where_no_length_is_told(client, body):
     for page in PAGES:
         chunked = {"headers": {"Transfer-Encoding": "chunked"}, "environ_overrides": {"wsgi.input_terminated": True}}
@@ -284,8 +285,8 @@ def test_a_file_in_place_of_a_text_is_refused(browser, field):
     assert not is_in(browser)
 
 
-@pytest.mark.parametrize("body", [b"", b"--x", b"--x\r\n\r\n", b'--x\r\nContent-Disposition: form-data; name="login'])
-@pytest.mark.parametrize("kind", ["multipart/form-data", "multipart/form-data; boundary=x", f"{FORM}; charset=utf-16"])
+@together("body", [b"", b"--x", b"--x\r\n\r\n", b'--x\r\nContent-Disposition: form-data; name="login'])
+@together("kind", ["multipart/form-data", "multipart/form-data; boundary=x", f"{FORM}; charset=utf-16"])
 def test_a_broken_form_is_refused(client, kind, body):
     assert client.post("/login", data=body, content_type=kind).status_code in {400, 413}
 

@@ -17,6 +17,7 @@ from stormpath_app.models.message import REQUESTS
 
 from ..conftest import PASSWORD, statements, token
 from ..payloads import EMAIL_REJECT, HTML
+from ..together import together
 
 NEW = "Kessel12.Parsecs"
 EMAIL = "han@falcon.example"
@@ -100,7 +101,7 @@ def test_the_pages_are_where_the_settings_say(client, mailed):
         assert "/found?sptoken=" in render(message).text
 
 
-@pytest.mark.parametrize("email", [address for address in EMAIL_REJECT if "\ud800" not in address] + HTML)
+@together("email", [address for address in EMAIL_REJECT if "\ud800" not in address] + HTML)
 def test_what_is_no_address_is_told(client, email):
     answer = ask(client, email)
     assert answer.status_code == 200
@@ -302,7 +303,7 @@ def is_dead(answer):
     )
 
 
-@pytest.mark.parametrize(
+@together(
     "query",
     [
         *("", "?sptoken=", "?sptoken=null", "?sptoken=5", "?sptoken[]=x", "?sptoken=%00", "?sptoken=%FF%FE"),

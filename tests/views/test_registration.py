@@ -12,6 +12,7 @@ from stormpath_app.database import session
 from stormpath_app.signals import user_created
 
 from ..conftest import PASSWORD, token
+from ..together import together
 from .test_login import FORM, ODD
 
 NAMES = ["given_name", "surname", "middle_name"]
@@ -98,7 +99,7 @@ def test_the_settings_say_which_fields_there_are_and_which_must_be_filled(app, c
     assert client.post("/register", data=least).status_code == 302
 
 
-@pytest.mark.parametrize(
+@together(
     ("field", "sentence"),
     [
         ("email", "You must provide an email address."),
@@ -110,7 +111,7 @@ def test_the_settings_say_which_fields_there_are_and_which_must_be_filled(app, c
     ],
 )
 @pytest.mark.settings(STORMPATH_REQUIRE_MIDDLE_NAME=True, STORMPATH_ENABLE_USERNAME=True)
-@pytest.mark.parametrize("blank", ["", "   "])
+@together("blank", ["", "   "])
 def test_what_is_missing_is_named(app, client, register, field, sentence, blank):
     if (field, blank.strip()) == ("password", "") and blank:
         sentence = "Account password minimum length not satisfied."  # blanks are characters of a password

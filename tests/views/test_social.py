@@ -24,6 +24,7 @@ from ..conftest import PASSWORD, statements, token
 from ..devices import browser as browser_with, cookies, is_in
 from ..models.test_event import events
 from ..openid_provider import rsa_key
+from ..together import together
 from .test_redirects import HONOURED, SOME, leaving, origin, raw, wire
 
 PAGE, LINK, OTHER = "/social/pretend", "/login/link", "/social/other"
@@ -183,10 +184,8 @@ def test_the_page_that_was_asked_for_is_kept_on_that_way(client):
     assert client.get(f"{PAGE}?next=/secret").location == "/login?next=/secret"
 
 
-@pytest.mark.parametrize(
-    "provider", ["nobody", "google", "facebook", "stormpath", "PRETEND", "a" * 300, "%00", "..%2f"]
-)
-@pytest.mark.parametrize("method", ["GET", "POST"])
+@together("provider", ["nobody", "google", "facebook", "stormpath", "PRETEND", "a" * 300, "%00", "..%2f"])
+@together("method", ["GET", "POST"])
 def test_a_provider_that_the_site_has_not_has_no_page(client, provider, method):
     data = {"csrf_token": token(client)} if method == "POST" else None
     answer = client.open(f"/social/{provider}", method=method, data=data)
@@ -269,7 +268,7 @@ def test_a_login_and_who_was_refused_stand_in_the_log(app, client, pretended):
 # --- Back: what is no answer ---
 
 
-@pytest.mark.parametrize(
+@together(
     "asked",
     [
         {},
@@ -280,7 +279,6 @@ def test_a_login_and_who_was_refused_stand_in_the_log(app, client, pretended):
         {"state": "\0" * 43},
         {"state": "../../" * 8},
     ],
-    ids=["none", "empty", "another", "long", "letters", "controls", "a path"],
 )
 def test_an_answer_without_the_state_of_a_start_is_none(client, pretended, asked):
     leave(client)

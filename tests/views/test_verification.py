@@ -17,6 +17,7 @@ from stormpath_app.models import AccountSession, OutboxMessage, one_time_token
 from stormpath_app.models.message import REQUESTS
 
 from ..conftest import PASSWORD, statements, token
+from ..together import together
 
 LEIA = "leia@alderaan.example"
 HAN = "han@falcon.example"
@@ -191,8 +192,8 @@ def is_dead(answer, again="/verify"):
     return (answer.status_code, page.h1.text, onward and onward["href"]) == (400, "Link not accepted", again)
 
 
-@pytest.mark.parametrize("page", ["/verify", "/verify/change"])
-@pytest.mark.parametrize("value", ["", "null", "5", "%00", "x" * 43, "x" * 20_000, "%7B%7B7*7%7D%7D"])
+@together("page", ["/verify", "/verify/change"])
+@together("value", ["", "null", "5", "%00", "x" * 43, "x" * 20_000, "%7B%7B7*7%7D%7D"])
 def test_what_is_no_link_is_refused_with_one_text(client, page, value):
     again = "/verify" if page == "/verify" else None
     assert is_dead(client.get(f"{page}?sptoken={value}"), again)
