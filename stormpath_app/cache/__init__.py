@@ -12,7 +12,7 @@ from flask import current_app, has_app_context
 
 from ..database import database, is_in_memory, url
 from ..transactions import atomic, reading
-from . import changes, counts, tables as tables  # so that it is part of the schema
+from . import changes, counts
 from .configuration import Configuration, check, current
 from .counts import Counts, Stats
 from .memcached_store import MemcachedStore

@@ -1,7 +1,7 @@
 """Region: rows of one kind that are kept for a while, each by its key, and as true as its keeper promises."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 import sqlalchemy as sa
@@ -28,7 +28,7 @@ class Region:
     name: str
     about: int | None = None
     light: int = 0
-    moments: tuple[int, ...] = field(default=())
+    moments: tuple[int, ...] = ()
     statement: sa.Select[Any] | None = None
 
     def of(self, row: Row) -> str | None:

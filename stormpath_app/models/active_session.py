@@ -174,9 +174,7 @@ def find(token: str) -> ActiveSession | Replay | None:
     look = _look(wanted)
     if look.row is not None and _goes_on(parts[1], look.row):
         return _let_in(*parts, look.row)
-    row = read(
-        lambda connection: connection.execute(_FIND, wanted).first()
-    )  # not in the session, whose transaction may show what was
+    row = _alone(_FIND, wanted)  # not in the session, whose transaction may show what was
     if row is None:
         return None
     look.keep(tuple(row))
@@ -194,7 +192,7 @@ def _key(session_id: str, application: str) -> str:
 
 def _look(wanted: dict[str, str]) -> cache.Look:
     def light() -> cache.Row | None:
-        row = read(lambda connection: connection.execute(_LIGHT, wanted).first())
+        row = _alone(_LIGHT, wanted)
         return None if row is None else tuple(row)
 
     return cache.Look(_SESSIONS, _key(**wanted), light)
@@ -254,4 +252,8 @@ def first(statement: sa.Select[Any], wanted: dict[str, str]) -> Any:
     current = session()
     if current.in_transaction():
         return current.connection().execute(statement, wanted).first()
+    return _alone(statement, wanted)
+
+
+def _alone(statement: sa.Select[Any], wanted: dict[str, str]) -> Any:
     return read(lambda connection: connection.execute(statement, wanted).first())
