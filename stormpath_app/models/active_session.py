@@ -69,7 +69,7 @@ class Replay(NamedTuple):
 
 _LOGIN = AccountSession.__table__.c
 #: The attributes of the account that every page gets: its columns but the deferred ones.
-LOADED = {"id": Account.__table__.c.id, "version": Account.__table__.c.version} | kept.columns(Account)
+LOADED = {name: Account.__table__.c[name] for name in ("id", "version", "modified_at")} | kept.columns(Account)
 LOADED_COLUMNS = list(LOADED.values())
 _OF_LOGIN = (
     _LOGIN.token_hash,
@@ -86,7 +86,7 @@ _OF_LOGIN = (
 # Built once, and of plain columns: what a statement costs to build and to compile, and its row to be made an object in
 # the ORM's general way, is most of what a page would pay for it.
 _LIGHT = (
-    sa.select(*_OF_LOGIN, *LOADED_COLUMNS[:2])
+    sa.select(*_OF_LOGIN, *LOADED_COLUMNS[:3])
     .join_from(AccountSession, Account, Account.id == AccountSession.account_id)
     .join(Directory, Directory.id == Account.directory_id)
     .join(AccountStoreMapping, AccountStoreMapping.directory_id == Directory.id)
@@ -103,11 +103,11 @@ _LIGHT = (
     )
     .limit(sa.literal_column("1"))  # several stores may let the account in
 )
-_FIND = _LIGHT.add_columns(*LOADED_COLUMNS[2:])
+_FIND = _LIGHT.add_columns(*LOADED_COLUMNS[3:])
 _SESSIONS = cache.Region(
     "sessions",
     about=len(_OF_LOGIN),
-    light=len(_OF_LOGIN) + 2,
+    light=len(_OF_LOGIN) + 3,
     moments=kept.moments(*_OF_LOGIN, *LOADED_COLUMNS),
     statement=_FIND,
 )
