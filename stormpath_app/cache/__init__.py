@@ -78,7 +78,10 @@ def forget_counts() -> None:
 
 
 def clear() -> None:
-    """Let nothing be true that any process keeps of the current app's database; what is asked for is read anew."""
+    """Let nothing be true that any process keeps of the current app's database; what is asked for is read anew.
+
+    In memory on a database server only this process forgets: the others ask anyway, but for the columns of accounts.
+    """
     keeper().clear()
     with atomic() as writing:
         connection = writing.connection()
