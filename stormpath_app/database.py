@@ -151,7 +151,8 @@ def attach(instance: Any) -> None:
         session.add(instance)
         return
     if (late := g.get(_LATE)) is None:
-        late = g.stormpath_late = _Late()
+        late = _Late()
+        setattr(g, _LATE, late)
     instance_state(instance).session_id = late.hash_key
     late.instances.append(instance)
 

@@ -12,7 +12,7 @@ from flask import current_app, has_app_context
 
 from ..database import database, is_in_memory, url
 from ..transactions import atomic, reading
-from . import changes, counts, tables as tables  # so that it is part of the schema
+from . import changes, counts
 from .configuration import Configuration, check, current
 from .counts import Counts, Stats
 from .memcached_store import MemcachedStore
@@ -78,7 +78,10 @@ def forget_counts() -> None:
 
 
 def clear() -> None:
-    """Let nothing be true that any process keeps of the current app's database; what is asked for is read anew."""
+    """Let nothing be true that any process keeps of the current app's database; what is asked for is read anew.
+
+    In memory on a database server only this process forgets: the others ask anyway, but for the columns of accounts.
+    """
     keeper().clear()
     with atomic() as writing:
         connection = writing.connection()

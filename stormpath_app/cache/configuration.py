@@ -7,16 +7,16 @@ from typing import Any
 
 from ..settings import Problem, closest, duration, settings
 from .memcached_store import MemcachedStore
-from .memory_store import MemoryStore
+from .memory_store import SIZE, MemoryStore
 from .redis_store import RedisStore
 from .region import NAMES, Lifetime
 from .store import Store
 
 #: The names that environment variables can give for a store.
 STORES: dict[str, type] = {"memory": MemoryStore, "redis": RedisStore, "memcached": MemcachedStore}
-#: As long as Stormpath's own libraries kept what they had read, in seconds.
+#: As long as Stormpath's own libraries kept what they had read, and the longest that may be set, in seconds.
 _USUAL = 300
-_LONGEST = timedelta(days=1)
+_LONGEST = 86_400
 _KEYS = ("store", "store_opts", "ttl", "tti", "regions")
 
 
@@ -35,11 +35,10 @@ def current() -> Configuration | None:
     if given is False:
         return None
     given = given or {}
-    named = given.get("store") or MemoryStore
-    regions = given.get("regions") or {}
+    named, regions = given.get("store", MemoryStore), given.get("regions", {})
     lifetimes = {name: _lifetime({**given, **regions.get(name, {})}) for name in NAMES}
     store = STORES[named] if isinstance(named, str) else named
-    return Configuration(store, given.get("store_opts") or {}, lifetimes)
+    return Configuration(store, given.get("store_opts", {}), lifetimes)
 
 
 def _lifetime(given: Mapping[str, Any]) -> Lifetime:
@@ -64,7 +63,7 @@ def check() -> Iterator[Problem]:
         if not isinstance(given.get(name, {}), kind):
             yield Problem(f"STORMPATH_CACHE[{name!r}] must be a dictionary.")
             return
-    yield from _check_client(STORES.get(store, store), given.get("store_opts", {}))
+    yield from _check_options(STORES.get(store, store), given.get("store_opts", {}))
     yield from _check_lifetime("", given)
     for region, its in given.get("regions", {}).items():
         where = f"['regions'][{region!r}]"
@@ -77,9 +76,13 @@ def check() -> Iterator[Problem]:
             yield from _check_lifetime(where, its)
 
 
-def _check_client(store: Any, options: Mapping[str, Any]) -> Iterator[Problem]:
+def _check_options(store: type, options: Mapping[str, Any]) -> Iterator[Problem]:
     """Make the client of a shared store, which connects nowhere yet. What it is told is shown to nobody."""
-    if not isinstance(store, type) or not issubclass(store, Store):
+    if not issubclass(store, Store):
+        yield from _check_keys("['store_opts']", options, ("size",))
+        size = options.get("size", SIZE)
+        if not isinstance(size, int) or isinstance(size, bool) or size < 1:
+            yield Problem("STORMPATH_CACHE['store_opts']['size'] must be a whole number, 1 or more.")
         return
     try:
         store(**options).client  # noqa: B018 - it is made when it is asked for
@@ -101,8 +104,9 @@ def _check_keys(where: str, given: Mapping[Any, Any], known: tuple[str, ...]) ->
 
 def _check_lifetime(where: str, given: Mapping[str, Any]) -> Iterator[Problem]:
     for name in Lifetime._fields:
-        value = duration(given.get(name, _USUAL))
-        if not isinstance(value, timedelta) or isinstance(given.get(name), bool) or not timedelta() < value <= _LONGEST:
+        value = given.get(name, _USUAL)
+        seconds = value.total_seconds() if isinstance(value, timedelta) else value
+        if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not 0 < seconds <= _LONGEST:
             yield Problem(
                 f"STORMPATH_CACHE{where}[{name!r}] must be a number of seconds, or a timedelta, of a day at most."
             )

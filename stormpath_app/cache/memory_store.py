@@ -75,12 +75,12 @@ class LightMemory(_Memory):
     """Rows of a database server: each is asked for what can change, but the account's columns are not sent again."""
 
     def look(self, region: Region, key: str, light: Callable[[], Row | None]) -> tuple[Row | None, Ticket]:
-        """Return a row whose account has the version that it was kept with."""
+        """Return a row whose account is as it was when it was kept, by version and time."""
         entry = self._find(region, key) if region.light else None
         if entry is None:
             return None, 0
         fresh = light()
-        if fresh is None or fresh[-1] != entry.row[region.light - 1]:
+        if fresh is None or fresh[-2:] != entry.row[region.light - 2 : region.light]:
             self._entries.pop((region.name, key), None)
             return None, 0
         return (*fresh, *entry.row[region.light :]), 0

@@ -1,7 +1,7 @@
 """Region: rows of one kind that are kept for a while, each by its key, and as true as its keeper promises."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 import sqlalchemy as sa
@@ -20,7 +20,8 @@ class Region:
     """Rows of one kind. A row is out of date when the account that it is about changes, or what all accounts share.
 
     :param about: the column with that account's id; None: rows are about no account.
-    :param light: so many columns come first which can change while the account's version, the last of them, stays.
+    :param light: so many columns come first, and stand for all behind them: these change only with the last two, the
+        account's version and when it was modified. 0: none do.
     :param moments: the columns that are moments.
     :param statement: what reads the rows. Those that another version of it read are none, where versions share a store.
     """
@@ -28,7 +29,7 @@ class Region:
     name: str
     about: int | None = None
     light: int = 0
-    moments: tuple[int, ...] = field(default=())
+    moments: tuple[int, ...] = ()
     statement: sa.Select[Any] | None = None
 
     def of(self, row: Row) -> str | None:

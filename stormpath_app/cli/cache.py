@@ -37,6 +37,9 @@ def _bar(stats: Stats) -> str:
 
 @command(cache, "clear")
 def clear() -> None:
-    """Forget all that any process keeps: after somebody changed rows past SQLAlchemy, say."""
+    """Forget all that any process keeps: after somebody changed rows past SQLAlchemy, say.
+
+    It does not reach the memory of other processes on PostgreSQL and MariaDB: start them again.
+    """
     kept.clear()
     click.echo("All that was kept is forgotten.")

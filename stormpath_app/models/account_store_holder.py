@@ -176,7 +176,7 @@ class AccountStoreHolder(Named):
         return mapping.directory
 
 
-_OF_NEW_ACCOUNTS = kept.Kept(
+_OF_NEW_ACCOUNTS = kept.Lookup(
     "policies",
     PasswordStrength,
     PasswordStrength.id == AccountStoreMapping.directory_id,

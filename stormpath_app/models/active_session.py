@@ -69,7 +69,7 @@ class Replay(NamedTuple):
 
 _LOGIN = AccountSession.__table__.c
 #: The attributes of the account that every page gets: its columns but the deferred ones.
-LOADED = {"id": Account.__table__.c.id, "version": Account.__table__.c.version} | kept.columns(Account)
+LOADED = {name: Account.__table__.c[name] for name in ("id", "version", "modified_at")} | kept.columns(Account)
 LOADED_COLUMNS = list(LOADED.values())
 _OF_LOGIN = (
     _LOGIN.token_hash,
@@ -86,7 +86,7 @@ _OF_LOGIN = (
 # Built once, and of plain columns: what a statement costs to build and to compile, and its row to be made an object in
 # the ORM's general way, is most of what a page would pay for it.
 _LIGHT = (
-    sa.select(*_OF_LOGIN, *LOADED_COLUMNS[:2])
+    sa.select(*_OF_LOGIN, *LOADED_COLUMNS[:3])
     .join_from(AccountSession, Account, Account.id == AccountSession.account_id)
     .join(Directory, Directory.id == Account.directory_id)
     .join(AccountStoreMapping, AccountStoreMapping.directory_id == Directory.id)
@@ -103,11 +103,11 @@ _LIGHT = (
     )
     .limit(sa.literal_column("1"))  # several stores may let the account in
 )
-_FIND = _LIGHT.add_columns(*LOADED_COLUMNS[2:])
+_FIND = _LIGHT.add_columns(*LOADED_COLUMNS[3:])
 _SESSIONS = cache.Region(
     "sessions",
     about=len(_OF_LOGIN),
-    light=len(_OF_LOGIN) + 2,
+    light=len(_OF_LOGIN) + 3,
     moments=kept.moments(*_OF_LOGIN, *LOADED_COLUMNS),
     statement=_FIND,
 )
@@ -174,9 +174,7 @@ def find(token: str) -> ActiveSession | Replay | None:
     look = _look(wanted)
     if look.row is not None and _goes_on(parts[1], look.row):
         return _let_in(*parts, look.row)
-    row = read(
-        lambda connection: connection.execute(_FIND, wanted).first()
-    )  # not in the session, whose transaction may show what was
+    row = _alone(_FIND, wanted)  # not in the session, whose transaction may show what was
     if row is None:
         return None
     look.keep(tuple(row))
@@ -194,7 +192,7 @@ def _key(session_id: str, application: str) -> str:
 
 def _look(wanted: dict[str, str]) -> cache.Look:
     def light() -> cache.Row | None:
-        row = read(lambda connection: connection.execute(_LIGHT, wanted).first())
+        row = _alone(_LIGHT, wanted)
         return None if row is None else tuple(row)
 
     return cache.Look(_SESSIONS, _key(**wanted), light)
@@ -254,4 +252,8 @@ def first(statement: sa.Select[Any], wanted: dict[str, str]) -> Any:
     current = session()
     if current.in_transaction():
         return current.connection().execute(statement, wanted).first()
+    return _alone(statement, wanted)
+
+
+def _alone(statement: sa.Select[Any], wanted: dict[str, str]) -> Any:
     return read(lambda connection: connection.execute(statement, wanted).first())

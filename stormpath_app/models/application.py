@@ -408,7 +408,9 @@ _KNOWN_AS = (
     .limit(1)
 )
 _NAMED: sa.Select[Any] = sa.select(Application).where(Application.name_key == sa.bindparam("name_key"))
-_APPLICATIONS: kept.Kept[Any] = kept.Kept("applications", Application, Application.name_key == sa.bindparam("name_key"))
+_APPLICATIONS: kept.Lookup[Any] = kept.Lookup(
+    "applications", Application, Application.name_key == sa.bindparam("name_key")
+)
 
 Account.current_application = Application.current
 

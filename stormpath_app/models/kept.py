@@ -54,8 +54,8 @@ def ask(region: cache.Region, key: str, load: Callable[[sa.Connection], cache.Ro
     return row
 
 
-class Kept(Generic[R]):
-    """Resources of one model, each by a key. `conditions`: which one it is, with parameters."""
+class Lookup(Generic[R]):
+    """Finds resources of one model, each by a key. `conditions`: which one it is, with parameters that `find` gets."""
 
     def __init__(self, region: str, model: type[R], *conditions: sa.ColumnExpressionArgument[bool]) -> None:
         self._name, self._model, self._conditions = region, model, conditions

@@ -120,7 +120,7 @@ class PasswordStrength(Resource):
             event.record("password_policy.updated", target=self, directory_id=self.id, changed=told)
 
 
-_OF_DIRECTORIES: kept.Kept[Any] = kept.Kept(
+_OF_DIRECTORIES: kept.Lookup[Any] = kept.Lookup(
     "policies", PasswordStrength, PasswordStrength.id == sa.bindparam("directory_id")
 )
 

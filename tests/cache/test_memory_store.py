@@ -207,20 +207,22 @@ def test_the_oldest_rows_go_first(file):
 
 # --- A database server ---
 
-LIGHT = Region("sessions", about=1, light=3)
+LIGHT = Region("sessions", about=1, light=4)
 
 
-def test_a_server_is_asked_for_what_can_change_and_sends_nothing_else_again():
+@pytest.mark.parametrize("changed", [(2, "noon"), (1, "one")])
+def test_a_server_is_asked_for_what_can_change_and_sends_nothing_else_again(changed):
     memory = LightMemory(10, USUAL)
-    memory.keep(LIGHT, "han", 0, ("seen", "han", 1, "Solo"))
-    assert memory.look(LIGHT, "han", lambda: ("seen again", "han", 1))[0] == ("seen again", "han", 1, "Solo")
-    assert memory.look(LIGHT, "han", lambda: ("seen again", "han", 2))[0] is None
+    memory.keep(LIGHT, "han", 0, ("seen", "han", 1, "noon", "Solo"))
+    found, _ticket = memory.look(LIGHT, "han", lambda: ("seen again", "han", 1, "noon"))
+    assert found == ("seen again", "han", 1, "noon", "Solo")
+    assert memory.look(LIGHT, "han", lambda: ("seen again", "han", *changed))[0] is None
     assert memory.look(LIGHT, "han", never)[0] is None  # it is read as a whole now
 
 
 def test_a_server_that_tells_that_it_is_over_is_believed():
     memory = LightMemory(10, USUAL)
-    memory.keep(LIGHT, "han", 0, ("seen", "han", 1, "Solo"))
+    memory.keep(LIGHT, "han", 0, ("seen", "han", 1, "noon", "Solo"))
     assert memory.look(LIGHT, "han", lambda: None)[0] is None
 
 
@@ -335,3 +337,13 @@ def test_what_the_session_wrote_and_did_not_commit_is_seen_by_it(context, han):
         assert active_session.find(token) is None
         session.rollback()
     assert active_session.find(token)
+
+
+def test_a_statement_about_accounts_that_raises_no_version_counts_at_once(context, han):
+    token = log_in(han)
+    session.remove()
+    assert active_session.find(token).account.middle_name is None  # and is kept
+    with atomic():
+        session.execute(sa.update(Account).values(middle_name="Corellia"))
+    session.remove()
+    assert active_session.find(token).account.middle_name == "Corellia"
