@@ -8,11 +8,12 @@ import flask_login
 import sqlalchemy as sa
 from flask import Flask, abort, redirect, request
 from flask_sqlalchemy import SQLAlchemy
+from scale import fill
 
-from stormpath_app import Account, Application, StormpathManager, groups_required, hashers, login_required, user
+from stormpath_app import Account, Application, StormpathManager, groups_required, login_required, user
 from stormpath_app.database import database
 from stormpath_app.installation import set_up
-from stormpath_app.models import Group as OurGroup, GroupMembership, LoginName
+from stormpath_app.models import Group as OurGroup, GroupMembership
 from stormpath_app.models.base import new_id
 
 COST = 12
@@ -32,13 +33,19 @@ class Measured(NamedTuple):
     who: dict[str, str]
 
 
-def make_apps(folder: str, uris: list[str], accounts: int, known: bytes) -> list[Measured]:
-    """Make the apps, each with so many people.
+def make_apps(
+    folder: str, uris: list[str], accounts: int, known: bytes, caches: dict[str, dict[str, Any] | bool]
+) -> list[Measured]:
+    """Make the apps, each with so many people: first ours, one for each cache, over the same database.
 
     :param uris: of two empty databases; the second is for Flask-Security.
     :param known: the bcrypt hash of the one who logs in, for the others.
+    :param caches: what STORMPATH_CACHE says, by the name of the cache.
     """
-    apps = [make_ours(folder, uris[0], accounts), make_by_hand(uris[0], known)]
+    apps = [make_ours(folder, uris[0], name, cache) for name, cache in caches.items()]
+    with apps[0].app.app_context():
+        _add_people(accounts)
+    apps.append(make_by_hand(uris[0], known))
     if HAS_FLASK_SECURITY:
         apps.append(make_flask_security(uris[1], accounts, known))
     for _app, engine, *_rest in apps:
@@ -57,37 +64,26 @@ def add_pages(app: Flask, private: Any, group: Any) -> None:
 # --- Ours ---
 
 
-def make_ours(folder: str, uri: str, accounts: int) -> Measured:
+def make_ours(folder: str, uri: str, name: str, cache: dict[str, Any] | bool) -> Measured:
     app = Flask("ours", instance_path=folder)
     app.config.update(SECRET_KEY=SECRET_KEY, WTF_CSRF_ENABLED=False, STORMPATH_BCRYPT_COST=COST)
-    app.config.update(STORMPATH_DATABASE_URI=uri)
+    app.config.update(STORMPATH_DATABASE_URI=uri, STORMPATH_CACHE=cache)
     StormpathManager(app)
 
     def greet() -> str:
         return f"Hello {user.given_name}"
 
     add_pages(app, login_required(greet), groups_required(["admins"])(greet))
+    set_up(app)
     with app.app_context():
-        set_up(app)
-        person = Account.create(EMAIL, PASSWORD, "Han", "Solo")
-        for name in ("admins", "pilots"):
-            person.add_group(Application.current().groups.create(name=name))
-        _add_crowd(person, accounts)
-        return Measured(app, database.engine, "our {}", {"login": EMAIL})
+        return Measured(app, database.engine, f"our {{}}, {name}", {"login": EMAIL})
 
 
-def _add_crowd(person: Account, accounts: int) -> None:
-    """Write the others in bulk, with a cheap hash."""
-    table, cheap = sa.inspect(Account).local_table, hashers.hash(PASSWORD, 4)
-    with database.engine.begin() as connection:
-        row = dict(connection.execute(sa.select(table).where(table.c.id == person.id)).mappings().one())
-        where = {"directory_id": row["directory_id"]}
-        for first in range(1, accounts, _CHUNK):
-            some = range(first, min(first + _CHUNK, accounts))
-            crowd = [row | {"id": new_id(), "email": f"{n}@b.example", "password_hash": cheap} for n in some]
-            keys = [{**where, "name_key": each["email"], "account_id": each["id"]} for each in crowd]
-            connection.execute(sa.insert(table), crowd)
-            connection.execute(sa.insert(LoginName), keys)
+def _add_people(accounts: int) -> None:
+    person = Account.create(EMAIL, PASSWORD, "Han", "Solo")
+    for name in ("admins", "pilots"):
+        person.add_group(Application.current().groups.create(name=name))
+    fill(person, accounts - 1)
 
 
 # --- By hand: in the same database, with the same people ---

@@ -1,27 +1,32 @@
 """What a request costs: this package against the same pages written by hand. It measures; it does not judge.
 
-Three apps (`_apps.py`) take turns in short rounds of one run, in process over WSGI, on one core; first on SQLite files
+The apps (`_apps.py`) take turns in short rounds of one run, in process over WSGI, on one core; first on SQLite files
 (WAL), then on a PostgreSQL that is started for it (`tests/databases.py`) and has the other cores:
 
 * ours: a `StormpathManager`, a view behind `@login_required` that greets `user.given_name`, one behind
-  `@groups_required`, a public view, `/login`;
+  `@groups_required`, a public view, `/login`. Such an app for each store of the cache that is installed (Redis and
+  memcached are started for it, `tests/caches.py`), and one without a cache, all over the same database;
 * by hand: Flask-Login with its session cookie, a `user_loader` with one `db.session.get` by primary key
   (Flask-SQLAlchemy) on a table with the same columns and rows, the same views, a login with `bcrypt.checkpw`;
 * Flask-Security 5.9, as its quick start has it, with the same people and the same work: an extra,
   `pip install -e '.[benchmark]'`; without it those rows are left out.
 
-Each is asked with the cookies that a real login of its own left; CSRF is off in all. A login is also held against one
-bare `bcrypt.checkpw` of the same cost, and against the bcrypt call inside it: that ratio is the steadier one.
+Each is asked with the cookies that a real login of its own left, the public view too; CSRF is off in all. What is
+measured is warm: asked before, so that a cache has it. A login is also held against one bare `bcrypt.checkpw` of the
+same cost, and against the bcrypt call inside it: that ratio is the steadier one. Pages of Flask-Security have fewer
+turns, as they take their time among a million.
 
 How to read it: `CPU` is our time on the processor by the other's, the median over the rounds, without what a server
 spends; `wall` the time that passes, which on PostgreSQL is what people wait for. `spread` is where the middle half of
-the rounds lies. Below 1 ours is cheaper. `statements` are those of one request, ours and by hand: SQLite's BEGIN
-counts, COMMIT does not. Microseconds are of this machine and this minute: quote ratios.
+the rounds lies. Below 1 ours is cheaper. `statements` are those of one request, ours and the other's: SQLite's BEGIN
+counts, COMMIT does not, and neither does what the cache asks of an SQLite file without SQLAlchemy. Microseconds are of
+this machine and this minute: quote ratios.
 """
 
 import argparse
 import contextlib
 import gc
+import itertools
 import json
 import os
 import platform
@@ -33,38 +38,84 @@ import time
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from io import BytesIO
-from pathlib import Path
+from operator import itemgetter
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 import bcrypt
 import sqlalchemy as sa
 from _apps import COST, HAS_FLASK_SECURITY, PASSWORD, make_apps
+from _stores import installed as installed_stores, started
 from flask import Flask
 from werkzeug.test import EnvironBuilder
 
-sys.path.insert(1, str(Path(__file__).resolve().parent.parent))
 from tests.databases import Missing, postgresql as start_postgresql, postgresql_programs
 
 FORM = "application/x-www-form-urlencoded"
 #: A page's turn has so many requests, and so many rounds for one round of logins.
 REQUESTS, PAGE_ROUNDS = 10, 20
-#: The goals for pages, on each database and clock.
-PAGE = {"sqlite": {"cpu": 0.9}, "postgresql": {"cpu": 0.8, "wall": 0.8}}
-GROUP = {"sqlite": {"cpu": 0.6}, "postgresql": {"cpu": 0.6, "wall": 0.6}}
-#: What is compared: its name, ours, the other; the goals for their ratio and for our statements: at most.
-ROWS: tuple[tuple[str, str, str, Any, int | None], ...] = (
-    ("signed-in page / by hand", "our private", "private by hand", PAGE, 1),
-    ("groups_required / by hand", "our group", "group by hand", GROUP, 1),
-    ("public page / by hand", "our public", "public by hand", None, 0),
-    ("login / bare bcrypt check", "our login", "bare check", 1.02, None),
-    ("login / bcrypt in it", "our login", "our login, bcrypt", 1.02, None),
-    ("login / by hand", "our login", "login by hand", None, None),
-    ("signed-in page / Flask-Security", "our private", "private of Flask-Security", None, 1),
-    ("groups_required / Flask-Security", "our group", "group of Flask-Security", None, 1),
-    ("public page / Flask-Security", "our public", "public of Flask-Security", None, 0),
-    ("login / Flask-Security", "our login", "login of Flask-Security", None, None),
-)
+#: Our apps, by their caches.
+CACHES = ("no cache", "memory", "redis", "memcached")
+
+#: The goals for ratios, on each database and clock, and for our statements, on each database: at most.
+Goals = dict[str, dict[str, float]]
+BY_HAND: dict[str, dict[str, Goals]] = {
+    "private": {
+        "no cache": {"sqlite": {"cpu": 0.9}, "postgresql": {"cpu": 0.8, "wall": 0.8}},
+        "memory": {"sqlite": {"cpu": 0.4}, "postgresql": {"cpu": 0.5, "wall": 0.5}},
+    },
+    "group": {
+        "no cache": {"sqlite": {"cpu": 0.6}, "postgresql": {"cpu": 0.6, "wall": 0.6}},
+        "memory": {"sqlite": {"cpu": 0.4}, "postgresql": {"cpu": 0.5, "wall": 0.5}},
+    },
+}
+BY_PUBLIC: dict[str, Goals] = {
+    "memory": {"sqlite": {"cpu": 1.6}},
+    "redis": {"sqlite": {"cpu": 1.8}, "postgresql": {"cpu": 1.8}},
+}
+STATEMENTS = {
+    "no cache": {"sqlite": 1, "postgresql": 1},
+    "memory": {"sqlite": 0, "postgresql": 1},
+    "redis": {"sqlite": 0, "postgresql": 0},
+    "memcached": {"sqlite": 0, "postgresql": 0},
+}
+LOGIN: Goals = {"sqlite": {"cpu": 1.02}, "postgresql": {"cpu": 1.02}}
+
+
+class Row(NamedTuple):
+    """What is compared: how it is called, our cache, our call and the other; goals."""
+
+    name: str
+    cache: str | None
+    ours: str
+    other: str
+    goals: Goals = {}
+    statements: dict[str, int] = {}
+
+
+def compared() -> Iterator[Row]:
+    """Yield the rows of a table."""
+    titles = {"private": "signed-in page", "group": "groups_required"}
+    for page, title in titles.items():
+        for cache in CACHES:
+            goals = BY_HAND[page].get(cache, {})
+            names = f"our {page}, {cache}", f"{page} by hand"
+            yield Row(f"{title} / by hand", cache, *names, goals, STATEMENTS[cache])
+    for cache in CACHES:
+        names = f"our private, {cache}", "our public, memory"
+        yield Row("signed-in / our public page", cache, *names, BY_PUBLIC.get(cache, {}), STATEMENTS[cache])
+    none = {"sqlite": 0, "postgresql": 0}
+    yield Row("public page / by hand", None, "our public, memory", "public by hand", {}, none)
+    yield Row("login / bare bcrypt check", None, "our login, memory", "bare check", LOGIN)
+    yield Row("login / bcrypt in it", None, "our login, memory", "our login, memory, bcrypt", LOGIN)
+    yield Row("login / by hand", None, "our login, memory", "login by hand")
+    for page, title in titles.items():
+        names = f"our {page}, memory", f"{page} of Flask-Security"
+        yield Row(f"{title} / Flask-Security", "memory", *names, {}, STATEMENTS["memory"])
+    yield Row("public page / Flask-Security", None, "our public, memory", "public of Flask-Security", {}, none)
+    yield Row("login / Flask-Security", None, "our login, memory", "login of Flask-Security")
+
+
 #: The pages, and what they say.
 PAGES = {"private": "Hello Han", "group": "Hello Han", "public": "Hello"}
 
@@ -136,6 +187,11 @@ def asking(app: Flask, path: str, expected: str, cookies: str = "", **form: str)
 
 
 def count_statements(engine: sa.Engine, send: Callable[[], object]) -> int:
+    """Return how many a request sends, where it is asked again and again: what comes now and then is not counted."""
+    return min(_count_statements(engine, send) for _ in range(3))
+
+
+def _count_statements(engine: sa.Engine, send: Callable[[], object]) -> int:
     seen: list[object] = []
 
     def note(*sent: object) -> None:
@@ -148,6 +204,8 @@ def count_statements(engine: sa.Engine, send: Callable[[], object]) -> int:
 
 
 # --- Measuring ---
+
+Call = Callable[[], object]
 
 
 class Turn(NamedTuple):
@@ -182,9 +240,7 @@ def watch_bcrypt() -> list[Turn]:
     return spent
 
 
-def take_turns(
-    calls: dict[str, Callable[[], object]], times: int, rounds: int, hashes: list[Turn]
-) -> dict[str, list[Turn]]:
+def take_turns(calls: dict[str, Call], times: int, rounds: int, hashes: list[Turn]) -> dict[str, list[Turn]]:
     """Return what one call cost, round by round. Every other round runs backwards, against drift."""
     found: dict[str, list[Turn]] = {f"{name}{part}": [] for name in calls for part in ("", ", bcrypt")}
     for number in range(-1, rounds):
@@ -200,75 +256,95 @@ def take_turns(
     return found
 
 
-def run(accounts: int, rounds: int, databases: list[str]) -> dict[str, Any]:
+def run(accounts: list[int], rounds: int, databases: list[str]) -> dict[str, Any]:
     """Measure everything, and return the object that `--json` prints."""
     hashes, rows, versions = watch_bcrypt(), [], {"Python": platform.python_version()}
-    for name in databases:
-        with DATABASES[name]() as (uris, number):
-            rows += measure(name, uris, accounts, rounds, hashes)
-        versions[TITLES[name]] = number
+    with contextlib.ExitStack() as stack:
+        caches = {"no cache": False} | {name: stack.enter_context(started(name)) for name in installed_stores()}
+        for name, number in itertools.product(databases, accounts):
+            with DATABASES[name]() as (uris, versions[TITLES[name]]):
+                rows += measure(name, uris, number, rounds, hashes, caches)
     names = ["Flask", "Flask-Login", "SQLAlchemy", "bcrypt"]
     names += ["psycopg"] * ("postgresql" in databases) + ["Flask-Security"] * HAS_FLASK_SECURITY
+    names += [library for store, library in (("redis", "redis"), ("memcached", "pymemcache")) if store in caches]
     versions |= {name: version(name) for name in names}
     return {"accounts": accounts, "rounds": rounds, "rows": rows, "versions": versions}
 
 
-def measure(database: str, uris: list[str], accounts: int, rounds: int, hashes: list[Turn]) -> list[dict[str, Any]]:
+def measure(
+    database: str, uris: list[str], accounts: int, rounds: int, hashes: list[Turn], caches: dict[str, Any]
+) -> list[dict[str, Any]]:
     """Return the rows of one database."""
-    pages, logins, counted = {}, {}, {}
+    pages: dict[str, Call] = {}
+    logins: dict[str, Call] = {}
+    counted = {}
     with tempfile.TemporaryDirectory() as folder, one_core():
         known = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(COST))
-        apps = make_apps(folder, uris, accounts, known)
+        apps = make_apps(folder, uris, accounts, known, caches)
         for app, engine, name, who in apps:
-            log_in = logins[name.format("login")] = asking(app, "/login", "302", **who, password=PASSWORD)
+            log_in = asking(app, "/login", "302", **who, password=PASSWORD)
             cookies = "; ".join(log_in())
-            pages |= {name.format(path): asking(app, f"/{path}", text, cookies) for path, text in PAGES.items()}
-            for what in (*PAGES, "login"):
-                call = (pages | logins)[name.format(what)]
+            calls = {path: asking(app, f"/{path}", text, cookies) for path, text in PAGES.items()} | {"login": log_in}
+            pages |= {name.format(path): calls[path] for path in PAGES}
+            logins[name.format("login")] = log_in
+            for what, call in calls.items():
+                call()
                 hashes.clear()
-                counted[name.format(what)] = {"statements": count_statements(engine, call), "hashes": len(hashes)}
+                counted[name.format(what)] = {"statements": count_statements(engine, call), "hashes": len(hashes) // 3}
         logins["bare check"] = lambda: bcrypt.checkpw(PASSWORD.encode(), known)
         gc.collect()
         gc.freeze()  # the collector need not look through the modules in the middle of a turn
-        spent = take_turns(pages, REQUESTS, rounds * PAGE_ROUNDS, hashes) | take_turns(logins, 1, rounds, hashes)
+        quick = {name: call for name, call in pages.items() if "Flask-Security" not in name}
+        slow = {name: call for name, call in pages.items() if name not in quick or name.endswith(", memory")}
+        for cache in caches:
+            if cache != "memory":  # a login costs the same, and one takes long enough
+                del logins[f"our login, {cache}"], quick[f"our public, {cache}"]
+        spent = [
+            take_turns(quick, REQUESTS, rounds * PAGE_ROUNDS, hashes),
+            take_turns(slow, 1, rounds, hashes) if HAS_FLASK_SECURITY else {},
+            take_turns(logins, 1, rounds, hashes),
+        ]
         for _app, engine, *_rest in apps:
             engine.dispose()
-    return [row_of(database, *row, spent, counted) for row in ROWS if row[2] in spent]
+    rows = ((row, next((each for each in spent if {row.ours, row.other} <= each.keys()), None)) for row in compared())
+    return [row_of(database, accounts, row, each, counted) for row, each in rows if each]
 
 
-def row_of(
-    database: str, title: str, one: str, other: str, goals: Any, most: int | None, spent: Any, counted: Any
-) -> dict[str, Any]:
-    row: dict[str, Any] = {"database": database, "name": title, "statements_goal": most}
-    goal = goals.get(database, {}) if isinstance(goals, dict) else {"cpu": goals}
+def row_of(database: str, accounts: int, row: Row, spent: dict[str, list[Turn]], counted: Any) -> dict[str, Any]:
+    found: dict[str, Any] = {"database": database, "accounts": accounts, "name": row.name, "cache": row.cache}
+    found["statements_goal"] = row.statements.get(database)
     for clock in ("cpu", "wall"):
-        ratios = [getattr(a, clock) / getattr(b, clock) for a, b in zip(spent[one], spent[other], strict=True)]
-        low, middle, high = statistics.quantiles(ratios, n=4, method="inclusive")
-        row[clock] = {"ratio": middle, "spread": [low, high], "goal": goal.get(clock)}
-    for side, name in (("ours", one), ("other", other)):
+        pairs = zip(spent[row.ours], spent[row.other], strict=True)
+        low, middle, high = statistics.quantiles(
+            [getattr(a, clock) / getattr(b, clock) for a, b in pairs], n=4, method="inclusive"
+        )
+        goal = row.goals.get(database, {}).get(clock)
+        found[clock] = {"ratio": middle, "spread": [low, high], "goal": goal}
+    for side, name in (("ours", row.ours), ("other", row.other)):
         medians = map(statistics.median, zip(*spent[name], strict=True))
         micros = {clock: median * 1e6 for clock, median in zip(Turn._fields, medians, strict=True)}
-        row[side] = {"what": name, "microseconds": micros, **counted.get(name, {})}
-    return row
+        found[side] = {"what": name, "microseconds": micros, **counted.get(name, {})}
+    return found
 
 
 def show(found: dict[str, Any]) -> None:
     muted, plain = ("\033[2m", "\033[0m") if sys.stdout.isatty() else ("", "")
-    shown = None
-    for row in found["rows"]:
-        ours, other = row["ours"], row["other"]
-        if row["database"] != shown:
-            title = f"{TITLES[row['database']]}, ours / the other"
-            times = f"{'CPU':>5}  spread       goal{'wall':>7}  spread       goal"
-            print(f"{title:33}{times}  statements, goal {muted}{'CPU µs':>18}{plain}")
-            shown = row["database"]
-        most = "-" if row["statements_goal"] is None else row["statements_goal"]
-        sent = f"{ours['statements']:2} / {other.get('statements', '-')}"
-        micros = " / ".join(f"{side['microseconds']['cpu']:,.0f}" for side in (ours, other))
-        clocks = "  ".join(map(shown_clock, (row["cpu"], row["wall"])))
-        print(f"{row['name']:33}{clocks}  {sent:10}{most:>6} {muted}{micros:>18}{plain}")
+    for (database, accounts), rows in itertools.groupby(found["rows"], itemgetter("database", "accounts")):
+        title = f"{TITLES[database]}, {accounts:,} accounts"
+        times = f"{'CPU':>5}  spread       goal{'wall':>7}  spread       goal"
+        print(f"\n{title:33}{'cache':11}{times}  statements, goal {muted}{'CPU µs':>18}{plain}")
+        last = None
+        for row in rows:
+            ours, other = row["ours"], row["other"]
+            most = "-" if row["statements_goal"] is None else row["statements_goal"]
+            sent = f"{ours['statements']:2} / {other.get('statements', '-')}"
+            micros = " / ".join(f"{side['microseconds']['cpu']:,.0f}" for side in (ours, other))
+            clocks = "  ".join(map(shown_clock, (row["cpu"], row["wall"])))
+            name = "" if row["name"] == last else row["name"]
+            print(f"{name:33}{row['cache'] or '':11}{clocks}  {sent:10}{most:>6} {muted}{micros:>18}{plain}")
+            last = row["name"]
     used = ", ".join(f"{name} {number}" for name, number in found["versions"].items())
-    print(f"\n{found['accounts']:,} accounts, {found['rounds']} rounds. {used}.")
+    print(f"\n{found['rounds']} rounds. {used}.")
 
 
 def shown_clock(clock: dict[str, Any]) -> str:
@@ -278,14 +354,16 @@ def shown_clock(clock: dict[str, Any]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--accounts", type=int, default=10_000, help="how many there are in the tables (%(default)s)")
+    parser.add_argument(
+        "--accounts", type=int, nargs="+", default=[10_000], help="how many there are in the tables, once or more often"
+    )
     parser.add_argument("--rounds", type=int, default=25, help="of logins; pages have 20 times as many (%(default)s)")
     parser.add_argument("--database", choices=DATABASES, help="measure on it alone; else on each that is installed")
     parser.add_argument("--quick", action="store_true", help="100 accounts and 2 rounds: does it work at all?")
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of the table")
     given = parser.parse_args()
-    accounts, rounds = (100, 2) if given.quick else (given.accounts, given.rounds)
-    if accounts < 2 or rounds < 2:
+    accounts, rounds = ([100], 2) if given.quick else (given.accounts, given.rounds)
+    if min(accounts) < 2 or rounds < 2:
         parser.error("it takes 2 accounts and 2 rounds at least")
     try:
         found = run(accounts, rounds, [given.database] if given.database else installed())

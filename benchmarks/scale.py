@@ -98,7 +98,7 @@ def _group(accounts: Any) -> Any:
 def make_app(folder: Path, name: str, uri: str | None, accounts: int) -> Flask:
     app = Flask(name, instance_path=str(folder / name))
     app.config.update(SECRET_KEY="of this benchmark alone, and long enough for it", WTF_CSRF_ENABLED=False)
-    app.config.update(STORMPATH_DATABASE_URI=uri, STORMPATH_COOKIE_SECURE=False)
+    app.config.update(STORMPATH_DATABASE_URI=uri, STORMPATH_COOKIE_SECURE=False, STORMPATH_CACHE=False)
     StormpathManager(app)
     app.add_url_rule("/private", "private", login_required(lambda: f"Hello {user.given_name}"))
     set_up(app)

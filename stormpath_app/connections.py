@@ -15,11 +15,17 @@ CONNECT_TIMEOUT = 2
 #: How long a connection is trusted that was not used, and how long it may take to answer after that, in seconds.
 TRUSTED, ANSWERS = 1.0, 0.5
 
+_OF_LIBPQ = {
+    "connect_timeout": CONNECT_TIMEOUT,
+    # A machine that is gone says nothing either: it is asked each second, and given up, here after milliseconds.
+    "keepalives_idle": 1,
+    "keepalives_interval": 1,
+    "tcp_user_timeout": CONNECT_TIMEOUT * 1000,
+}
 #: Of the drivers that we know.
 _TIMEOUTS: dict[str, dict[str, int]] = {
-    # The second, in milliseconds: what was sent to a machine that is gone, and never arrives.
-    "psycopg": {"connect_timeout": CONNECT_TIMEOUT, "tcp_user_timeout": CONNECT_TIMEOUT * 1000},
-    "psycopg2": {"connect_timeout": CONNECT_TIMEOUT, "tcp_user_timeout": CONNECT_TIMEOUT * 1000},
+    "psycopg": _OF_LIBPQ,
+    "psycopg2": _OF_LIBPQ,
     # The second is for the greeting of a server, which the first is not for.
     "pymysql": {"connect_timeout": CONNECT_TIMEOUT, "read_timeout": CONNECT_TIMEOUT},
 }

@@ -59,6 +59,7 @@ def mode(file):
 
 
 @together(("path", "command"), list(commands()))
+@pytest.mark.sqlite
 def test_each_command_says_what_it_is_for(app, path, command):
     code, said, _ = run(app, *path, "--help")
     assert (code, command.help.split(".")[0] in " ".join(said.split())) == (0, True)

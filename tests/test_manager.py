@@ -187,6 +187,7 @@ UNFIT = {
 
 @pytest.mark.parametrize("debug", [False, True])
 @pytest.mark.parametrize(("unfit", "sentence"), UNFIT.values(), ids=UNFIT)
+@pytest.mark.sqlite
 def test_what_is_wrong_is_told_in_the_log_and_on_the_page_only_in_debug(
     host, instance, tmp_path, caplog, unfit, sentence, debug
 ):

@@ -7,15 +7,17 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import sqlalchemy as sa
+from flask import Flask
+from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.exc import OperationalError
 
-from stormpath_app import Account, Application, connections
+from stormpath_app import Account, Application, StormpathManager, connections, hashers, login_required
 from stormpath_app.database import database, url
 from stormpath_app.installation import set_up
 from stormpath_app.models import AccountSession, OutboxMessage
 from stormpath_app.transactions import reading
 
-from .conftest import PASSWORD, _started, make_app, token
+from .conftest import PASSWORD, SECRET_KEY, _started, make_app, token
 from .databases import mariadb, postgresql
 
 #: What only a hang takes, in seconds.
@@ -144,7 +146,13 @@ def end_connections(app):
             connection.exec_driver_sql(f"KILL {other.id}")
 
 
-def test_a_page_asks_again_where_the_server_ended_its_connection(site, han):
+@pytest.fixture
+def trusted(monkeypatch):
+    """Let no connection be asked whether it is alive, however slow the machine is."""
+    monkeypatch.setattr(connections, "TRUSTED", 3600)
+
+
+def test_a_page_asks_again_where_the_server_ended_its_connection(trusted, site, han):
     for _round in range(3):
         end_connections(site)
         assert han.get("/secret").status_code == 200
@@ -155,13 +163,18 @@ def logins():
         return connection.scalar(sa.select(sa.func.count()).select_from(AccountSession))
 
 
-def test_a_login_whose_connection_was_ended_is_none_and_the_next_one_is(site, han, log_in):
+def test_a_login_whose_connection_is_ended_is_none_and_the_next_one_is(trusted, site, han, log_in, monkeypatch):
+    def lose(*how, verify=hashers.verify):
+        end_connections(site)  # while the hash was being made
+        return verify(*how)
+
     stranger = site.test_client()
     form = login_form(stranger)
     with site.app_context():
         before = logins()
-    end_connections(site)
-    refused(stranger.post("/login", data=form))
+    with monkeypatch.context() as patched:
+        patched.setattr(hashers, "verify", lose)
+        refused(stranger.post("/login", data=form))
     with site.app_context():
         assert logins() == before
     assert log_in(stranger).status_code == 302
@@ -194,6 +207,24 @@ def test_changes_that_the_server_undoes_for_each_other_make_one_account_and_one_
             assert connection.scalars(sa.select(OutboxMessage.kind)).all().count("verification") == 1
             emails = connection.scalars(sa.select(Account.email)).all()
             assert emails.count("leia@alderaan.example") == 1
+
+
+def test_a_host_that_shares_its_database_has_the_same_answers(uri, server, tmp_path, log_in):
+    app = Flask("host", instance_path=str(tmp_path))
+    app.config.update(TESTING=True, LOGIN_DISABLED=False, SECRET_KEY=SECRET_KEY, STORMPATH_BCRYPT_COST=4)
+    app.config.update(SQLALCHEMY_DATABASE_URI=uri, STORMPATH_MAIL_DELIVERY="command", STORMPATH_HEALTH_URL="/health")
+    db = SQLAlchemy(app)
+    StormpathManager(app, db=db)
+    app.add_url_rule("/secret", "secret", login_required(lambda: "Hello"))
+    client = app.test_client()
+    log_in(client)
+    assert client.get("/secret").status_code == 200
+    with server.stopped():
+        refused(client.get("/secret"))
+        unhealthy(client)
+    assert client.get("/secret").status_code == 200
+    with app.app_context():
+        db.engine.dispose()
 
 
 def test_what_goes_wrong_in_a_hosts_own_statement_is_the_hosts(client, does, context):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from flask import Response, current_app, request
 
-from .. import throttle
+from .. import cache, throttle
 from ..errors import NotReady
 from ..models import message, session as sessions, statistics
 from ..settings import settings
@@ -64,3 +64,11 @@ class _Numbers:
         yield Gauge(
             "stormpath_throttled", "Accounts, devices and networks whose next try must wait.", throttle.count_waiting()
         )
+        hits = Counter("stormpath_cache_hits", "Rows that the cache had; each hour begins at 0.", labels=["region"])
+        misses = Counter(
+            "stormpath_cache_misses", "Rows that had to be read; each hour begins at 0.", labels=["region"]
+        )
+        for region, stats in cache.recent_stats(1).items():
+            hits.add_metric([region], stats.hits)
+            misses.add_metric([region], stats.misses)
+        yield from (hits, misses)

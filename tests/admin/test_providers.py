@@ -168,6 +168,7 @@ def test_a_directory_of_a_provider_can_be_for_no_application_yet(app, owner):
         ({"may_register": "perhaps"}, "Not a valid choice"),
     ],
 )
+@pytest.mark.sqlite
 def test_a_refused_form_comes_again_with_what_was_typed_and_never_the_secret(app, owner, here, wrong, told):
     sent = {"client_secret": SECRET, **WORK, **wrong}
     answer = owner.post("/directories/new?kind=oidc", application=here, **sent)
@@ -316,6 +317,7 @@ def test_a_provider_that_answers_is_told_in_green(owner, answering, openid_provi
     ],
 )
 @pytest.mark.parametrize("path", ["/.well-known/openid-configuration", "/jwks"])
+@pytest.mark.sqlite
 def test_a_provider_that_does_not_is_told_in_red_and_why(app, owner, answering, openid_provider, says, told, path):
     app.config["STORMPATH_HTTP_TIMEOUT"] = timedelta(seconds=0.3)
     openid_provider.answers[path] = getattr(openid_provider, says)

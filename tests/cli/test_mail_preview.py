@@ -11,7 +11,7 @@ from stormpath_app.models import OneTimeToken, OutboxMessage
 from ..conftest import PASSWORD
 from ..together import together
 
-pytestmark = pytest.mark.settings(STORMPATH_ADMIN_URL="/admin")
+pytestmark = [pytest.mark.sqlite, pytest.mark.settings(STORMPATH_ADMIN_URL="/admin")]
 
 
 @pytest.fixture

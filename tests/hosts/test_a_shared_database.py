@@ -1,6 +1,7 @@
 """An app that keeps its users in its own database: `StormpathManager(app, db=db)`."""
 
 import contextlib
+import shutil
 import sqlite3
 
 import pytest
@@ -90,11 +91,23 @@ def new_database(request, server):
     return request.getfixturevalue(f"{server}_server").new_database()
 
 
+@pytest.fixture(scope="session")
+def shop_file(tmp_path_factory):
+    """Return the file of a shop that is set up: those that have one begin with a copy."""
+    folder = tmp_path_factory.mktemp("shop")
+    made = Host(folder).set_up()
+    with made.app.app_context():
+        made.db.engine.dispose()
+    return folder / "shop.db"
+
+
 @pytest.fixture(
     params=["file", "foreign keys", "begin", "memory", "nothing expires", "manager first", "postgresql", "mariadb"],
 )
 def host(request, tmp_path):
     """Return a shop, in each way that people write one."""
+    if request.param not in {"memory", "postgresql", "mariadb"}:
+        shutil.copy(request.getfixturevalue("shop_file"), tmp_path)
     made = {
         "postgresql": lambda: Host(tmp_path, new_database(request, "postgresql")),
         "mariadb": lambda: Host(tmp_path, new_database(request, "mariadb")),

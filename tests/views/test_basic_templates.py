@@ -6,6 +6,8 @@ from flask_wtf import CSRFProtect
 
 from ..conftest import PASSWORD
 
+pytestmark = pytest.mark.sqlite  # about pages and texts: their statements are tried elsewhere on all databases
+
 REGISTER = """\
 <form method="post">
   {{ form.hidden_tag() }}

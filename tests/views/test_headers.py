@@ -11,6 +11,8 @@ import stormpath_app
 
 from ..conftest import PASSWORD, token
 
+pytestmark = pytest.mark.sqlite  # about pages and texts: their statements are tried elsewhere on all databases
+
 TEMPLATES = Path(stormpath_app.__file__).parent / "templates"
 
 

@@ -6,6 +6,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families as parse
 
 from stormpath_app import Application
+from stormpath_app.cache.tables import counts
 from stormpath_app.models import AccountSession
 from stormpath_app.transactions import atomic
 
@@ -139,6 +140,19 @@ def test_it_is_told_how_many_have_to_wait(app, account, log_in, numbers):
 @pytest.mark.settings(STORMPATH_THROTTLE=False)
 def test_without_throttling_nobody_waits(numbers):
     assert numbers()["stormpath_throttled"] == 0
+
+
+@METRICS
+def test_the_cache_tells_what_all_processes_wrote_of_this_hour(outside, numbers, held_clock):
+    assert (numbers()["stormpath_cache_hits_total sessions"], numbers()["stormpath_cache_misses_total policies"]) == (
+        0,
+        0,
+    )
+    hour = held_clock.at.replace(minute=0, second=0, microsecond=0)
+    with outside.begin() as connection:
+        connection.execute(counts.insert().values(hour=hour, region="sessions", hits=7, misses=2))
+    found = numbers()
+    assert (found["stormpath_cache_hits_total sessions"], found["stormpath_cache_misses_total sessions"]) == (7, 2)
 
 
 @METRICS

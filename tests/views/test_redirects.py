@@ -19,6 +19,8 @@ from stormpath_app import login_required
 
 from ..conftest import PASSWORD, token
 
+pytestmark = pytest.mark.sqlite  # about pages and texts: their statements are tried elsewhere on all databases
+
 #: Each led out of some site's login page once, or was said to.
 PAYLOADS = [
     # as in the list of the security requirements

@@ -186,6 +186,7 @@ def test_the_page_that_was_asked_for_is_kept_on_that_way(client):
 
 @together("provider", ["nobody", "google", "facebook", "stormpath", "PRETEND", "a" * 300, "%00", "..%2f"])
 @together("method", ["GET", "POST"])
+@pytest.mark.sqlite
 def test_a_provider_that_the_site_has_not_has_no_page(client, provider, method):
     data = {"csrf_token": token(client)} if method == "POST" else None
     answer = client.open(f"/social/{provider}", method=method, data=data)
@@ -579,6 +580,7 @@ def test_a_code_of_another_login_lets_nobody_in(app, client, keycloak):
 @pytest.mark.settings(STORMPATH_HTTP_TIMEOUT=timedelta(milliseconds=300))
 @pytest.mark.parametrize("how", ["hang", "drip", "fail", "html", "huge"])
 @pytest.mark.parametrize("where", ["/.well-known/openid-configuration", "/token", "/jwks", "/userinfo"])
+@pytest.mark.sqlite
 def test_a_provider_that_fails_anywhere_on_the_way_gets_the_page_that_says_so(app, client, keycloak, where, how):
     keycloak.is_thin = True  # so that its userinfo is asked for
     keycloak.answers[where] = getattr(keycloak, how)
@@ -933,6 +935,7 @@ def test_a_refusal_and_a_look_lead_to_this_site_whatever_next_says(client):
 
 
 @without_tokens
+@pytest.mark.sqlite
 def test_a_link_leads_to_this_site_whatever_next_says(app, client, account):
     confirm(app)
     answers = {}
@@ -954,6 +957,7 @@ def unlink_all(app):
                 account.delete()
 
 
+@pytest.mark.sqlite
 def test_the_whole_dance_over_the_wire_leads_to_this_site_whatever_next_says(app, wire):
     port, send = wire
     app.config["WTF_CSRF_ENABLED"] = False
@@ -974,6 +978,7 @@ _WHERE = {"settings": "/social/settings", "./settings": "/social/settings", "?ta
 
 @without_tokens
 @pytest.mark.parametrize("asked", HONOURED)
+@pytest.mark.sqlite
 def test_an_ordinary_page_of_this_site_is_honoured_through_the_whole_dance(client, asked):
     left = client.post(at(PAGE, asked))
     assert come_back(client, left).location == _WHERE.get(asked, HONOURED[asked])
