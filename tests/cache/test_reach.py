@@ -93,7 +93,7 @@ def test_one_that_was_raised_is_known_five_seconds_later(context, held_time):
     with database.engine.begin() as connection:
         connection.execute(reach.NEXT)
     held_time.at += reach.EVERY
-    assert generation.known().n == 1
+    assert generation.known().n != 0
 
 
 def test_one_that_cannot_be_read_is_not_believed_for_more_than_ten_seconds(context, held_time):
