@@ -13,8 +13,7 @@ The apps (`_apps.py`) take turns in short rounds of one run, in process over WSG
 
 Each is asked with the cookies that a real login of its own left, the public view too; CSRF is off in all. What is
 measured is warm: asked before, so that a cache has it. A login is also held against one bare `bcrypt.checkpw` of the
-same cost, and against the bcrypt call inside it: that ratio is the steadier one. Pages of Flask-Security have fewer
-turns, as they take their time among a million.
+same cost, and against the bcrypt call inside it: that ratio is the steadier one.
 
 How to read it: `CPU` is our time on the processor by the other's, the median over the rounds, without what a server
 spends; `wall` the time that passes, which on PostgreSQL is what people wait for. `spread` is where the middle half of
@@ -294,20 +293,14 @@ def measure(
         logins["bare check"] = lambda: bcrypt.checkpw(PASSWORD.encode(), known)
         gc.collect()
         gc.freeze()  # the collector need not look through the modules in the middle of a turn
-        quick = {name: call for name, call in pages.items() if "Flask-Security" not in name}
-        slow = {name: call for name, call in pages.items() if name not in quick or name.endswith(", memory")}
         for cache in caches:
-            if cache != "memory":  # a login costs the same, and one takes long enough
-                del logins[f"our login, {cache}"], quick[f"our public, {cache}"]
-        spent = [
-            take_turns(quick, REQUESTS, rounds * PAGE_ROUNDS, hashes),
-            take_turns(slow, 1, rounds, hashes) if HAS_FLASK_SECURITY else {},
-            take_turns(logins, 1, rounds, hashes),
-        ]
+            if cache != "memory":  # these pages cost the same with each, and a login takes long enough
+                del logins[f"our login, {cache}"], pages[f"our public, {cache}"]
+        spent = take_turns(pages, REQUESTS, rounds * PAGE_ROUNDS, hashes) | take_turns(logins, 1, rounds, hashes)
         for _app, engine, *_rest in apps:
             engine.dispose()
-    rows = ((row, next((each for each in spent if {row.ours, row.other} <= each.keys()), None)) for row in compared())
-    return [row_of(database, accounts, row, each, counted) for row, each in rows if each]
+    rows = (row for row in compared() if {row.ours, row.other} <= spent.keys())
+    return [row_of(database, accounts, row, spent, counted) for row in rows]
 
 
 def row_of(database: str, accounts: int, row: Row, spent: dict[str, list[Turn]], counted: Any) -> dict[str, Any]:
