@@ -153,14 +153,22 @@ def attach(instance: Any) -> None:
     if (late := g.get(_LATE)) is None:
         late = g.stormpath_late = _Late()
     instance_state(instance).session_id = late.hash_key
-    late.instances.append(instance)
+    late.instances[instance_state(instance).key] = instance
+
+
+def attached(key: Any) -> Any:
+    """Return the object of this identity that the session has, or that waits for it; None: there is none."""
+    if session.registry.has():
+        return session.identity_map.get(key)
+    late = g.get(_LATE)
+    return late and late.instances.get(key)
 
 
 class _Late:
     """What SQLAlchemy takes for the session of objects that have none yet, in an app context."""
 
     def __init__(self) -> None:
-        self.instances: list[Any] = []
+        self.instances: dict[Any, Any] = {}
         self.hash_key = -next(_NUMBERS)  # SQLAlchemy's own are above 0
         self._context = app_ctx._get_current_object()  # type: ignore[attr-defined]
         _sessions[self.hash_key] = self  # type: ignore[assignment]
@@ -171,7 +179,7 @@ class _Late:
 
     def release(self) -> Iterator[Any]:
         """Yield each of the objects, detached."""
-        for instance in self.instances:
+        for instance in self.instances.values():
             instance_state(instance).session_id = None
             yield instance
 
