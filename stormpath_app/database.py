@@ -101,6 +101,14 @@ class Database(SQLAlchemy):
             return cast("dict[str | None, sa.Engine]", self.of(app).engines)
         return self._app_engines.get(app) or self._make_engines(app)
 
+    def app_of(self, engine: sa.Engine) -> Flask | None:
+        """Return the app whose engine this is; None: it is no app's of ours."""
+        hosts = ((app, host._app_engines.get(app, {})) for app, host in list(self._hosts.items()))
+        for app, engines in (*list(self._app_engines.items()), *hosts):
+            if engines.get(None) is engine:
+                return app
+        return None
+
     def is_made_from(self, app: Flask) -> bool:
         """Tell whether the engine, if there is one, is the one that the settings name now."""
         return self._made_from.get(app) in {None, url(app)}
