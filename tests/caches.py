@@ -28,6 +28,7 @@ class CacheServer:
     """
 
     store_class: type[Store]
+    timeouts: tuple[str, str]
     #: A client of the test's own.
     store: Store
 
@@ -39,6 +40,11 @@ class CacheServer:
     def options(self) -> dict[str, Any]:
         """What the setting `store_opts` has."""
         return {"host": "127.0.0.1", "port": self.port}
+
+    @property
+    def patient(self) -> dict[str, Any]:
+        """The same for a test in which nobody may give up because this machine is busy."""
+        return {**self.options, **dict.fromkeys(self.timeouts, PATIENCE)}
 
     def new_store(self, **more: Any) -> Store:
         """Return a client of our own, as another process has one."""
@@ -109,6 +115,7 @@ class RedisServer(CacheServer):
     """Redis. It keeps what it has on disk when `save()` says so, and comes back with that."""
 
     store_class = RedisStore
+    timeouts = "socket_timeout", "socket_connect_timeout"
 
     def _command(self) -> list[str]:
         limits = ["--bind", "127.0.0.1", "--port", str(self.port), "--dir", self.folder]
@@ -134,6 +141,7 @@ class MemcachedServer(CacheServer):
     """memcached."""
 
     store_class = MemcachedStore
+    timeouts = "timeout", "connect_timeout"
 
     def _command(self) -> list[str]:
         user = ["-u", "nobody"] if os.getuid() == 0 else []

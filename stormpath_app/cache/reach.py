@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..transactions import reading
-from .store import Unreachable
+from .store import PATIENCE, Unreachable
 from .tables import generation
 
 #: A store that does not answer is left alone for so long, and twice as long each time, in seconds.
@@ -33,14 +33,17 @@ class Line:
         self._greet = greet
         self._lock = threading.Lock()
         self._pause, self._until = 0.0, 0.0
+        #: When it was last tried whether it answers again.
+        self._tried_at = 0.0
 
     @contextmanager
-    def open(self) -> Iterator[None]:
+    def open(self, *, insist: bool = False) -> Iterator[None]:
         """Let the store be asked.
 
+        :param insist: ask it at once, as a change that it is not told of is late for those whom it answers already.
         :raises Unreachable: it did not answer, now or a moment ago.
         """
-        if self._pause and not self._is_back():
+        if self._pause and not self._is_back(insist):
             raise Unreachable("it is left alone for a while")
         try:
             yield
@@ -54,16 +57,20 @@ class Line:
                 _logger.warning("The cache's store does not answer; the database does without it. (%s)", error)
                 self._wait()
 
-    def _is_back(self) -> bool:
-        """Try again, if it is time: one thread does, and the others go on without."""
-        if time.monotonic() < self._until or not self._lock.acquire(blocking=False):
+    def _is_back(self, insist: bool) -> bool:
+        """Try again, if it is time: one thread does, and the others go on without; who insists waits for it."""
+        asked = time.monotonic()
+        if not insist and asked < self._until:
+            return False
+        if not self._lock.acquire(timeout=PATIENCE if insist else 0):
             return False
         try:
-            if self._pause:  # nobody was quicker
+            if self._pause and self._tried_at <= asked:  # nobody was quicker
+                self._tried_at = time.monotonic()
                 self._greet()
                 self._pause = 0.0
                 _logger.warning("The cache's store answers again.")
-            return True
+            return not self._pause
         except Unreachable:
             self._wait()
             return False

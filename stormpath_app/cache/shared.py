@@ -173,7 +173,7 @@ class Shared:
         def add(old: bytes | None) -> tuple[bytes, int]:
             return stamps.join([*stamps.others(old, mark, now()), mark]), _MARKED
 
-        return self._change(changing, add)
+        return self._change(changing, add, insist=True)
 
     def renew(self, changing: Collection[str], mark: str | None = None) -> bool:
         """Give these accounts new stamps, where nobody else has a mark. Tell whether the store knows of it."""
@@ -184,7 +184,7 @@ class Shared:
         others = stamps.others(old, mark, now())
         return (stamps.join(others), _MARKED) if others else self._new_stamp()
 
-    def _change(self, changing: Collection[str], change: Change) -> bool:
+    def _change(self, changing: Collection[str], change: Change, *, insist: bool = False) -> bool:
         end = time.monotonic() + PATIENCE
 
         def all_of_them() -> None:
@@ -193,14 +193,14 @@ class Shared:
                     raise Unreachable("it is slow")
                 self._store.change(self._stamp_place(each), change)
 
-        return self._tell(all_of_them)
+        return self._tell(all_of_them, insist=insist)
 
     def _renew_all(self) -> None:
         self._store.change(self._stamp_place(ALL), self._renewed)
 
-    def _tell(self, what: Callable[[], None]) -> bool:
+    def _tell(self, what: Callable[[], None], *, insist: bool = False) -> bool:
         try:
-            with self._line.open():
+            with self._line.open(insist=insist):
                 what()
         except Unreachable:
             return False

@@ -2,6 +2,7 @@
 
 import logging
 from contextlib import suppress
+from threading import Semaphore, Thread
 
 import sqlalchemy as sa
 
@@ -27,8 +28,8 @@ class FakeStore:
         if not self.answers:
             raise Unreachable("down")
 
-    def ask(self):
-        with suppress(Unreachable), self.line.open():
+    def ask(self, **how):
+        with suppress(Unreachable), self.line.open(**how):
             self.ask_it()
 
 
@@ -73,6 +74,39 @@ def test_while_one_thread_tries_again_the_others_go_on_without(held_time):
     with store.line._lock:  # another thread is trying
         store.ask()
     assert store.asked == asked
+
+
+def test_a_change_is_told_at_once_when_it_answers_again_however_long_it_was_to_be_left_alone(time):
+    store = FakeStore()
+    store.answers = False
+    for _second in range(20):
+        store.ask()
+        time.at += 1
+    store.answers, asked = True, store.asked
+    store.ask()
+    assert store.asked == asked
+    time.at += 0.1
+    store.ask(insist=True)
+    assert store.asked == asked + 2  # greeted, and told
+    store.ask()
+    assert store.asked == asked + 3
+
+
+def test_of_many_changes_at_once_one_at_most_tries_a_store_that_is_gone(time, monkeypatch):
+    store = FakeStore()
+    store.answers = False
+    store.ask()
+    asked, have_come = store.asked, Semaphore(0)
+    monkeypatch.setattr(time, "monotonic", lambda: have_come.release() or time.at)
+    with store.line._lock:  # another thread is trying
+        changes = [Thread(target=store.ask, kwargs={"insist": True}) for _ in range(5)]
+        for change in changes:
+            change.start()
+            have_come.acquire()
+        time.at += 0.1
+    for change in changes:
+        change.join()
+    assert store.asked <= asked + 1
 
 
 # --- The generation ---

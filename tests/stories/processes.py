@@ -134,6 +134,7 @@ class _Desk:
         app.add_url_rule("/suits", view_func=suits)
         app.add_url_rule("/enter", view_func=enter)
         app.add_url_rule("/leave", view_func=leave_by_the_door)
+        self._ask("/who", Member())  # which looks whether the site is ready
         for _ in range(READERS):
             threading.Thread(target=self._read, daemon=True).start()
 

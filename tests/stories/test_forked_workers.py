@@ -48,7 +48,7 @@ def site(kinds, ports, request, tmp_path_factory) -> Iterator[Server]:
             ports.append(sa.make_url(uri).port or 0)
         if cache != "memory":
             server = stack.enter_context(found_here(getattr(caches, cache)()))
-            settings["FLASK_STORMPATH_CACHE"] = json.dumps({"store": cache, "store_opts": server.options})
+            settings["FLASK_STORMPATH_CACHE"] = json.dumps({"store": cache, "store_opts": server.patient})
             ports.append(server.port)
         manage(instance, "init", FLASK_STORMPATH_BASE_URL="http://127.0.0.1", **settings)
         program = "tests.stories.warm:create_app()"

@@ -47,7 +47,7 @@ def machines(database_uri, mails, tmp_path_factory) -> Iterator[Machines]:
             "FLASK_SECRET_KEY": "of two machines, which tell it to nobody else",
             "FLASK_STORMPATH_BASE_URL": f"http://127.0.0.1:{free_port()}",  # of what stands before both
             "FLASK_STORMPATH_DATABASE_URI": database_uri,
-            "FLASK_STORMPATH_CACHE": json.dumps({"store": "redis", "store_opts": cache.options}),
+            "FLASK_STORMPATH_CACHE": json.dumps({"store": "redis", "store_opts": cache.patient}),
             "FLASK_STORMPATH_ENABLE_USERNAME": "true",
             "FLASK_STORMPATH_BCRYPT_COST": "10",
             "FLASK_MAIL_DEFAULT_SENDER": "falcon@example.com",
