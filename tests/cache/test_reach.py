@@ -76,34 +76,34 @@ def test_while_one_thread_tries_again_the_others_go_on_without(held_time):
     assert store.asked == asked
 
 
-def test_a_change_is_told_at_once_when_it_answers_again_however_long_it_was_to_be_left_alone(time):
+def test_a_change_is_told_at_once_when_it_answers_again_however_long_it_was_to_be_left_alone(held_time):
     store = FakeStore()
     store.answers = False
     for _second in range(20):
         store.ask()
-        time.at += 1
+        held_time.at += 1
     store.answers, asked = True, store.asked
     store.ask()
     assert store.asked == asked
-    time.at += 0.1
+    held_time.at += 0.1
     store.ask(insist=True)
     assert store.asked == asked + 2  # greeted, and told
     store.ask()
     assert store.asked == asked + 3
 
 
-def test_of_many_changes_at_once_one_at_most_tries_a_store_that_is_gone(time, monkeypatch):
+def test_of_many_changes_at_once_one_at_most_tries_a_store_that_is_gone(held_time, monkeypatch):
     store = FakeStore()
     store.answers = False
     store.ask()
     asked, have_come = store.asked, Semaphore(0)
-    monkeypatch.setattr(time, "monotonic", lambda: have_come.release() or time.at)
+    monkeypatch.setattr(held_time, "monotonic", lambda: have_come.release() or held_time.at)
     with store.line._lock:  # another thread is trying
         changes = [Thread(target=store.ask, kwargs={"insist": True}) for _ in range(5)]
         for change in changes:
             change.start()
             have_come.acquire()
-        time.at += 0.1
+        held_time.at += 0.1
     for change in changes:
         change.join()
     assert store.asked <= asked + 1
