@@ -185,21 +185,19 @@ def asking(app: Flask, path: str, expected: str, cookies: str = "", **form: str)
     return send
 
 
-def count_statements(engine: sa.Engine, send: Callable[[], object]) -> int:
-    """Return how many a request sends, where it is asked again and again: what comes now and then is not counted."""
-    return min(_count_statements(engine, send) for _ in range(3))
+def count_statements(engine: sa.Engine, send: Callable[[], object], times: int) -> int:
+    """Return how many a request sends, the least of some times: what a cache asks now and then is not counted."""
+    seen: list[int] = []
 
-
-def _count_statements(engine: sa.Engine, send: Callable[[], object]) -> int:
-    seen: list[object] = []
-
-    def note(*sent: object) -> None:
-        seen.append(sent)
+    def note(*_sent: object) -> None:
+        seen[-1] += 1
 
     sa.event.listen(engine, "before_cursor_execute", note)
-    send()
+    for _ in range(times):
+        seen.append(0)
+        send()
     sa.event.remove(engine, "before_cursor_execute", note)
-    return len(seen)
+    return min(seen)
 
 
 # --- Measuring ---
@@ -280,22 +278,26 @@ def measure(
     with tempfile.TemporaryDirectory() as folder, one_core():
         known = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(COST))
         apps = make_apps(folder, uris, accounts, known, caches)
+        # With each cache a public page costs the same, and so does a login, which takes its time.
+        same = {f"our {{}}, {cache}" for cache in caches if cache != "memory"}
         for app, engine, name, who in apps:
             log_in = asking(app, "/login", "302", **who, password=PASSWORD)
             cookies = "; ".join(log_in())
-            calls = {path: asking(app, f"/{path}", text, cookies) for path, text in PAGES.items()} | {"login": log_in}
-            pages |= {name.format(path): calls[path] for path in PAGES}
-            logins[name.format("login")] = log_in
+            calls = {path: asking(app, f"/{path}", text, cookies) for path, text in PAGES.items()}
+            if name in same:
+                del calls["public"]
+            else:
+                calls["login"] = logins[name.format("login")] = log_in
+            for path in calls.keys() & PAGES.keys():
+                pages[name.format(path)] = calls[path]
+                calls[path]()  # so that it is warm
             for what, call in calls.items():
-                call()
                 hashes.clear()
-                counted[name.format(what)] = {"statements": count_statements(engine, call), "hashes": len(hashes) // 3}
+                statements = count_statements(engine, call, 1 if what == "login" else 3)
+                counted[name.format(what)] = {"statements": statements, "hashes": len(hashes)}
         logins["bare check"] = lambda: bcrypt.checkpw(PASSWORD.encode(), known)
         gc.collect()
         gc.freeze()  # the collector need not look through the modules in the middle of a turn
-        for cache in caches:
-            if cache != "memory":  # these pages cost the same with each, and a login takes long enough
-                del logins[f"our login, {cache}"], pages[f"our public, {cache}"]
         spent = take_turns(pages, REQUESTS, rounds * PAGE_ROUNDS, hashes) | take_turns(logins, 1, rounds, hashes)
         for _app, engine, *_rest in apps:
             engine.dispose()
