@@ -68,6 +68,7 @@ def make_ours(folder: str, uri: str, name: str, cache: dict[str, Any] | bool) ->
     app = Flask("ours", instance_path=folder)
     app.config.update(SECRET_KEY=SECRET_KEY, WTF_CSRF_ENABLED=False, STORMPATH_BCRYPT_COST=COST)
     app.config.update(STORMPATH_DATABASE_URI=uri, STORMPATH_CACHE=cache)
+    app.config.update(STORMPATH_MAIL_DELIVERY="command")  # no thread of each beside what is measured
     StormpathManager(app)
 
     def greet() -> str:

@@ -183,7 +183,8 @@ class Person:
         while time.perf_counter() < until or self.tally.things < sum(MIX.values()):
             self.tally.things += 1
             await self.do(next(things))
-            await asyncio.sleep(self._draw.expovariate(1 / think) if think else 0)
+            pause = self._draw.expovariate(1 / think) if think else 0
+            await asyncio.sleep(min(pause, max(until - time.perf_counter(), 0)))
         self.leave()
 
     def leave(self) -> None:

@@ -13,8 +13,7 @@ The apps (`_apps.py`) take turns in short rounds of one run, in process over WSG
 
 Each is asked with the cookies that a real login of its own left, the public view too; CSRF is off in all. What is
 measured is warm: asked before, so that a cache has it. A login is also held against one bare `bcrypt.checkpw` of the
-same cost, and against the bcrypt call inside it: that ratio is the steadier one. Pages of Flask-Security have fewer
-turns, as they take their time among a million.
+same cost, and against the bcrypt call inside it: that ratio is the steadier one.
 
 How to read it: `CPU` is our time on the processor by the other's, the median over the rounds, without what a server
 spends; `wall` the time that passes, which on PostgreSQL is what people wait for. `spread` is where the middle half of
@@ -186,21 +185,19 @@ def asking(app: Flask, path: str, expected: str, cookies: str = "", **form: str)
     return send
 
 
-def count_statements(engine: sa.Engine, send: Callable[[], object]) -> int:
-    """Return how many a request sends, where it is asked again and again: what comes now and then is not counted."""
-    return min(_count_statements(engine, send) for _ in range(3))
+def count_statements(engine: sa.Engine, send: Callable[[], object], times: int) -> int:
+    """Return how many a request sends, the least of some times: what a cache asks now and then is not counted."""
+    seen: list[int] = []
 
-
-def _count_statements(engine: sa.Engine, send: Callable[[], object]) -> int:
-    seen: list[object] = []
-
-    def note(*sent: object) -> None:
-        seen.append(sent)
+    def note(*_sent: object) -> None:
+        seen[-1] += 1
 
     sa.event.listen(engine, "before_cursor_execute", note)
-    send()
+    for _ in range(times):
+        seen.append(0)
+        send()
     sa.event.remove(engine, "before_cursor_execute", note)
-    return len(seen)
+    return min(seen)
 
 
 # --- Measuring ---
@@ -281,33 +278,31 @@ def measure(
     with tempfile.TemporaryDirectory() as folder, one_core():
         known = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(COST))
         apps = make_apps(folder, uris, accounts, known, caches)
+        # With each cache a public page costs the same, and so does a login, which takes its time.
+        same = {f"our {{}}, {cache}" for cache in caches if cache != "memory"}
         for app, engine, name, who in apps:
             log_in = asking(app, "/login", "302", **who, password=PASSWORD)
             cookies = "; ".join(log_in())
-            calls = {path: asking(app, f"/{path}", text, cookies) for path, text in PAGES.items()} | {"login": log_in}
-            pages |= {name.format(path): calls[path] for path in PAGES}
-            logins[name.format("login")] = log_in
+            calls = {path: asking(app, f"/{path}", text, cookies) for path, text in PAGES.items()}
+            if name in same:
+                del calls["public"]
+            else:
+                calls["login"] = logins[name.format("login")] = log_in
+            for path in calls.keys() & PAGES.keys():
+                pages[name.format(path)] = calls[path]
+                calls[path]()  # so that it is warm
             for what, call in calls.items():
-                call()
                 hashes.clear()
-                counted[name.format(what)] = {"statements": count_statements(engine, call), "hashes": len(hashes) // 3}
+                statements = count_statements(engine, call, 1 if what == "login" else 3)
+                counted[name.format(what)] = {"statements": statements, "hashes": len(hashes)}
         logins["bare check"] = lambda: bcrypt.checkpw(PASSWORD.encode(), known)
         gc.collect()
         gc.freeze()  # the collector need not look through the modules in the middle of a turn
-        quick = {name: call for name, call in pages.items() if "Flask-Security" not in name}
-        slow = {name: call for name, call in pages.items() if name not in quick or name.endswith(", memory")}
-        for cache in caches:
-            if cache != "memory":  # a login costs the same, and one takes long enough
-                del logins[f"our login, {cache}"], quick[f"our public, {cache}"]
-        spent = [
-            take_turns(quick, REQUESTS, rounds * PAGE_ROUNDS, hashes),
-            take_turns(slow, 1, rounds, hashes) if HAS_FLASK_SECURITY else {},
-            take_turns(logins, 1, rounds, hashes),
-        ]
+        spent = take_turns(pages, REQUESTS, rounds * PAGE_ROUNDS, hashes) | take_turns(logins, 1, rounds, hashes)
         for _app, engine, *_rest in apps:
             engine.dispose()
-    rows = ((row, next((each for each in spent if {row.ours, row.other} <= each.keys()), None)) for row in compared())
-    return [row_of(database, accounts, row, each, counted) for row, each in rows if each]
+    rows = (row for row in compared() if {row.ours, row.other} <= spent.keys())
+    return [row_of(database, accounts, row, spent, counted) for row in rows]
 
 
 def row_of(database: str, accounts: int, row: Row, spent: dict[str, list[Turn]], counted: Any) -> dict[str, Any]:

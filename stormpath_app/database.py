@@ -101,6 +101,14 @@ class Database(SQLAlchemy):
             return cast("dict[str | None, sa.Engine]", self.of(app).engines)
         return self._app_engines.get(app) or self._make_engines(app)
 
+    def app_of(self, engine: sa.Engine) -> Flask | None:
+        """Return the app whose engine this is; None: it is no app's of ours."""
+        hosts = ((app, host._app_engines.get(app, {})) for app, host in list(self._hosts.items()))
+        for app, engines in (*list(self._app_engines.items()), *hosts):
+            if engines.get(None) is engine:
+                return app
+        return None
+
     def is_made_from(self, app: Flask) -> bool:
         """Tell whether the engine, if there is one, is the one that the settings name now."""
         return self._made_from.get(app) in {None, url(app)}
@@ -154,14 +162,22 @@ def attach(instance: Any) -> None:
         late = _Late()
         setattr(g, _LATE, late)
     instance_state(instance).session_id = late.hash_key
-    late.instances.append(instance)
+    late.instances[instance_state(instance).key] = instance
+
+
+def attached(key: Any) -> Any:
+    """Return the object of this identity that the session has, or that waits for it; None: there is none."""
+    if session.registry.has():
+        return session.identity_map.get(key)
+    late = g.get(_LATE)
+    return late and late.instances.get(key)
 
 
 class _Late:
     """What SQLAlchemy takes for the session of objects that have none yet, in an app context."""
 
     def __init__(self) -> None:
-        self.instances: list[Any] = []
+        self.instances: dict[Any, Any] = {}
         self.hash_key = -next(_NUMBERS)  # SQLAlchemy's own are above 0
         self._context = app_ctx._get_current_object()  # type: ignore[attr-defined]
         _sessions[self.hash_key] = self  # type: ignore[assignment]
@@ -172,7 +188,7 @@ class _Late:
 
     def release(self) -> Iterator[Any]:
         """Yield each of the objects, detached."""
-        for instance in self.instances:
+        for instance in self.instances.values():
             instance_state(instance).session_id = None
             yield instance
 

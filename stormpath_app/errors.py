@@ -690,15 +690,13 @@ class TooManyAttempts(LoginFailed):
     """There were too many attempts. `retry_after`: the seconds until the next one is looked at."""
 
     status = code = 429
+    #: How long it is where nobody says.
+    usual_wait = timedelta(seconds=1)
 
     def __init__(
-        self,
-        message: str | None = None,
-        *,
-        wait: timedelta = timedelta(seconds=1),
-        developer_message: str | None = None,
+        self, message: str | None = None, *, wait: timedelta | None = None, developer_message: str | None = None
     ) -> None:
-        self.retry_after = max(1, math.ceil(wait.total_seconds()))
+        self.retry_after = max(1, math.ceil((wait or self.usual_wait).total_seconds()))
         super().__init__(message or self._sentence(), developer_message=developer_message)
 
     def _sentence(self) -> str:
@@ -718,14 +716,7 @@ class TooManyAttempts(LoginFailed):
 class TooManyAtOnce(TooManyAttempts):
     """More people log in, register or change a password at once than the server can hash for. It counts for nobody."""
 
-    def __init__(
-        self,
-        message: str | None = None,
-        *,
-        wait: timedelta = timedelta(seconds=5),
-        developer_message: str | None = None,
-    ) -> None:
-        super().__init__(message, wait=wait, developer_message=developer_message)
+    usual_wait = timedelta(seconds=5)
 
     def _sentence(self) -> str:
         return ngettext(

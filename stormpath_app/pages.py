@@ -83,6 +83,11 @@ def refuse(error: StormpathError) -> tuple[int, dict[str, str]]:
     return status, headers
 
 
+def is_about_who_asks(error: StormpathError) -> bool:
+    """Tell whether another device or network need not wait: it must where too many people come at once."""
+    return type(error) is TooManyAttempts
+
+
 def tell(form: FlaskForm, field: str | None, message: str) -> None:
     """Tell what is wrong: as a flashed message, which a host's own template shows, and at the field."""
     flash(message, "error")

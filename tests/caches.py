@@ -75,6 +75,7 @@ class CacheServer:
         """Let it answer nothing, though it can be connected to."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
+        os.waitpid(self._process.pid, os.WUNTRACED)  # it goes on for a moment
 
     def thaw(self) -> None:
         """Let it go on."""

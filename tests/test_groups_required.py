@@ -1,5 +1,6 @@
 """The doors that ask for groups: who may pass, who may not, and where those go."""
 
+import contextlib
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -457,3 +458,15 @@ def test_an_account_is_no_group(app, member, han):
     with pytest.raises(TypeError, match="A group is a Group"):
         groups_required([han(lambda han, _: han)])
     assert isinstance(han(lambda han, _: han), Account)
+
+
+def test_a_group_that_was_joined_in_what_is_rolled_back_opens_nothing(app, member):
+    def join_and_fail():
+        with contextlib.suppress(ZeroDivisionError), atomic():
+            Application.current().find_account("solo").add_group("admins")
+            assert user.has_group("admins")  # who it is was asked in the middle
+            raise ZeroDivisionError
+        return str(user.has_group("admins"))
+
+    app.add_url_rule("/join", "join", join_and_fail)
+    assert member.get("/join").text == "False"

@@ -7,7 +7,9 @@ stamps that lie beside it (`shared.py`), which writers change (`changes.py`). `d
 
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 
+import sqlalchemy as sa
 from flask import current_app, has_app_context
 
 from ..database import database, is_in_memory, url
@@ -105,12 +107,14 @@ def _make(wanted: Configuration | None) -> Keeper:
     return LoggedMemory(size, wanted.lifetimes, ChangeLog(file))
 
 
-def _make_shared() -> None:
-    if not has_app_context() or "stormpath" not in current_app.extensions:
+def _make_shared(engine: sa.Engine) -> None:
+    app = database.app_of(engine)  # which need not be the current one, where there is one
+    if app is None:
         return
-    wanted = current()
-    if wanted is not None and issubclass(wanted.store, Store):
-        keeper()
+    with nullcontext() if has_app_context() and current_app == app else app.app_context():
+        wanted = current()
+        if wanted is not None and issubclass(wanted.store, Store):
+            keeper()
 
 
 changes.make = _make_shared

@@ -50,10 +50,8 @@ _NEW_IS_NO_CHANGE = frozenset({*OF_ACCOUNTS, *OF_ALL}) - {
     "stormpath_account_store_mappings",
     "stormpath_providers",
 }
-_NAMES = re.compile(rf"\b(?:{'|'.join([*OF_ACCOUNTS, *OF_ALL])})\b")
+_NAMES = re.compile(rf"\b(?:{'|'.join([*OF_ACCOUNTS, *OF_ALL])})\b", re.IGNORECASE)
 _WRITES = re.compile(r"\b(?:INSERT|UPDATE|DELETE|REPLACE|MERGE|TRUNCATE|COPY|LOAD|ALTER|DROP)\b", re.IGNORECASE)
-#: When a login was last seen: that alone changes nothing that is kept.
-_SEEN = re.compile(r"UPDATE stormpath_account_sessions SET last_seen_at=[^,]+ WHERE\b")
 _INSERTS = re.compile(r"\s*INSERT\s+INTO\b(?!.*\bON\s+(?:CONFLICT|DUPLICATE)\b)", re.IGNORECASE | re.DOTALL)
 #: In the `info` of a connection: what it has changed; whose the rows are that the unit of work is about to write.
 _CHANGE, _OWNERS = "stormpath_cache_change", "stormpath_cache_owners"
@@ -61,8 +59,8 @@ _CHANGE, _OWNERS = "stormpath_cache_change", "stormpath_cache_owners"
 _logger = logging.getLogger("stormpath_app")
 _keepers: WeakKeyDictionary[sa.Engine, Shared] = WeakKeyDictionary()
 
-#: Makes the current app's keeper, if there is an app, and watches for it; the package sets it.
-make: Callable[[], object] = lambda: None  # noqa: E731 - it is to be set
+#: Makes the keeper of an engine's app, if it has one, and watches for it; the package sets it.
+make: Callable[[sa.Engine], object] = lambda _engine: None  # noqa: E731 - it is to be set
 
 
 def watch(engine: sa.Engine, keeper: Shared) -> None:
@@ -94,14 +92,17 @@ class _Change:
 
 def changed(statement: str, context: Any) -> set[str]:
     """Return whose rows a statement changes: ids of accounts, or ALL; nothing, where it changes none."""
-    if statement.startswith("SELECT") and ";" not in statement:
+    is_one = ";" not in statement
+    if is_one and statement.startswith("SELECT"):
         return set()
     written = _written(statement, context.compiled)
-    if written and _INSERTS.match(statement):
+    if written and is_one and _INSERTS.match(statement):
         written -= _NEW_IS_NO_CHANGE
-    if not written or _SEEN.match(statement):
+    if not written:
         return set()
     about = context.execution_options.get("stormpath_about")
+    if isinstance(about, str) or not all(isinstance(each, str) for each in about or ()):
+        about = None  # no list of ids
     if about is None and len(written) == 1:
         about = _accounts(written.pop(), context)
     return {ALL} if about is None else set(about)
@@ -112,7 +113,7 @@ def _written(statement: str, compiled: Any) -> set[str]:
     dml = getattr(compiled, "statement", None)
     if isinstance(dml, UpdateBase) and isinstance(dml.table, sa.Table) and not compiled.ctes:
         return {dml.table.name} & {*OF_ACCOUNTS, *OF_ALL}
-    return set(_NAMES.findall(statement)) if _WRITES.search(statement) else set()
+    return set(map(str.lower, _NAMES.findall(statement))) if _WRITES.search(statement) else set()
 
 
 def _accounts(table: str, context: Any) -> list[str] | None:
@@ -190,7 +191,7 @@ def _keeper(connection: sa.Connection) -> Shared | None:
     engine = _itself(connection.engine)
     keeper = _keepers.get(engine)
     if keeper is None:  # nobody has asked for it yet
-        make()
+        make(engine)
         keeper = _keepers.get(engine)
     if keeper is not None and keeper.tenant_id is None:
         if not sa.inspect(connection).has_table(generation.name):  # a migration makes it, some day

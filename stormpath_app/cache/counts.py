@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from .. import clock
+from ..transactions import short_of_patience
 from .region import NAMES
 from .tables import counts
 
@@ -70,7 +71,7 @@ class Counts:
 def _add(engine: sa.Engine, row: dict[str, object], more: dict[str, int]) -> None:
     this = (counts.c[name] == value for name, value in row.items())
     added = {name: counts.c[name] + number for name, number in more.items()}
-    with engine.begin() as connection:
+    with engine.connect() as connection, short_of_patience(connection), connection.begin():
         if not connection.execute(sa.update(counts).where(*this).values(added)).rowcount:
             connection.execute(sa.insert(counts).values({**row, **more}))  # of two at once one fails, and comes again
 

@@ -9,6 +9,7 @@ from itertools import islice
 from urllib.parse import quote
 from weakref import WeakSet
 
+from .changes import OF_ACCOUNTS, OF_ALL
 from .region import Lifetime, Region, Row, Ticket
 
 #: So many rows does a process keep, if `store_opts` names no `size`.
@@ -137,6 +138,7 @@ class ChangeLog:
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
         self._version: int | None = None
+        self._schema: int | None = None
         self._last: tuple[int, bytes] = (0, b"")
 
     def newest(self) -> int | None:
@@ -155,7 +157,8 @@ class ChangeLog:
 
     def has_changed(self, account_id: str | None, *, since: int) -> bool:
         """Tell whether an account, or what all share, changed since there was news so often."""
-        return self._shared > since or (account_id is not None and self._accounts.get(account_id, 0) > since)
+        of_account = 0 if account_id is None else self._accounts.get(account_id, 0)
+        return max(of_account, self._shared) > since  # in this order: `_forget` moves one to the other
 
     def _connect(self) -> sqlite3.Connection:
         where = f"file:{quote(self._file)}?mode=ro"  # its data_version would not move with a commit of its own
@@ -164,7 +167,19 @@ class ChangeLog:
         )
         return self._connection
 
+    def _check_triggers(self, connection: sqlite3.Connection) -> None:
+        """Let nothing be kept while a table has no triggers, as after it was made anew to be altered."""
+        schema: int = connection.execute("PRAGMA schema_version").fetchone()[0]
+        if schema == self._schema:
+            return
+        tables, logged = ({name for (name,) in connection.execute(names)} for names in (_TABLES, _LOGGED))
+        if silent := (tables & {*OF_ACCOUNTS, *OF_ALL}) - logged:
+            self._forget()
+            raise sqlite3.DataError(f"There are no triggers of {silent}.")
+        self._schema = schema
+
     def _catch_up(self, connection: sqlite3.Connection) -> None:
+        self._check_triggers(connection)
         # The row that was read last comes again, as the first. If not, the log is another one's, or was cut behind it.
         rows = connection.execute(_SINCE, self._last[:1]).fetchall()
         if not rows:
@@ -196,6 +211,8 @@ class ChangeLog:
 
 
 _SINCE = "SELECT n, mark, account_id FROM stormpath_cache_changes WHERE n >= ? ORDER BY n"
+_LOGGED = "SELECT tbl_name FROM sqlite_master WHERE type = 'trigger' AND name LIKE 'stormpath\\_cache\\_%' ESCAPE '\\'"
+_TABLES = "SELECT name FROM sqlite_master WHERE type = 'table'"
 _LOGS: WeakSet[ChangeLog] = WeakSet()
 _INHERITED: list[sqlite3.Connection] = []
 

@@ -1,6 +1,7 @@
 """What a process knows of the store and of the database: whether it answers, and which generation there is."""
 
 import logging
+import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -82,7 +83,7 @@ class Line:
 
 
 class Known(NamedTuple):
-    """The generation, which a writer raises who cannot reach the store, and whose database it is."""
+    """The generation, which a writer ends who cannot reach the store, and whose database it is."""
 
     n: int
     tenant_id: str
@@ -93,8 +94,9 @@ _TENANTS = sa.table("stormpath_tenants", sa.column("id"))
 KNOWN = sa.select(
     generation.c.n, sa.select(_TENANTS.c.id).order_by(_TENANTS.c.id).limit(1).scalar_subquery().label("tenant_id")
 )
-#: Raises the generation.
-NEXT = sa.update(generation).values(n=generation.c.n + 1)
+#: Begins another generation.
+# Drawn, and not the next number: a backup that is put back must not come to one that was in use since it was made.
+NEXT = sa.update(generation).values(n=sa.bindparam("drawn", callable_=lambda: secrets.randbits(31), type_=sa.Integer()))
 
 
 class Generation:

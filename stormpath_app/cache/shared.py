@@ -5,7 +5,7 @@ a row is read from the database, and it is true while they are the same. Who wri
 the commit: now nothing is true, and nothing is kept. After the commit there are new stamps. So whatever gets lost, and
 whoever dies, leads to the database and never to an old row.
 
-A writer that cannot reach the store raises the *generation*, a number in the database, along with the change itself.
+A writer that cannot reach the store draws a new *generation*, a number in the database, along with the change itself.
 Rows are true under the generation that they were kept under, which each process reads every few seconds.
 """
 

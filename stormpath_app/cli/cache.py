@@ -37,7 +37,7 @@ def _bar(stats: Stats) -> str:
 
 @command(cache, "clear")
 def clear() -> None:
-    """Forget all that any process keeps: after somebody changed rows past SQLAlchemy, say.
+    """Forget all that any process keeps: after somebody changed rows past the app's engine, say.
 
     It does not reach the memory of other processes on PostgreSQL and MariaDB: start them again.
     """

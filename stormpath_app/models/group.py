@@ -17,7 +17,7 @@ from .account_store import AccountStore
 from .account_store_mapping import AccountStoreMapping
 from .base import ENABLED, Id, Resource, stays
 from .collection import Collection
-from .group_membership import GroupMembership, known_groups
+from .group_membership import GroupMembership, forget_known_groups
 from .unsaved import changed
 
 if TYPE_CHECKING:
@@ -188,7 +188,7 @@ class Group(AccountStore):
             self._record("group.updated", **columns, **details)
 
     def _after_save(self, what: dict[str, tuple[Any, Any]]) -> None:
-        known_groups().clear()
+        forget_known_groups()
         if "status" in what and self.status != ENABLED:
             self.end_logins_of(self.account_ids())
 
@@ -200,7 +200,7 @@ class Group(AccountStore):
         announce(signals.group_deleted, lambda: {"group": last})
 
     def _after_delete(self) -> None:
-        known_groups().clear()
+        forget_known_groups()
 
     def _record(self, kind: str, **details: Any) -> None:
         event.record(kind, target=self, directory_id=self.directory_id, **details)

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 from .. import signals
 from ..database import session
 from ..errors import ChangedMeanwhile, Conflict, DirectoriesDiffer, PropertyRequired, ResourceNotFound, WrongType
-from ..transactions import announce, atomic
+from ..transactions import after_commit, announce, atomic
 from . import administration, event
 from .base import Id, Resource, merge, stays
 
@@ -121,7 +121,7 @@ class GroupMembership(Resource):
         return stays(self, key, value)
 
     def _after_save(self, _what: object) -> None:
-        known_groups().clear()
+        forget_known_groups()
 
     def _before_delete(self) -> None:
         if not self.group:
@@ -131,7 +131,7 @@ class GroupMembership(Resource):
         self._tell("account.group_removed", signals.group_left, self.group)
 
     def _after_delete(self) -> None:
-        known_groups().clear()
+        forget_known_groups()
 
     def _tell(self, kind: str, signal: Signal, group: "Group") -> None:
         account = self.account
@@ -150,3 +150,10 @@ def known_groups() -> dict[str, str | None]:
     """
     found: dict[str, str | None] = g.setdefault(_KNOWN_GROUPS, {})
     return found
+
+
+def forget_known_groups() -> None:
+    """Forget them: one was changed. What is learnt from now on is forgotten where that is rolled back."""
+    known = known_groups()
+    known.clear()
+    after_commit(lambda: None, otherwise=known.clear)

@@ -9,7 +9,7 @@ from sqlalchemy.orm.attributes import instance_state
 from sqlalchemy.orm.util import identity_key
 
 from .. import cache
-from ..database import UTCDateTime, attach, session
+from ..database import UTCDateTime, attach, attached, session
 from ..transactions import has_written, read
 
 R = TypeVar("R")
@@ -32,7 +32,8 @@ def loaded(model: type[R], values: dict[str, Any]) -> R:
     What was left out loads when it is asked for.
     """
     identity = identity_key(model, values["id"])
-    if session.registry.has() and (known := session.identity_map.get(identity)) is not None:
+    known: R | None = attached(identity)
+    if known is not None:
         return known
     found: R = sa.inspect(model).class_manager.new_instance()
     found.__dict__.update(values)

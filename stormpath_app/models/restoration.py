@@ -1,7 +1,7 @@
 """After a restore: what was good when the backup was made may have ended since, and is good no more."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 
@@ -29,17 +29,22 @@ class _Mails(Kept):
 
 
 def voided() -> tuple[Kept, ...]:
-    """Return what must end, of rows that are older than this moment: logins, mailed links, and mails that wait.
+    """Return what must end, of rows that are there at this moment: logins, mailed links, and mails that wait.
 
     Again, it goes on where it was.
     """
-    now = clock.now()
-    mails = sa.and_(OutboxMessage.status == QUEUED, OutboxMessage.created_at <= now)
+    logins, links, mails = map(_are_there, (AccountSession, OneTimeToken, OutboxMessage))
     return (
-        Kept("logins", AccountSession.__table__.c.id, lambda: AccountSession.created_at <= now),
-        Kept("mailed links", OneTimeToken.__table__.c.id, lambda: OneTimeToken.created_at <= now),
-        _Mails("mails that waited", OutboxMessage.__table__.c.id, lambda: mails),
+        Kept("logins", AccountSession.__table__.c.id, lambda: logins),
+        Kept("mailed links", OneTimeToken.__table__.c.id, lambda: links),
+        _Mails("mails that waited", OutboxMessage.__table__.c.id, lambda: mails & (OutboxMessage.status == QUEUED)),
     )
+
+
+def _are_there(model: Any) -> sa.ColumnElement[bool]:
+    """Return the condition for rows that were made until now, by whichever clock: this machine's may be behind."""
+    newest = session.scalar(sa.select(sa.func.max(model.created_at)))
+    return cast("sa.ColumnElement[bool]", model.created_at <= max(clock.now(), newest or clock.now()))
 
 
 def newest_event() -> datetime | None:

@@ -258,6 +258,7 @@ def seen(engine: sa.Engine, session_id: str, now: datetime, unless_since: dateti
         sa.update(AccountSession)
         .where(AccountSession.id == session_id, AccountSession.last_seen_at < unless_since)
         .values(last_seen_at=now)
+        .execution_options(stormpath_about=())  # it lets nobody in, or out
     )
     with contextlib.suppress(SQLAlchemyError), engine.connect() as connection, short_of_patience(connection):
         connection.execute(statement)
@@ -284,6 +285,7 @@ _CONFIRM = (
         _LOGINS.c.last_seen_at <= sa.bindparam("rotated"),
     )
     .values(last_seen_at=sa.bindparam("seen"))
+    .execution_options(stormpath_about=())  # what is kept lets in nobody but who has the successor
 )
 
 _SUCCESSOR, _SEAL = "remembered device: successor", "remembered device: seal"  # what our keys are for

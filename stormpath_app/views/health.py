@@ -32,10 +32,11 @@ class Health:
         :raises NotReady: they are not, or it does not.
         """
         with self._lock:
-            if self._asking.done():
-                self._asking = Future()
-                threading.Thread(target=self._ask, args=(self._asking,), daemon=True).start()
             asking = self._asking
+            if asking.done():
+                asking = Future()
+                threading.Thread(target=self._ask, args=(asking,), daemon=True).start()
+                self._asking = asking  # now, as there may be no thread left
         try:
             asking.result(ANSWERS)
         except TimeoutError as error:

@@ -5,10 +5,10 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
 from ..authentication import login_fresh, login_user, logout_user
-from ..errors import AccountNotVerified, LoginFailed, PasswordChangeRequired, TooManyAttempts
+from ..errors import AccountNotVerified, LoginFailed, PasswordChangeRequired
 from ..forms import Form
 from ..models import Application
-from ..pages import link, next_url, refuse, render, site_url, tell, tell_errors, was_sent
+from ..pages import is_about_who_asks, link, next_url, refuse, render, site_url, tell, tell_errors, was_sent
 from ..settings import settings
 from ..translation import gettext as _
 from .forms import LoginForm
@@ -33,7 +33,7 @@ def login() -> ResponseReturnValue:
                 if isinstance(error, PasswordChangeRequired) and (answer := ask_for_new_password(error, target)):
                     return answer
                 is_unverified = isinstance(error, AccountNotVerified)
-                must_wait = type(error) is TooManyAttempts  # not where too many come at once: that is so everywhere
+                must_wait = is_about_who_asks(error)
                 tell(form, None, _("Please confirm your email address first.") if is_unverified else error.message)
             else:
                 return redirect(target or site_url(settings.REDIRECT_URL))

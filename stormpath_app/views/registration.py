@@ -11,10 +11,9 @@ from ..errors import (
     PasswordRefused,
     PropertyError,
     StormpathError,
-    TooManyAttempts,
 )
 from ..models import UNVERIFIED, Application
-from ..pages import link, next_url, refuse, render, site_url, tell, tell_errors, was_sent
+from ..pages import is_about_who_asks, link, next_url, refuse, render, site_url, tell, tell_errors, was_sent
 from ..settings import settings
 from ..translation import gettext as _
 from .forms import RegistrationForm
@@ -40,7 +39,7 @@ def register() -> ResponseReturnValue:
                 return redirect(link("stormpath.login", target) or site_url("/"))
             except StormpathError as error:
                 status, headers = refuse(error)
-                must_wait = type(error) is TooManyAttempts  # not where too many come at once: that is so everywhere
+                must_wait = is_about_who_asks(error)
                 _tell(form, error)
             else:
                 return redirect(target or site_url(settings.REGISTRATION_REDIRECT_URL or settings.REDIRECT_URL))

@@ -28,6 +28,7 @@ from ..models import Account, Application, used_state
 from ..models.base import DISABLED, VERIFIED
 from ..pages import (
     answer_json,
+    is_about_who_asks,
     link,
     next_url,
     prefers_json,
@@ -232,7 +233,7 @@ def _ask(known: "_Known", account: Account) -> ResponseReturnValue:
                 tell(form, "password", _("This is not the password of that account."))
             except TooManyAttempts as error:
                 status, headers = refuse(error)
-                must_wait = type(error) is TooManyAttempts  # not where too many come at once: that is so everywhere
+                must_wait = is_about_who_asks(error)
                 tell(form, "password", error.message)
     ways = application.ways_in(account)
     page = render(

@@ -40,7 +40,6 @@ def test_all_processes_add_up_by_the_hour_and_nothing_twice(context, counts, hel
 
 def test_what_cannot_be_written_comes_with_the_next_time(context, counts, monkeypatch):
     with monkeypatch.context() as broken:
-        broken.setattr(database.engine, "begin", database.engine.connect)
         broken.setattr("stormpath_app.cache.counts._add", _fail)
         counts.write(database.engine)
     assert cache.recent_stats(1) == FRESH

@@ -106,6 +106,18 @@ def test_what_is_rolled_back_changes_nothing(memory, file):
     assert found(memory) == HAN
 
 
+def test_who_forgets_everything_while_somebody_asks_tells_them_of_a_change(file):
+    log = ChangeLog(file)
+
+    class Forgetful(dict):
+        def get(self, account_id, default=None):
+            log._forget()
+            return super().get(account_id, default)
+
+    log._accounts = Forgetful(han=7)
+    assert log.has_changed("han", since=log._times)
+
+
 def test_who_has_missed_a_part_of_the_log_forgets_everything(memory, write, file):
     fill(memory)
     write("leia", "leia", "leia")
@@ -271,6 +283,13 @@ CHANGES = {
     "UPDATE stormpath_account_sessions SET token_hash = 'x'": False,
     "UPDATE stormpath_account_sessions SET expires_at = '2020-01-01'": False,
     "UPDATE stormpath_account_sessions SET rotations = 7": False,
+    "UPDATE stormpath_account_sessions SET id = 'x'": False,
+    "UPDATE stormpath_account_sessions SET last_seen_at = '2001-01-01'": False,
+    "REPLACE INTO stormpath_accounts SELECT * FROM stormpath_accounts": False,
+    "REPLACE INTO stormpath_account_sessions SELECT * FROM stormpath_account_sessions": True,
+    "INSERT OR REPLACE INTO stormpath_groups SELECT * FROM stormpath_groups": True,
+    "REPLACE INTO stormpath_directories SELECT * FROM stormpath_directories": True,
+    "REPLACE INTO stormpath_applications SELECT * FROM stormpath_applications": True,
     "DELETE FROM stormpath_account_sessions": False,
     "UPDATE stormpath_group_memberships SET group_id = group_id": False,
     "DELETE FROM stormpath_group_memberships": False,
@@ -292,7 +311,7 @@ def test_whatever_changes_a_login_is_in_the_log_whoever_wrote_it(context, han, c
     log = ChangeLog(database.engine.url.database)
     log.newest()
     written = sqlite3.connect(database.engine.url.database)
-    written.execute("PRAGMA foreign_keys = ON")
+    written.execute(f"PRAGMA foreign_keys = {'OFF' if 'REPLACE' in change else 'ON'}")  # what goes along is logged
     since = log.newest()
     with written:
         written.execute(change)
@@ -300,6 +319,25 @@ def test_whatever_changes_a_login_is_in_the_log_whoever_wrote_it(context, han, c
     log.newest()
     assert log.has_changed(han.id, since=since)
     assert log.has_changed("another", since=since) == CHANGES[change]
+
+
+@pytest.mark.sqlite
+def test_nothing_is_kept_while_a_table_has_lost_its_triggers(context, han):
+    log = ChangeLog(database.engine.url.database)
+    before = log.newest()
+    with database.engine.begin() as connection:
+        triggers = connection.exec_driver_sql(
+            "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'stormpath_accounts'"
+        ).all()
+        for name, _sql in triggers:
+            connection.exec_driver_sql(f"DROP TRIGGER {name}")
+    assert (log.newest(), log.newest()) == (None, None)
+    with database.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE stormpath_accounts SET status = 'DISABLED'")
+        for _name, sql in triggers:
+            connection.exec_driver_sql(sql)
+    assert log.newest() is not None
+    assert log.has_changed(han.id, since=before)  # what was kept before as well
 
 
 @pytest.mark.sqlite

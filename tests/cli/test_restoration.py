@@ -92,6 +92,11 @@ def test_what_was_interrupted_goes_on_where_it_was(app, account, log_in, run, mo
     assert "logins: 3 voided" in run("--yes").output
 
 
+def test_a_machine_whose_clock_is_behind_ends_all_the_same(app, member, waiting, run, held_clock):
+    held_clock.forward(days=-2)
+    assert "logins: 1 voided\nmailed links: 1 voided\nmails that waited: 1 voided" in run("--yes").output
+
+
 @pytest.fixture
 def api_keys(app, account):
     with app.app_context():

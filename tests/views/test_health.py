@@ -66,6 +66,18 @@ def test_a_database_that_hangs_has_one_thread_that_waits_for_it(app, monkeypatch
 
 
 @HEALTH
+def test_where_no_thread_is_left_it_is_asked_again_once_there_is(app, monkeypatch):
+    def fail(_thread):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", fail)
+        with pytest.raises(RuntimeError):
+            app.test_client().get("/health")
+    assert app.test_client().get("/health").status_code == 200
+
+
+@HEALTH
 def test_what_nobody_foresaw_is_an_error_and_not_health(app, monkeypatch):
     def fail():
         raise ZeroDivisionError

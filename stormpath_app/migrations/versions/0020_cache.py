@@ -11,7 +11,7 @@ GENERATION, COUNTS, CHANGES = "stormpath_cache_generation", "stormpath_cache_cou
 SESSIONS = "stormpath_account_sessions"
 
 OF_LOGIN = (
-    *("account_id", "token_hash", "created_at", "expires_at", "authenticated_at"),
+    *("id", "account_id", "token_hash", "created_at", "expires_at", "authenticated_at"),
     *("remembered", "rotations", "rotated_at", "is_console"),
 )
 # Whose changes are of one account: the column with its id, and the statements that count. Columns are named where
@@ -79,19 +79,24 @@ def upgrade() -> None:
         for table, (column, events) in OF_ACCOUNTS.items():
             for event in events:
                 log(table, event, f"{'new' if event == 'INSERT' else 'old'}.{column}")
-        # That a new secret was seen in use counts, once.
-        log(
-            SESSIONS, "UPDATE OF last_seen_at", "old.account_id", "confirmed", "WHEN old.last_seen_at <= old.rotated_at"
-        )
+        # That a new secret was seen in use counts, once; and what ends a login.
+        seen = "WHEN old.last_seen_at <= old.rotated_at OR new.last_seen_at < old.last_seen_at"
+        log(SESSIONS, "UPDATE OF last_seen_at", "old.account_id", "seen", seen)
         for table, events in OF_ALL.items():
             for event in events:
                 log(table, event, "''")
+        # What REPLACE deletes meets no trigger.
+        for table in (*OF_ACCOUNTS, *OF_ALL):
+            there = f"WHEN EXISTS (SELECT 1 FROM {table} WHERE id = new.id)"  # noqa: S608 - a table of ours
+            log(table, "INSERT", "new.id" if table == "stormpath_accounts" else "''", "replace", there, "BEFORE")
 
 
-def log(table: str, event: str, account_id: str, called: str | None = None, when: str = "") -> None:
+def log(
+    table: str, event: str, account_id: str, called: str | None = None, when: str = "", moment: str = "AFTER"
+) -> None:
     name = f"stormpath_cache_{table.removeprefix('stormpath_')}_{called or event.partition(' ')[0].lower()}"
     write = "INSERT INTO stormpath_cache_changes (account_id) VALUES"
-    op.execute(f"CREATE TRIGGER {name} AFTER {event} ON {table} {when} BEGIN {write} ({account_id}); END")
+    op.execute(f"CREATE TRIGGER {name} {moment} {event} ON {table} {when} BEGIN {write} ({account_id}); END")
 
 
 def downgrade() -> None:
