@@ -1,5 +1,6 @@
 """The site as people run it: a process, an instance folder and a free port of its own."""
 
+import asyncio
 import contextlib
 import os
 import re
@@ -11,10 +12,13 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
 
 ROOT = Path(__file__).resolve().parent.parent
 MANAGE = str(ROOT / "manage.py")
@@ -144,6 +148,12 @@ def _environment(instance: Path, settings: dict[str, str]) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("FLASK_", "STORMPATH_"))}
     ours = {"STORMPATH_INSTANCE_PATH": str(instance), "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
     return {**kept, **ours, **settings}
+
+
+def run_apart(work: Coroutine[Any, Any, Result]) -> Result:
+    """Run a coroutine to its end, in a thread of its own: the browser's driver has a loop in this one."""
+    with ThreadPoolExecutor(1) as other:
+        return other.submit(asyncio.run, work).result()
 
 
 def free_port() -> int:

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from .servers import run_apart
+
 #: Of what is installed.
 STORES = ["memory", *(name for name, of in (("redis", "redis-server"), ("memcached",) * 2) if shutil.which(of))]
 CACHES = ["no cache", *STORES]
@@ -161,7 +163,7 @@ def ask(load, thing, *answers):
             await ended.wait()
         return person.tally
 
-    return asyncio.run(do())
+    return run_apart(do())
 
 
 def answer(status, text):

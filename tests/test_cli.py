@@ -162,11 +162,11 @@ def test_commands_that_mend_work_on_an_app_with_wrong_settings(app, account, com
 # --- Check ---
 
 
-@pytest.mark.settings(STORMPATH_CACHE={"store": "redis"}, **PUBLIC)
+@pytest.mark.settings(STORMPATH_REQUIRE_EMAIL=True, **PUBLIC)
 def test_check_says_that_all_is_well_and_what_has_no_effect(app):
     code, said, complained = run(app, "check", "--deploy")
     assert (code, complained) == (0, "")
-    assert said.startswith("note: STORMPATH_CACHE has no effect yet")
+    assert said.startswith("note: STORMPATH_REQUIRE_EMAIL has no effect")
     assert said.endswith("\nReady to deploy.\n")
 
 

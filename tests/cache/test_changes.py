@@ -252,7 +252,7 @@ def test_on_mariadb_they_tell_the_same(mariadb_server, tmp_path):
         told.can_be_reached = False
         han.middle_name = "X"
         han.save()
-        assert generation(app) == 1
+        assert generation(app) != 0
         database.engine.dispose()
 
 

@@ -17,7 +17,7 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 
-from ..servers import PATIENCE, Server, gunicorn
+from ..servers import PATIENCE, Server, gunicorn, run_apart
 from .people import Person, Visitor
 
 MANY, WORKERS = 1000, 2
@@ -67,7 +67,7 @@ def log_in_at_once(visitor: Visitor, sent: list[tuple[str, str]]) -> list[Raw]:
     async def send_all() -> list[Raw]:
         return await asyncio.wait_for(asyncio.gather(*(send(*each) for each in sent)), PATIENCE)
 
-    return asyncio.run(send_all())
+    return run_apart(send_all())
 
 
 class Reader(Thread):
