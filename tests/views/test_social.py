@@ -1117,6 +1117,6 @@ def test_who_comes_again_is_logged_in_by_thirteen_statements_or_one_less(app, cl
     client.get("/logout")
     left = leave(client)
     # The application, where it is not kept; the ways in, again where the provider is asked, and its refused codes; the
-    # state is used. The person, a link, the policy, the line in the log, whether there is a password. At last the login:
-    # may it be, what of the account's others is over, and the new one.
+    # state is used. The person, a link, the policy, the line in the log, whether there is a password. At last the
+    # login: may it be, what of the account's others is over, and the new one.
     assert counted(app, lambda: come_back(client, left)) == 12 + reads(app)
