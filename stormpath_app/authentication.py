@@ -12,7 +12,7 @@ from flask import Flask, Request, Response, current_app, g, request, session as 
 from flask_login import current_user, user_logged_in, user_logged_out
 from werkzeug.local import LocalProxy
 
-from . import cache, clock, tokens
+from . import cache, clock, current, tokens
 from .database import database
 from .models import (
     ENABLED,
@@ -53,21 +53,21 @@ class _Login(NamedTuple):
 
 def load_user(asking: Request) -> Account | None:
     """Return the account behind the request's cookies; None where they stand for none. One statement."""
-    g.stormpath_asked = True
+    kept = current.kept()
+    kept.stormpath_asked = True
     for login in _logins(asking):
-        g.stormpath_session = login
-        g.stormpath_fresh_since = None if login.is_restored else login.found.authenticated_at
+        kept.stormpath_session = login
+        kept.stormpath_fresh_since = None if login.is_restored else login.found.authenticated_at
         return login.found.account
     return None
 
 
 def _logins(asking: Request) -> Iterator[_Login]:
     """Yield the logins that the request's cookies stand for: one, unless somebody mixed them."""
-    prefix = _prefix()
-    values = (asking.cookies.get(prefix + cookie) for cookie in (SESSION_COOKIE, TOKEN_COOKIE))
-    looked_at = set()
-    for shown, is_sealed in (sessions.unseal(value) for value in values if value):
-        if shown in looked_at:
+    prefix, cookies, looked_at = _prefix(), asking.cookies, set()
+    for cookie in (SESSION_COOKIE, TOKEN_COOKIE):
+        shown, is_sealed = sessions.unseal(cookies.get(prefix + cookie, ""))
+        if not shown or shown in looked_at:
             continue
         looked_at.add(shown)
         found = active_session.find(shown)
@@ -109,7 +109,7 @@ def is_secure() -> bool:
     if (wanted := settings.COOKIE_SECURE) is not None:
         return bool(wanted)
     base = urlsplit(settings.BASE_URL or "")
-    return not (current_app.debug or (base.scheme == "http" and base.hostname in LOOPBACK))
+    return not (current.app().debug or (base.scheme == "http" and base.hostname in LOOPBACK))
 
 
 def _name(cookie: str) -> str:
@@ -247,7 +247,7 @@ def _send_signal(signal: Signal, account: Account) -> None:
     """Send one of Flask-Login's signals for a verb of ours, which needs no notice."""
     before, g.stormpath_sends = g.get("stormpath_sends"), signal
     try:
-        signal.send(current_app._get_current_object(), user=account)  # type: ignore[attr-defined]
+        signal.send(current.app(), user=account)
     finally:
         g.stormpath_sends = before
 
@@ -266,7 +266,7 @@ def _forget_flask_login() -> None:
 
 def finish_response(response: Response) -> Response:
     """Set the cookies that this request changed, keep an active login alive, and end one that was copied."""
-    known: Any = g._get_current_object()  # once: each look through the proxy costs
+    known = current.kept()
     login: _Login | None = known.get("stormpath_session")
     for replay in known.pop("stormpath_replays", ()):
         if not login or replay.id != login.found.id:  # an old cookie beside the newest is nobody's copy
@@ -286,7 +286,7 @@ def finish_response(response: Response) -> Response:
         if "Vary" in response.headers:
             response.vary.add("Cookie")
         else:
-            response.headers["Vary"] = "Cookie"
+            response.headers.add("Vary", "Cookie")
     return response
 
 

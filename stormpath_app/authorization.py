@@ -4,10 +4,10 @@ from collections.abc import Awaitable, Callable, Iterable
 from functools import wraps
 from typing import ParamSpec
 
-from flask import current_app, g, request
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
+from . import current
 from .authentication import login_fresh
 from .models import Group
 from .models.group import references
@@ -52,7 +52,8 @@ def groups_required(
         raise ValueError("groups_required needs a group, as in groups_required(['admins']); or take login_required.")
 
     def refuse_others() -> ResponseReturnValue | None:
-        may_enter = current_user.is_authenticated and current_user.has_groups(wanted, all=all)
+        account = current_user._get_current_object()
+        may_enter = account.is_authenticated and account.has_groups(wanted, all=all)
         return None if may_enter else _unauthorized()
 
     return lambda view: _guarded(view, refuse_others)
@@ -60,8 +61,9 @@ def groups_required(
 
 def is_enforced() -> bool:
     """Tell whether doors are closed: always, but under TESTING where LOGIN_DISABLED does not say, as in the seed."""
-    disabled = current_app.config.get("LOGIN_DISABLED")
-    return not (current_app.testing if disabled is None else disabled)
+    config = current.app().config
+    disabled = config.get("LOGIN_DISABLED")
+    return not (config["TESTING"] if disabled is None else disabled)
 
 
 def _guarded(view: View[P], refuse: Callable[[], ResponseReturnValue | None]) -> Guarded[P]:
@@ -69,10 +71,10 @@ def _guarded(view: View[P], refuse: Callable[[], ResponseReturnValue | None]) ->
 
     @wraps(view)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> ResponseReturnValue:
-        g.stormpath_private = True
-        if is_enforced() and request.method != "OPTIONS" and (refusal := refuse()) is not None:
+        current.kept().stormpath_private = True
+        if is_enforced() and current.asking().method != "OPTIONS" and (refusal := refuse()) is not None:
             return refusal
-        answer: ResponseReturnValue = current_app.ensure_sync(view)(*args, **kwargs)
+        answer: ResponseReturnValue = current.app().ensure_sync(view)(*args, **kwargs)
         return answer
 
     return guarded
@@ -80,16 +82,16 @@ def _guarded(view: View[P], refuse: Callable[[], ResponseReturnValue | None]) ->
 
 def refuse_strangers() -> ResponseReturnValue | None:
     """Return the answer for who is not logged in; None for everybody else."""
-    return None if current_user.is_authenticated else _unauthorized()
+    return None if current_user._get_current_object().is_authenticated else _unauthorized()
 
 
 def refuse_stale() -> ResponseReturnValue | None:
     """Return the answer for who is not logged in, or whose login is not fresh; None for everybody else."""
     if not current_user.is_authenticated:
         return _unauthorized()
-    return None if login_fresh() else current_app.login_manager.needs_refresh()  # type: ignore[attr-defined]
+    return None if login_fresh() else current.app().login_manager.needs_refresh()  # type: ignore[attr-defined]
 
 
 def _unauthorized() -> ResponseReturnValue:
-    refusal: ResponseReturnValue = current_app.login_manager.unauthorized()  # type: ignore[attr-defined]
+    refusal: ResponseReturnValue = current.app().login_manager.unauthorized()  # type: ignore[attr-defined]
     return refusal

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 from weakref import WeakKeyDictionary, WeakSet
 
 import sqlalchemy as sa
@@ -27,8 +27,10 @@ from sqlalchemy.orm.session import _sessions
 from sqlalchemy.sql.functions import FunctionElement
 from werkzeug.local import LocalProxy
 
-from . import connections
+from . import connections, current
 from .errors import DatabaseUnavailable
+
+R = TypeVar("R")
 
 FILE = "stormpath.db"
 
@@ -96,7 +98,7 @@ class Database(SQLAlchemy):
 
         :raises NotReady: its SQLite file is not there, and not for us to make by ourselves.
         """
-        app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+        app = current.app()
         if app in self._hosts:
             return cast("dict[str | None, sa.Engine]", self.of(app).engines)
         return self._app_engines.get(app) or self._make_engines(app)
@@ -141,36 +143,40 @@ database = Database()
 #: The session of the current app context: our own, or the host's.
 session = cast(
     "scoped_session[Session]",
-    LocalProxy(lambda: database.of(current_app._get_current_object()).session),  # type: ignore[attr-defined]
+    LocalProxy(lambda: database.of(current.app()).session),
 )
 
 
 # --- Into the session, once there is one ---
 
 
-def attach(instance: Any) -> None:
-    """Put a detached object into the session; where there is none yet, into the one that comes, if one does.
+def begun() -> Session | None:
+    """Return the session of the current app context; None: nobody has asked for it yet."""
+    scoped = database.of(current.app()).session
+    return scoped() if scoped.registry.has() else None
 
-    A session costs more than all else of a page that asks for nothing but a name. Until there is one, the object has a
-    stand-in: whatever SQLAlchemy wants of that, for an attribute to load or one that was set, makes the session.
+
+def attach(instance: R) -> R:
+    """Put a detached object into the session and return it, or the one of its identity that is there already.
+
+    Where there is no session yet, it goes into the one that comes, if one does: a session costs more than all else of a
+    page that asks for nothing but a name. Until then the object has a stand-in: whatever SQLAlchemy wants of that, for
+    an attribute to load or one that was set, makes the session.
     """
-    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
-    if database.is_shared(app) or session.registry.has():
-        session.add(instance)
-        return
-    if (late := g.get(_LATE)) is None:
-        late = _Late()
-        setattr(g, _LATE, late)
-    instance_state(instance).session_id = late.hash_key
-    late.instances[instance_state(instance).key] = instance
-
-
-def attached(key: Any) -> Any:
-    """Return the object of this identity that the session has, or that waits for it; None: there is none."""
-    if session.registry.has():
-        return session.identity_map.get(key)
-    late = g.get(_LATE)
-    return late and late.instances.get(key)
+    state: Any = instance_state(instance)
+    here = session() if database.is_shared(current.app()) else begun()
+    if here is not None:
+        known: R | None = here.identity_map.get(state.key)
+        if known is None:
+            here.add(instance)
+        return instance if known is None else known
+    kept = current.kept()
+    late: _Late = kept.get(_LATE) or _Late()
+    setattr(kept, _LATE, late)
+    there: R = late.instances.setdefault(state.key, instance)
+    if there is instance:
+        state.session_id = late.hash_key
+    return there
 
 
 class _Late:

@@ -1,8 +1,9 @@
 """Flask-Login as we use it: who finds people, and who is there where nobody is logged in."""
 
-from flask import Response, current_app, request
+from flask import Response
 from flask_login import AnonymousUserMixin, LoginManager
 
+from . import current
 from .authentication import load_user
 from .database import OUTAGES, outage
 from .models import Claim
@@ -32,9 +33,9 @@ class SessionManager(LoginManager):  # type: ignore[misc] # Flask-Login has no t
     """
 
     def _load_user(self) -> None:
-        current_app.extensions["stormpath"].require_ready()
+        current.app().extensions["stormpath"].require_ready()
         try:
-            found = load_user(request)
+            found = load_user(current.asking())
         except OUTAGES as error:
             raise outage(error) from error
         self._update_request_context_with_user(found)

@@ -14,7 +14,7 @@ from os import PathLike
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from flask import current_app
+from . import current
 
 PREFIX = "STORMPATH_"
 _CENTURY = timedelta(days=36525).total_seconds()  # what is longer can run past the end of the calendar
@@ -275,7 +275,7 @@ class _Settings:
 
     def __getattr__(self, name: str) -> Any:
         try:
-            value = current_app.config[PREFIX + name]
+            value = current.app().config[PREFIX + name]
         except KeyError:
             raise AttributeError(f"no setting {PREFIX}{name}") from None
         return duration(value) if name in _DURATIONS else value

@@ -6,10 +6,9 @@ from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 
-from flask import current_app
 from itsdangerous import BadData, TimestampSigner, URLSafeTimedSerializer
 
-from . import clock
+from . import clock, current
 from .errors import NotReady
 
 
@@ -26,9 +25,10 @@ def keys(purpose: str) -> list[bytes]:
 
     :raises NotReady: there is no SECRET_KEY.
     """
-    if not current_app.secret_key:
+    config = current.app().config
+    if not (newest := config["SECRET_KEY"]):
         raise NotReady(["SECRET_KEY is not set."])
-    secrets = [current_app.secret_key, *filter(None, current_app.config.get("SECRET_KEY_FALLBACKS") or ())]
+    secrets = [newest, *filter(None, config.get("SECRET_KEY_FALLBACKS") or ())]
     return [_derive(secret, purpose) for secret in secrets]
 
 

@@ -16,7 +16,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session, SessionTransaction, SessionTransactionOrigin
 
-from .database import database, session
+from .database import begun, database, session
 
 T = TypeVar("T")
 
@@ -87,9 +87,10 @@ def has_written() -> bool:
 
     So it is where there is no other connection to ask.
     """
-    if not session.registry.has() or not _is_connected(session()):
+    here = begun()
+    if here is None or not _is_connected(here):
         return False
-    connection = session().connection()
+    connection = here.connection()
     return connection.dialect.name != "sqlite" or _holds_lock(connection) or _has_one_connection(database.engine.pool)
 
 

@@ -1,24 +1,24 @@
 """Cache: what was read from the database and is kept for a while, as true as its store promises.
 
 A row is kept by its region and key (`region.py`). Who keeps it knows whether it is still true: of a file of SQLite by
-its log of changes, of a database server by a light statement (`memory_store.py`); what processes and machines share, by
-stamps that lie beside it (`shared.py`), which writers change (`changes.py`). `docs/caching.md` has the promises.
+its log of changes (`memory_store.py`); what processes and machines share, by stamps that lie beside it (`shared.py`),
+which writers change (`changes.py`). `docs/caching.md` has the promises.
 """
 
 import threading
-from collections.abc import Callable
 from contextlib import nullcontext
 
 import sqlalchemy as sa
 from flask import current_app, has_app_context
 
+from .. import current
 from ..database import database, is_in_memory, url
 from ..transactions import atomic, reading
 from . import changes, counts
-from .configuration import Configuration, check, current
+from .configuration import Configuration, check, configured
 from .counts import Counts, Stats
 from .memcached_store import MemcachedStore
-from .memory_store import SIZE, ChangeLog, LightMemory, LoggedMemory, MemoryStore
+from .memory_store import SIZE, ChangeLog, LoggedMemory, MemoryStore
 from .redis_store import RedisStore
 from .region import Keeper, NoKeeper, Region, Row, Ticket
 from .shared import Shared
@@ -36,6 +36,7 @@ __all__ = [
     "clear",
     "counted",
     "forget_counts",
+    "is_kept",
     "keeper",
     "recent_stats",
     "stats",
@@ -48,18 +49,20 @@ _making = threading.Lock()
 
 def keeper() -> Keeper:
     """Return what keeps the rows of the current app; the settings are read when it is asked for first."""
-    found: Keeper | None = current_app.extensions.get(_KEEPER)
+    extensions = current.app().extensions
+    found: Keeper | None = extensions.get(_KEEPER)
     if found is None:
         with _making:
-            found = current_app.extensions.get(_KEEPER) or _make(current())
-            current_app.extensions[_KEEPER] = found
+            found = extensions.get(_KEEPER) or _make(configured())
+            extensions[_KEEPER] = found
     return found
 
 
 def counted() -> Counts:
     """Return what this process counts for the current app."""
-    found: Counts | None = current_app.extensions.get(_COUNTS)
-    return found or current_app.extensions.setdefault(_COUNTS, Counts())
+    extensions = current.app().extensions
+    found: Counts | None = extensions.get(_COUNTS)
+    return found or extensions.setdefault(_COUNTS, Counts())
 
 
 def stats() -> dict[str, Stats]:
@@ -79,11 +82,13 @@ def forget_counts() -> None:
         counts.forget(writing.connection())
 
 
-def clear() -> None:
-    """Let nothing be true that any process keeps of the current app's database; what is asked for is read anew.
+def is_kept() -> bool:
+    """Tell whether anything is kept: nothing is of a database server in memory, or where the settings say so."""
+    return not isinstance(keeper(), NoKeeper)
 
-    In memory on a database server only this process forgets: the others ask anyway, but for the columns of accounts.
-    """
+
+def clear() -> None:
+    """Let nothing be true that any process keeps of the current app's database; what is asked for is read anew."""
     keeper().clear()
     with atomic() as writing:
         connection = writing.connection()
@@ -92,19 +97,18 @@ def clear() -> None:
 
 
 def _make(wanted: Configuration | None) -> Keeper:
-    here = url(current_app._get_current_object())  # type: ignore[attr-defined]
+    here = url(current.app())
     if wanted is None or is_in_memory(here):
         return NoKeeper()
     if issubclass(wanted.store, Store):
         shared = Shared(wanted.store(**wanted.options), wanted.lifetimes)
         changes.watch(database.engine, shared)
         return shared
-    size = wanted.options.get("size", SIZE)
     if here.get_backend_name() != "sqlite":
-        return LightMemory(size, wanted.lifetimes)
+        return NoKeeper()
     with database.engine.connect() as connection:
         file = connection.exec_driver_sql("SELECT file FROM pragma_database_list WHERE name = 'main'").scalar_one()
-    return LoggedMemory(size, wanted.lifetimes, ChangeLog(file))
+    return LoggedMemory(wanted.options.get("size", SIZE), wanted.lifetimes, ChangeLog(file))
 
 
 def _make_shared(engine: sa.Engine) -> None:
@@ -112,7 +116,7 @@ def _make_shared(engine: sa.Engine) -> None:
     if app is None:
         return
     with nullcontext() if has_app_context() and current_app == app else app.app_context():
-        wanted = current()
+        wanted = configured()
         if wanted is not None and issubclass(wanted.store, Store):
             keeper()
 
@@ -125,12 +129,13 @@ class Look:
 
     __slots__ = ("_keeper", "_key", "_region", "_ticket", "row")
 
-    def __init__(self, region: Region, key: str, light: Callable[[], Row | None]) -> None:
+    def __init__(self, region: Region, key: str) -> None:
         self._keeper, self._region, self._key = keeper(), region, key
         self.row: Row | None
         self._ticket: Ticket
-        self.row, self._ticket = self._keeper.look(region, key, light)
-        counted().count(region.name, is_hit=self.row is not None)
+        self.row, self._ticket = self._keeper.look(region, key)
+        if not isinstance(self._keeper, NoKeeper):
+            counted().count(region.name, is_hit=self.row is not None)
 
     def keep(self, row: Row) -> None:
         """Keep the row that was read since, on a connection that had no transaction open before."""

@@ -21,6 +21,7 @@ from sqlalchemy.orm import Mapper
 from sqlalchemy.sql import elements, operators
 from sqlalchemy.sql.dml import UpdateBase
 
+from ..prepared import listen_to_writes
 from . import stamps
 from .reach import KNOWN, NEXT
 from .shared import ALL, Shared, now
@@ -249,8 +250,8 @@ def _finish(info: Any) -> None:
         change.finish()
 
 
+listen_to_writes(_guarded(_collect))
 for _target, _name, _listener in (
-    (sa.Engine, "before_cursor_execute", _collect),
     (sa.Engine, "commit", _commit),
     (sa.Engine, "prepare_twophase", _commit),
     (sa.Engine, "commit_twophase", _commit),

@@ -29,7 +29,7 @@ class Configuration:
     lifetimes: Mapping[str, Lifetime]
 
 
-def current() -> Configuration | None:
+def configured() -> Configuration | None:
     """Return what the settings of the current app say; None: nothing is to be kept."""
     given = settings.CACHE
     if given is False:

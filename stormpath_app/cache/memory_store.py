@@ -4,7 +4,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from itertools import islice
 from urllib.parse import quote
 from weakref import WeakSet
@@ -23,8 +23,8 @@ _PATIENCE = 1.0
 class MemoryStore:
     """Names the store of this kind in STORMPATH_CACHE: each process keeps what it read.
 
-    On a file of SQLite, whether it is still true is known without a statement (`ChangeLog`); on a database server it
-    is asked with one light statement.
+    On a file of SQLite, whether it is still true is known without a statement (`ChangeLog`). A database server would
+    have to be asked, which costs what the row itself does: nothing is kept of one.
     """
 
 
@@ -38,12 +38,25 @@ class _Entry:
         self.kept_at = self.used_at = time.monotonic()
 
 
-class _Memory:
-    """Rows by region and key; beyond a number the oldest go."""
+class LoggedMemory:
+    """Rows of a file of SQLite by region and key, whose log of changes tells what is out of date.
 
-    def __init__(self, size: int, lifetimes: Mapping[str, Lifetime]) -> None:
-        self._size, self._lifetimes = size, lifetimes
+    :param size: beyond so many the oldest go.
+    """
+
+    def __init__(self, size: int, lifetimes: Mapping[str, Lifetime], log: "ChangeLog") -> None:
+        self._size, self._lifetimes, self._log = size, lifetimes, log
         self._entries: dict[tuple[str, str], _Entry] = {}
+
+    def look(self, region: Region, key: str) -> tuple[Row | None, Ticket]:
+        """Return a row of which no change is known, at this very moment."""
+        seen = self._log.newest()
+        if seen is None or (entry := self._find(region, key)) is None:
+            return None, seen
+        if self._log.has_changed(region.of(entry.row), since=entry.seen):
+            self.drop(region, key)
+            return None, seen
+        return entry.row, seen
 
     def _find(self, region: Region, key: str) -> _Entry | None:
         entry = self._entries.get((region.name, key))
@@ -55,10 +68,13 @@ class _Memory:
         entry.used_at = now
         return entry
 
-    def _keep(self, region: Region, key: str, entry: _Entry) -> None:
+    def keep(self, region: Region, key: str, ticket: Ticket, row: Row) -> None:
+        """Keep a row as true as what was seen before it was read."""
+        if ticket is None:
+            return
         where = region.name, key
         self._entries.pop(where, None)  # so that it is the newest
-        self._entries[where] = entry
+        self._entries[where] = _Entry(row, ticket)
         if len(self._entries) > self._size:
             for oldest in list(islice(self._entries, len(self._entries) - self._size)):
                 self._entries.pop(oldest, None)
@@ -70,52 +86,6 @@ class _Memory:
     def clear(self) -> None:
         """Forget them all."""
         self._entries.clear()
-
-
-class LightMemory(_Memory):
-    """Rows of a database server: each is asked for what can change, but the account's columns are not sent again."""
-
-    def look(self, region: Region, key: str, light: Callable[[], Row | None]) -> tuple[Row | None, Ticket]:
-        """Return a row whose account is as it was when it was kept, by version and time."""
-        entry = self._find(region, key) if region.light else None
-        if entry is None:
-            return None, 0
-        fresh = light()
-        if fresh is None or fresh[-2:] != entry.row[region.light - 2 : region.light]:
-            self._entries.pop((region.name, key), None)
-            return None, 0
-        return (*fresh, *entry.row[region.light :]), 0
-
-    def keep(self, region: Region, key: str, ticket: Ticket, row: Row) -> None:
-        """Keep a row whose truth can be asked for."""
-        if region.light:
-            self._keep(region, key, _Entry(row, ticket))
-
-    def drop(self, region: Region, key: str) -> None:
-        """Forget nothing: what is out of date is asked for anyway."""
-
-
-class LoggedMemory(_Memory):
-    """Rows of a file of SQLite, whose log of changes tells what is out of date."""
-
-    def __init__(self, size: int, lifetimes: Mapping[str, Lifetime], log: "ChangeLog") -> None:
-        super().__init__(size, lifetimes)
-        self._log = log
-
-    def look(self, region: Region, key: str, light: Callable[[], Row | None]) -> tuple[Row | None, Ticket]:
-        """Return a row of which no change is known, at this very moment."""
-        seen = self._log.newest()
-        if seen is None or (entry := self._find(region, key)) is None:
-            return None, seen
-        if self._log.has_changed(region.of(entry.row), since=entry.seen):
-            self.drop(region, key)
-            return None, seen
-        return entry.row, seen
-
-    def keep(self, region: Region, key: str, ticket: Ticket, row: Row) -> None:
-        """Keep a row as true as what was seen before it was read."""
-        if ticket is not None:
-            self._keep(region, key, _Entry(row, ticket))
 
 
 class ChangeLog:

@@ -1,6 +1,5 @@
 """Region: rows of one kind that are kept for a while, each by its key, and as true as its keeper promises."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -20,15 +19,12 @@ class Region:
     """Rows of one kind. A row is out of date when the account that it is about changes, or what all accounts share.
 
     :param about: the column with that account's id; None: rows are about no account.
-    :param light: so many columns come first, and stand for all behind them: these change only with the last two, the
-        account's version and when it was modified. 0: none do.
     :param moments: the columns that are moments.
     :param statement: what reads the rows. Those that another version of it read are none, where versions share a store.
     """
 
     name: str
     about: int | None = None
-    light: int = 0
     moments: tuple[int, ...] = ()
     statement: sa.Select[Any] | None = None
 
@@ -40,11 +36,8 @@ class Region:
 class Keeper(Protocol):
     """What keeps the rows of one app. It never raises: what it cannot tell is not there."""
 
-    def look(self, region: Region, key: str, light: Callable[[], Row | None]) -> tuple[Row | None, Ticket]:
-        """Return the row that is kept under a key, if it is still true, and what `keep` wants.
-
-        :param light: reads the first `region.light` columns, where the keeper has no other way to know.
-        """
+    def look(self, region: Region, key: str) -> tuple[Row | None, Ticket]:
+        """Return the row that is kept under a key, if it is still true, and what `keep` wants."""
         ...
 
     def keep(self, region: Region, key: str, ticket: Ticket, row: Row) -> None:
@@ -68,9 +61,9 @@ class Lifetime(NamedTuple):
 
 
 class NoKeeper:
-    """Keeps nothing."""
+    """Keeps nothing: nobody wants it, or whether it is still true could not be known for less than a statement."""
 
-    def look(self, region: Region, key: str, light: Callable[[], Row | None]) -> tuple[Row | None, Ticket]:
+    def look(self, region: Region, key: str) -> tuple[Row | None, Ticket]:
         """Find nothing."""
         return None, None
 

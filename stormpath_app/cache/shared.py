@@ -74,7 +74,7 @@ class Shared:
 
     # --- Rows ---
 
-    def look(self, region: Region, key: str, light: Callable[[], Row | None]) -> tuple[Row | None, Ticket]:
+    def look(self, region: Region, key: str) -> tuple[Row | None, Ticket]:
         """Return a row whose stamps are those that lie in the store at this moment."""
         known = self._generation.known()
         if known is None or not current_app.secret_key:  # a command may do without one: nothing can be sealed

@@ -26,6 +26,10 @@ def show_stats(hours: int, in_json: bool) -> None:
         return
     for name, one in found.items():
         click.echo(f"{name:14}{_bar(one)}  {one.hits:>12,} found  {one.misses:>12,} read")
+    if not kept.is_kept():
+        click.echo(
+            "Nothing is kept now: in memory it is of SQLite's files alone, and nowhere with STORMPATH_CACHE = False."
+        )
 
 
 def _bar(stats: Stats) -> str:
@@ -37,9 +41,6 @@ def _bar(stats: Stats) -> str:
 
 @command(cache, "clear")
 def clear() -> None:
-    """Forget all that any process keeps: after somebody changed rows past the app's engine, say.
-
-    It does not reach the memory of other processes on PostgreSQL and MariaDB: start them again.
-    """
+    """Forget all that any process keeps: after somebody changed rows past the app's engine, say."""
     kept.clear()
     click.echo("All that was kept is forgotten.")

@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from .. import cache, clock, names
 from ..database import session
 from ..errors import LoginOutdated
+from ..prepared import Prepared
 from ..settings import settings
 from ..transactions import beside, has_written, read
 from . import event, kept, session as sessions
@@ -69,7 +70,7 @@ class Replay(NamedTuple):
 
 _LOGIN = AccountSession.__table__.c
 #: The attributes of the account that every page gets: its columns but the deferred ones.
-LOADED = {name: Account.__table__.c[name] for name in ("id", "version", "modified_at")} | kept.columns(Account)
+LOADED = kept.columns(Account)
 LOADED_COLUMNS = list(LOADED.values())
 _OF_LOGIN = (
     _LOGIN.token_hash,
@@ -83,10 +84,9 @@ _OF_LOGIN = (
     enabled_groups(Account.id).scalar_subquery(),
 )
 
-# Built once, and of plain columns: what a statement costs to build and to compile, and its row to be made an object in
-# the ORM's general way, is most of what a page would pay for it.
-_LIGHT = (
-    sa.select(*_OF_LOGIN, *LOADED_COLUMNS[:3])
+# Of plain columns: a row that is made an object in the ORM's general way costs a page more than the database does.
+_FIND = Prepared(
+    sa.select(*_OF_LOGIN, *LOADED_COLUMNS)
     .join_from(AccountSession, Account, Account.id == AccountSession.account_id)
     .join(Directory, Directory.id == Account.directory_id)
     .join(AccountStoreMapping, AccountStoreMapping.directory_id == Directory.id)
@@ -103,13 +103,11 @@ _LIGHT = (
     )
     .limit(sa.literal_column("1"))  # several stores may let the account in
 )
-_FIND = _LIGHT.add_columns(*LOADED_COLUMNS[3:])
 _SESSIONS = cache.Region(
     "sessions",
-    about=len(_OF_LOGIN),
-    light=len(_OF_LOGIN) + 3,
+    about=len(_OF_LOGIN) + list(LOADED).index("id"),
     moments=kept.moments(*_OF_LOGIN, *LOADED_COLUMNS),
-    statement=_FIND,
+    statement=_FIND.statement,
 )
 
 
@@ -169,15 +167,15 @@ def find(token: str) -> ActiveSession | Replay | None:
         return None
     wanted = {"session_id": parts[0], "application": names.key(settings.APPLICATION)}
     if has_written():  # it sees what nobody else does yet
-        row = first(_FIND, wanted)
+        row = first(_FIND.statement, wanted)
         return None if row is None else _judge(*parts, row)
-    look = _look(wanted)
+    look = cache.Look(_SESSIONS, _key(**wanted))
     if look.row is not None and _goes_on(parts[1], look.row):
         return _let_in(*parts, look.row)
-    row = _alone(_FIND, wanted)  # not in the session, whose transaction may show what was
+    row = _FIND.first(wanted)  # not in the session, whose transaction may show what was
     if row is None:
         return None
-    look.keep(tuple(row))
+    look.keep(row)
     return _judge(*parts, row)
 
 
@@ -188,14 +186,6 @@ def forgetting(session_id: str) -> Callable[[], None]:
 
 def _key(session_id: str, application: str) -> str:
     return f"{session_id} {application}"
-
-
-def _look(wanted: dict[str, str]) -> cache.Look:
-    def light() -> cache.Row | None:
-        row = _alone(_LIGHT, wanted)
-        return None if row is None else tuple(row)
-
-    return cache.Look(_SESSIONS, _key(**wanted), light)
 
 
 def _goes_on(secret: str, row: Any) -> bool:
@@ -252,8 +242,4 @@ def first(statement: sa.Select[Any], wanted: dict[str, str]) -> Any:
     current = session()
     if current.in_transaction():
         return current.connection().execute(statement, wanted).first()
-    return _alone(statement, wanted)
-
-
-def _alone(statement: sa.Select[Any], wanted: dict[str, str]) -> Any:
     return read(lambda connection: connection.execute(statement, wanted).first())

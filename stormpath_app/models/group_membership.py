@@ -5,10 +5,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 import sqlalchemy as sa
 from blinker import Signal
-from flask import g
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
-from .. import signals
+from .. import current, signals
 from ..database import session
 from ..errors import ChangedMeanwhile, Conflict, DirectoriesDiffer, PropertyRequired, ResourceNotFound, WrongType
 from ..transactions import after_commit, announce, atomic
@@ -148,7 +147,7 @@ def known_groups() -> dict[str, str | None]:
 
     The statement that finds out who asks writes it. It holds until the request ends, or changes a group or membership.
     """
-    found: dict[str, str | None] = g.setdefault(_KNOWN_GROUPS, {})
+    found: dict[str, str | None] = current.kept().setdefault(_KNOWN_GROUPS, {})
     return found
 
 

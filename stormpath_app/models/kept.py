@@ -6,10 +6,9 @@ from typing import Any, Generic, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.orm.attributes import instance_state
-from sqlalchemy.orm.util import identity_key
 
 from .. import cache
-from ..database import UTCDateTime, attach, attached, session
+from ..database import UTCDateTime, attach, session
 from ..transactions import has_written, read
 
 R = TypeVar("R")
@@ -31,22 +30,19 @@ def loaded(model: type[R], values: dict[str, Any]) -> R:
 
     What was left out loads when it is asked for.
     """
-    identity = identity_key(model, values["id"])
-    known: R | None = attached(identity)
-    if known is not None:
-        return known
-    found: R = sa.inspect(model).class_manager.new_instance()
+    mapper: Any = sa.inspect(model)
+    found: R = mapper.class_manager.new_instance()
     found.__dict__.update(values)
-    instance_state(found).key = identity  # SQLAlchemy's make_transient_to_detached, where nothing is expired
-    attach(found)
-    return found
+    # SQLAlchemy's make_transient_to_detached, where nothing is expired.
+    instance_state(found).key = mapper.identity_key_from_primary_key((values["id"],))
+    return attach(found)
 
 
 def ask(region: cache.Region, key: str, load: Callable[[sa.Connection], cache.Row | None]) -> cache.Row | None:
     """Return the row that is kept under a key, or the one that is there now; None: there is none."""
     if has_written():  # the session sees what nobody else does yet
         return load(session.connection())
-    look = cache.Look(region, key, lambda: None)
+    look = cache.Look(region, key)
     if look.row is not None:
         return look.row
     row = read(load)

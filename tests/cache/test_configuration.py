@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from stormpath_app.cache import MemcachedStore, MemoryStore, RedisStore
-from stormpath_app.cache.configuration import check, current
+from stormpath_app.cache.configuration import check, configured
 from stormpath_app.cache.memcached_store import MemcachedStore as AtItsOldPlace
 from stormpath_app.cache.region import Lifetime
 
@@ -25,19 +25,19 @@ def say(context):
 
 def test_without_it_everything_is_kept_in_memory_for_five_minutes(say):
     assert say(None) == []
-    assert current().store is MemoryStore
-    assert set(current().lifetimes.values()) == {USUAL}
+    assert configured().store is MemoryStore
+    assert set(configured().lifetimes.values()) == {USUAL}
 
 
 def test_false_keeps_nothing(say):
     assert say(False) == []
-    assert current() is None
+    assert configured() is None
 
 
 @pytest.mark.parametrize("store", [RedisStore, "redis", MemcachedStore, "memcached", MemoryStore, "memory"])
 def test_a_store_is_given_by_its_class_or_name(say, store):
     assert say({"store": store, "store_opts": {}}) == []
-    assert current().store.__name__.lower().removesuffix("store") == str(
+    assert configured().store.__name__.lower().removesuffix("store") == str(
         getattr(store, "__name__", store)
     ).lower().removesuffix("store")
 
@@ -48,7 +48,7 @@ def test_the_modules_have_the_names_that_they_always_had():
 
 def test_a_region_may_have_times_of_its_own(say):
     assert say({"ttl": 60, "regions": {"policies": {"ttl": timedelta(minutes=10), "tti": 5}}}) == []
-    lifetimes = current().lifetimes
+    lifetimes = configured().lifetimes
     assert (lifetimes["sessions"], lifetimes["policies"]) == (Lifetime(60, 300), Lifetime(600, 5))
 
 

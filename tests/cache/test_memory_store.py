@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from stormpath_app import Account, Application, cache
-from stormpath_app.cache.memory_store import ChangeLog, LightMemory, LoggedMemory
+from stormpath_app.cache.memory_store import ChangeLog, LoggedMemory
 from stormpath_app.cache.region import Lifetime, NoKeeper, Region
 from stormpath_app.database import database, session
 from stormpath_app.models import AccountSession, active_session
@@ -20,10 +20,6 @@ LOGINS = Region("sessions", about=0)
 POLICIES = Region("policies")
 USUAL = dict.fromkeys(("sessions", "applications", "policies"), Lifetime(300, 300))
 HAN, LEIA = ("han", "enabled"), ("leia", "enabled")
-
-
-def never():
-    raise AssertionError("it is known without")
 
 
 @pytest.fixture
@@ -61,11 +57,11 @@ def memory(file):
 
 
 def fill(memory, row=HAN, region=LOGINS):
-    memory.keep(region, row[0], memory.look(region, row[0], never)[1], row)
+    memory.keep(region, row[0], memory.look(region, row[0])[1], row)
 
 
 def found(memory, key="han", region=LOGINS):
-    return memory.look(region, key, never)[0]
+    return memory.look(region, key)[0]
 
 
 # --- The log of changes ---
@@ -91,7 +87,7 @@ def test_what_all_share_makes_every_row_worth_nothing(memory, write):
 
 
 def test_a_row_that_was_read_before_a_change_is_not_kept_after_it(memory, write):
-    _row, ticket = memory.look(LOGINS, "han", never)
+    _row, ticket = memory.look(LOGINS, "han")
     write("han")
     memory.keep(LOGINS, "han", ticket, HAN)
     assert found(memory) is None
@@ -174,7 +170,7 @@ def test_many_threads_find_what_is_true(memory, write):
     def ask():
         while not ends.is_set():
             before = done
-            row, ticket = memory.look(LOGINS, "han", never)
+            row, ticket = memory.look(LOGINS, "han")
             if row is None:
                 memory.keep(LOGINS, "han", ticket, ("han", stored))
             elif row[1] < before:
@@ -217,38 +213,11 @@ def test_the_oldest_rows_go_first(file):
     assert [found(memory, name) for name in ("a", "b", "c")] == [None, ("b", "enabled"), ("c", "enabled")]
 
 
-# --- A database server ---
-
-LIGHT = Region("sessions", about=1, light=4)
-
-
-@pytest.mark.parametrize("changed", [(2, "noon"), (1, "one")])
-def test_a_server_is_asked_for_what_can_change_and_sends_nothing_else_again(changed):
-    memory = LightMemory(10, USUAL)
-    memory.keep(LIGHT, "han", 0, ("seen", "han", 1, "noon", "Solo"))
-    found, _ticket = memory.look(LIGHT, "han", lambda: ("seen again", "han", 1, "noon"))
-    assert found == ("seen again", "han", 1, "noon", "Solo")
-    assert memory.look(LIGHT, "han", lambda: ("seen again", "han", *changed))[0] is None
-    assert memory.look(LIGHT, "han", never)[0] is None  # it is read as a whole now
-
-
-def test_a_server_that_tells_that_it_is_over_is_believed():
-    memory = LightMemory(10, USUAL)
-    memory.keep(LIGHT, "han", 0, ("seen", "han", 1, "noon", "Solo"))
-    assert memory.look(LIGHT, "han", lambda: None)[0] is None
-
-
-def test_of_a_server_nothing_is_kept_whose_truth_cannot_be_asked_for():
-    memory = LightMemory(10, USUAL)
-    memory.keep(POLICIES, "p", 0, ("p", 8))
-    assert memory.look(POLICIES, "p", never)[0] is None
-
-
 # --- Which there is ---
 
 
-def test_each_database_has_its_keeper(context):
-    kind = LoggedMemory if database.engine.dialect.name == "sqlite" else LightMemory
+def test_of_a_database_server_nothing_is_kept_in_memory(context):
+    kind = LoggedMemory if database.engine.dialect.name == "sqlite" else NoKeeper
     assert isinstance(cache.keeper(), kind)
     assert cache.keeper() is cache.keeper()
 

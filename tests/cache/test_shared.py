@@ -43,7 +43,7 @@ class Process:
         self.store = self.keeper._store
 
     def look(self, who=HAN, region=LOGINS):
-        return self.keeper.look(region, f"login of {who}", lambda: None)
+        return self.keeper.look(region, f"login of {who}")
 
     def ask(self, who=HAN, region=LOGINS):
         """Return the row, as a page would, and whether it was kept."""

@@ -1,0 +1,101 @@
+"""Prepared: a statement that reads one row, for what is asked with every request.
+
+SQLAlchemy's way from a statement to the driver takes several times as long as the database takes to answer. Here it is
+gone once for each dialect; after that the driver gets the text, and the types read what it gives.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import sqlalchemy as sa
+from sqlalchemy import event
+
+from .database import database
+from .transactions import read, reading
+
+Row = tuple[Any, ...]
+_OF_STATEMENTS = ("before_execute", "after_execute", "before_cursor_execute", "after_cursor_execute")
+
+
+class Prepared:
+    """A statement, asked by a connection of its own. Who listens to the engine's statements is told of it as ever."""
+
+    def __init__(self, statement: sa.Select[Any]) -> None:
+        self.statement = statement
+        self._compiled: WeakKeyDictionary[sa.Dialect, _Compiled] = WeakKeyDictionary()
+
+    def first(self, wanted: Mapping[str, Any]) -> Row | None:
+        """Return its first row; None: there is none.
+
+        :raises SQLAlchemyError: it cannot be asked now.
+        """
+        if not _is_heard(database.engine):
+            with reading() as connection:
+                driver: Any = connection.connection.dbapi_connection
+                try:
+                    return self._for(connection.dialect).first(driver, wanted)
+                except connection.dialect.loaded_dbapi.Error as error:
+                    if connection.dialect.is_disconnect(error, driver, None):
+                        connection.invalidate(error)
+        row = read(lambda connection: connection.execute(self.statement, wanted).first())
+        return None if row is None else tuple(row)
+
+    def _for(self, dialect: sa.Dialect) -> "_Compiled":
+        found = self._compiled.get(dialect)
+        if found is None:
+            found = self._compiled[dialect] = _Compiled(self.statement, dialect)
+        return found
+
+
+class _Compiled:
+    """The text of a statement for a dialect, and how values get in and out."""
+
+    def __init__(self, statement: sa.Select[Any], dialect: sa.Dialect) -> None:
+        compiled: Any = statement.compile(dialect=dialect)
+        self._text, self._order = str(compiled), compiled.positiontup
+        writers = {
+            name: bind.type.dialect_impl(dialect).bind_processor(dialect) for name, bind in compiled.binds.items()
+        }
+        self._writers = {name: writer for name, writer in writers.items() if writer}
+        self._values = self._written(compiled.params)
+        readers = [
+            column.type.dialect_impl(dialect).result_processor(dialect, None) for column in statement.selected_columns
+        ]
+        self._readers = [(place, reader) for place, reader in enumerate(readers) if reader]
+
+    def _written(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: self._writers[name](value) if name in self._writers else value for name, value in values.items()}
+
+    def first(self, driver: Any, wanted: Mapping[str, Any]) -> Row | None:
+        values = self._values | self._written(wanted)
+        cursor = driver.cursor()
+        try:
+            cursor.execute(self._text, values if self._order is None else [values[name] for name in self._order])
+            found = cursor.fetchone()
+        finally:
+            cursor.close()
+        if found is None:
+            return None
+        row = list(found)
+        for place, reader in self._readers:
+            row[place] = reader(row[place])
+        return tuple(row)
+
+
+# --- Who listens ---
+
+_of_writes: list[Callable[..., None]] = []
+
+
+def listen_to_writes(listener: Callable[..., None]) -> None:
+    """Have every engine tell of its statements before they are sent; of those that are asked here, which read, not."""
+    event.listen(sa.Engine, "before_cursor_execute", listener)
+    _of_writes.append(listener)
+
+
+def _is_heard(engine: sa.Engine) -> bool:
+    """Tell whether somebody wants to be told of the engine's statements, or has them logged."""
+    return engine._should_log_info() or sum(len(getattr(engine.dispatch, name)) for name in _OF_STATEMENTS) > len(
+        _of_writes
+    )
