@@ -107,7 +107,11 @@ def gunicorn(
     :param port: None: any that is free.
     """
     port = port or free_port()
-    settings = {"FLASK_STORMPATH_BASE_URL": f"http://127.0.0.1:{port}", **settings}
+    settings = {
+        "FLASK_STORMPATH_BASE_URL": f"http://127.0.0.1:{port}",
+        "FLASK_STORMPATH_HASH_CONCURRENCY": str(threads),  # on a busy machine nobody waits until they are refused
+        **settings,
+    }
     command = [
         *(sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "--no-control-socket"),
         *("--workers", str(workers), "--threads", str(threads), "--graceful-timeout", "1"),
