@@ -27,6 +27,13 @@ class _Bulkhead:
         self._places = BoundedSemaphore(places)
         self._inside = BoundedSemaphore(places * (1 + QUEUE))
 
+    def is_full(self) -> bool:
+        """Tell whether nobody else may wait."""
+        if not self._inside.acquire(blocking=False):
+            return True
+        self._inside.release()
+        return False
+
     @contextmanager
     def place(self) -> Iterator[None]:
         """Hold a place."""
@@ -72,6 +79,11 @@ def place() -> Iterator[None]:
             yield
         finally:
             _has_place.reset(token)
+
+
+def is_full() -> bool:
+    """Tell whether who comes now is refused, before work that would be for nothing. No place is kept for them."""
+    return not _has_place.get() and _here().is_full()
 
 
 def _here() -> _Bulkhead:

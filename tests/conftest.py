@@ -23,6 +23,7 @@ from stormpath_app.providers import Facebook, GitHub, Google, openid_connect
 
 from .databases import DatabaseServer, Missing, mariadb, postgresql
 from .facebook import FacebookServer
+from .full_queue import full_queue
 from .github import GitHubServer
 from .kept import CompiledTemplates, build_addresses_when_asked, keep_compiled_statements
 from .openid_provider import OpenIdProvider
@@ -263,6 +264,18 @@ def overloaded(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Abst
             return bulkhead._here().place()
 
     return overloaded
+
+
+@pytest.fixture
+def crowded(app: Flask) -> Callable[[], AbstractContextManager[None]]:
+    """Return a block inside which nobody else may wait for a place for a hash, either."""
+
+    @contextmanager
+    def crowded() -> Iterator[None]:
+        with app.app_context(), full_queue():
+            yield
+
+    return crowded
 
 
 @pytest.fixture

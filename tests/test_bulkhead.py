@@ -25,6 +25,7 @@ from stormpath_app.models import ENABLED, AuditEvent
 from stormpath_app.transactions import atomic
 
 from .conftest import PASSWORD
+from .full_queue import full_queue
 from .servers import PATIENCE
 from .test_hashers import rounds
 
@@ -116,6 +117,21 @@ def test_who_finds_the_queue_full_is_refused_at_once(crowd, monkeypatch):
     with pytest.raises(TooManyAtOnce), bulkhead.place():
         pass
     assert inside() == 1 + QUEUE
+
+
+def test_who_looks_whether_the_queue_is_full_takes_no_place(crowd, monkeypatch):
+    monkeypatch.setattr(bulkhead, "PATIENCE", PATIENCE)
+    for number in range(1, 1 + QUEUE):
+        crowd(1)
+        assert (bulkhead.is_full(), inside()) == (False, number)
+    crowd(1)
+    assert (bulkhead.is_full(), inside()) == (True, 1 + QUEUE)
+
+
+def test_for_who_has_a_place_the_queue_is_not_full(here):
+    with bulkhead.place(), full_queue():
+        assert not bulkhead.is_full()
+    assert not bulkhead.is_full()
 
 
 def test_who_waits_too_long_is_refused_and_leaves_the_queue(crowd, monkeypatch):

@@ -10,14 +10,17 @@ from ..forms import Form
 from ..models import Application
 from ..pages import is_about_who_asks, link, next_url, refuse, render, site_url, tell, tell_errors, was_sent
 from ..settings import settings
-from ..translation import gettext as _
+from ..translation import gettext as _, mark
 from .forms import LoginForm
 from .new_password import ask_for_new_password
+from .overload import refuse_the_excess
 from .social_buttons import AGAIN, Button, button, buttons
 
 
 def login() -> ResponseReturnValue:
     """Log a person in, then lead to the page they came for."""
+    if (refusal := refuse_the_excess(mark("Log In"), "current-password")) is not None:
+        return refusal
     form, target, status = LoginForm(), next_url(), 200
     headers: dict[str, str] = {}
     must_wait = is_unverified = False

@@ -15,14 +15,17 @@ from ..errors import (
 from ..models import UNVERIFIED, Application
 from ..pages import is_about_who_asks, link, next_url, refuse, render, site_url, tell, tell_errors, was_sent
 from ..settings import settings
-from ..translation import gettext as _
+from ..translation import gettext as _, mark
 from .forms import RegistrationForm
+from .overload import refuse_the_excess
 from .social_buttons import buttons
 from .verification import sent
 
 
 def register() -> ResponseReturnValue:
     """Create an account, log it in, then lead on; where its address must be confirmed, tell to look for the mail."""
+    if (refusal := refuse_the_excess(mark("Create an Account"), "new-password")) is not None:
+        return refusal
     form, target, status = RegistrationForm(), next_url(), 200
     headers: dict[str, str] = {}
     must_wait = False

@@ -5,13 +5,16 @@ from uuid import uuid4
 
 import sqlalchemy as sa
 from flask import Flask, redirect, url_for
+from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
 from stormpath_app import Account, Application, fresh_login_required, groups_required
 from stormpath_app.app import create_app as create_site
 from stormpath_app.database import session
 from stormpath_app.models import OutboxMessage, one_time_token
+from stormpath_app.views.login import login
 
+from ..full_queue import full_queue
 from .people import Person
 
 
@@ -23,6 +26,7 @@ def create_app() -> Flask:
     app.add_url_rule("/mailed/change", view_func=mailed_change)
     app.add_url_rule("/unverified", view_func=unverified)
     app.add_url_rule("/unchanged", view_func=unchanged)
+    app.add_url_rule("/crowded", view_func=crowded, methods=["POST"])
     return app
 
 
@@ -52,6 +56,12 @@ def unverified() -> str:
 def unchanged() -> str:
     """Make somebody who must choose another password; return their address."""
     return _somebody(must_change_password=True).email
+
+
+def crowded() -> ResponseReturnValue:
+    """Be the login page while too many others log in."""
+    with full_queue():
+        return login()
 
 
 def _somebody(**attributes: Any) -> Account:

@@ -49,6 +49,18 @@ def throttled_login(page: Page) -> None:
     expect(page.get_by_role("alert")).to_contain_text("On another device")
 
 
+def crowded_login(page: Page) -> None:
+    page.goto("/login")
+    page.locator("form").evaluate("form => { form.action = '/crowded' }")
+    page.get_by_label("Username or Email").fill("somebody.with.a.rather.long.name@alderaan.example")
+    page.get_by_label("Password").fill("Woot1Loves.Cookies")
+    page.get_by_role("button", name="Log In").click()
+    expect(page.get_by_role("alert")).to_contain_text("Too many people are logging in at this moment.")
+    expect(page.get_by_label("Username or Email")).to_have_value("somebody.with.a.rather.long.name@alderaan.example")
+    expect(page.get_by_label("Password")).to_be_focused()
+    expect(page.get_by_label("Password")).to_have_value("")
+
+
 def register(page: Page, person: Person) -> None:
     page.goto("/register")
     fields = zip(("Username", "First Name", "Last Name", "Email"), person.fields.values(), strict=True)
@@ -322,6 +334,7 @@ PAGES: dict[str, Callable[[Page], object]] = {
         for way in (
             refused_login,
             throttled_login,
+            crowded_login,
             throttled_registration,
             password_again,
             password_again_refused,

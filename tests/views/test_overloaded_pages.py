@@ -1,4 +1,7 @@
-"""Too many at once, as a browser or a program meets them: the form comes again, and counts for nobody."""
+"""Too many at once, as a browser or a program meets them: the form comes again, and counts for nobody.
+
+Who comes while the queue is full has a lighter page, and costs no more than that.
+"""
 
 import pytest
 from bs4 import BeautifulSoup
@@ -7,7 +10,7 @@ from stormpath_app import Application
 from stormpath_app.database import session
 from stormpath_app.models import AuditEvent
 
-from ..conftest import PASSWORD, token
+from ..conftest import PASSWORD, statements, token
 from ..devices import is_in
 from .test_throttled_pages import JSON, meanwhile, shown
 
@@ -127,3 +130,67 @@ def test_the_pages_of_who_is_logged_in_need_no_hash(client, member, overloaded):
         assert client.get("/secret").status_code == 200
         assert client.get("/login?next=/secret").status_code == 200
         assert client.get("/logout").status_code == 302
+
+
+# --- While the queue is full ---
+
+
+def form(answer):
+    """Return what the form of an answer would send."""
+    return {field["name"]: field.get("value", "") for field in BeautifulSoup(answer.text, "html.parser")("input")}
+
+
+def test_a_full_queue_refuses_a_login_without_a_statement_and_its_page_lets_in_later(app, client, crowded):
+    sent, before = {"csrf_token": token(client), "login": HAN, "password": PASSWORD}, events(app)
+    for login in (HAN, "nobody@falcon.example"):
+        for password in [PASSWORD, OTHER, "", "x" * 2000] * 4:  # more than are free
+            with crowded(), statements(app) as seen:
+                answer = client.post("/login?next=/secret", data={**sent, "login": login, "password": password})
+            assert (is_refused(answer), seen) == (True, [])
+            assert form(answer) == {**sent, "login": login, "password": ""}
+    assert events(app) == before
+    answer = client.post("/login?next=/secret", data={**form(answer), "login": HAN, "password": PASSWORD})
+    assert answer.location == "/secret"
+
+
+def test_a_full_queue_refuses_a_registration_without_a_statement_and_its_page_registers_later(app, client, crowded):
+    sent = {"csrf_token": token(client, "/register"), **PERSON}
+    with crowded(), statements(app) as seen:
+        answer = client.post("/register", data=sent)
+    assert (is_refused(answer), seen) == (True, [])
+    assert form(answer) == {**sent, "password": ""}
+    assert client.post("/register", data={**form(answer), "password": OTHER}).status_code == 302
+    with app.app_context():
+        assert Application.current().find_account(LEIA).surname == "Organa"
+
+
+@pytest.mark.parametrize("page", ["/login", "/register"])
+def test_a_full_queue_tells_a_program_in_json(client, crowded, page):
+    with crowded():
+        answer = client.post(page, headers=JSON)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (429, "5")
+    assert answer.json == {"status": 429, "code": 429, "message": TOLD}
+
+
+def test_what_a_stranger_lets_a_browser_send_to_a_full_queue_is_no_markup_and_opens_nothing(client, crowded):
+    evil = '"><script>alert(1)</script>'
+    with crowded():
+        answer = client.post("/login", data={"csrf_token": evil, "login": evil, "password": evil})
+    assert is_refused(answer)
+    assert "<script" not in answer.text
+    assert form(answer) == {"csrf_token": evil, "login": evil, "password": ""}
+    assert "default-src 'self'" in answer.headers["Content-Security-Policy"]
+    assert client.post("/login", data={**form(answer), "login": HAN, "password": PASSWORD}).status_code == 400
+
+
+def test_a_form_with_fields_of_a_hosts_own_comes_again_as_a_whole(client, crowded):
+    with crowded():
+        for page, sent in (("/login", {"login": HAN, "password": PASSWORD}), ("/register", PERSON)):
+            answer = client.post(page, data={"csrf_token": token(client, page), **sent, "terms": "accepted"})
+            assert is_refused(answer)
+            assert form(answer).keys() == form(client.get(page)).keys()
+
+
+def test_pages_are_shown_while_the_queue_is_full(client, crowded):
+    with crowded():
+        assert [client.get(page).status_code for page in ("/login", "/register")] == [200, 200]
