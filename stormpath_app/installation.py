@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
-from flask import Flask, current_app
+from flask import Flask
 from jinja2 import TemplateError, TemplateNotFound
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from . import adoption, cache, credentials, database, encryption, migrations, names, providers
+from . import adoption, cache, credentials, current, database, encryption, migrations, names, providers
 from .database import session
 from .errors import NotReady
 from .mail import rendering
@@ -79,7 +79,7 @@ def set_up(app: Flask) -> None:
 
 def upgrade_schema(revision: str = "head") -> None:
     """Bring the schema to a revision, all or nothing; an SQLite file that is not there is made."""
-    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    app = current.app()
     if file := database.sqlite_file(app):
         if database.is_our_own(app):
             make_folder(app)
@@ -107,7 +107,7 @@ def schema_revision() -> str | None:
 
 def is_shared() -> bool:
     """Tell whether the current app's tables are in the host's database."""
-    return database.database.is_shared(current_app._get_current_object())  # type: ignore[attr-defined]
+    return database.database.is_shared(current.app())
 
 
 def is_set_up(app: Flask) -> bool:

@@ -16,6 +16,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session, SessionTransaction, SessionTransactionOrigin
 
+from . import current
 from .database import begun, database, session
 
 T = TypeVar("T")
@@ -221,7 +222,7 @@ def short_of_patience(connection: sa.Connection) -> Iterator[None]:
 
 def announce(signal: Signal, payload: Callable[[], dict[str, Any]]) -> None:
     """Send a signal after the commit of the transaction that is open, and never if it is rolled back."""
-    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    app: Flask = current.app()
     after_commit(lambda: signal.send(app, **payload()))
 
 

@@ -5,11 +5,11 @@ from importlib import metadata
 from typing import Any
 
 import sqlalchemy as sa
-from flask import Flask, current_app
+from flask import Flask
 from flask.typing import ResponseReturnValue
 from flask_admin import expose
 
-from .. import database, installation, migrations
+from .. import current, database, installation, migrations
 from ..mail import inbox, rendering
 from ..models import OutboxMessage
 from ..models.administration import OWNER
@@ -39,7 +39,7 @@ class SettingsView(ConsoleView):
     @needs(OWNER)
     def index(self) -> ResponseReturnValue:
         """Show all of it. Settings are changed in the app's configuration, and nowhere here."""
-        app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+        app: Flask = current.app()
         found, rows = app.extensions["stormpath"].check(), _rows(app)
         return self.render(
             "stormpath_admin/settings.html",

@@ -5,7 +5,7 @@ import sys
 import click
 from flask import current_app
 
-from .. import adoption, installation, migrations, models
+from .. import adoption, current, installation, migrations, models
 from ..models import Application
 from .command import command, stormpath_commands
 
@@ -16,7 +16,7 @@ def init() -> None:
 
     Where SECRET_KEY is not set, one is generated into the instance folder.
     """
-    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    app = current.app()
     if not app.secret_key:
         app.secret_key = installation.read_secret(app) or installation.make_secret(app)
         click.echo(f"Secret key: {installation.make_folder(app) / installation.SECRET_FILE}")

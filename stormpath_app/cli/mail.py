@@ -9,10 +9,9 @@ from typing import Any
 
 import click
 import sqlalchemy as sa
-from flask import current_app
 from sqlalchemy.exc import SQLAlchemyError
 
-from .. import clock
+from .. import clock, current
 from ..database import session
 from ..mail import delivery, rendering, transport
 from ..mail.delivery import Outcome
@@ -124,7 +123,7 @@ def test_mail(address: str) -> None:
         answer = transport.send(rendering.render(waiting), waiting.id)
     except MailNotSent as error:
         raise click.ClickException(f"{_sentence(error)} {error.fix}".strip()) from error
-    state = transport.joined(current_app._get_current_object())  # type: ignore[attr-defined]
+    state = transport.joined(current.app())
     click.echo(f"A mail to {address} was handed over ({state.server}:{state.port}): {answer}")
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from flask import current_app
 
+from .. import current
 from ..models import ENABLED, Application, Directory, message
 from ..settings import Level, Problem, settings
 from . import inbox, rendering, transport
@@ -14,7 +15,7 @@ _LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 
 def can_mail_links() -> bool:
     """Tell whether mails with links can leave: somebody sends them, and there is an address to begin with."""
-    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    app = current.app()
     is_sent = current_app.config.get("MAIL_SERVER") or inbox.is_open(app) or transport.is_suppressed(app)
     return bool(is_sent or callable(settings.MAIL_DELIVERY)) and rendering.site_address() is not None
 
@@ -30,7 +31,7 @@ def _check_server() -> Iterator[Problem]:
         yield Problem(
             "MAIL_USE_TLS and MAIL_USE_SSL are both on: MAIL_USE_TLS is for port 587, MAIL_USE_SSL for port 465."
         )
-    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    app = current.app()
     if not _kinds() or inbox.is_open(app) or transport.is_suppressed(app):
         return
     server = config.get("MAIL_SERVER")

@@ -20,10 +20,10 @@ from email.utils import format_datetime, formataddr
 from typing import Any
 
 import idna
-from flask import Flask, current_app
+from flask import Flask
 from flask_mail import Mail, Message, email_dispatched
 
-from .. import clock
+from .. import clock, current
 from . import inbox
 from .rendered import RenderedMail
 
@@ -54,7 +54,7 @@ def send(mail: RenderedMail, message_id: str) -> str:
     :raises MailRefused, MailDelayed: it was not sent.
     """
     outgoing = OutgoingMail(mail, message_id)
-    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    app: Flask = current.app()
     if inbox.is_open(app):
         answer = inbox.keep(app, mail.to, outgoing.as_bytes())
     elif is_suppressed(app):

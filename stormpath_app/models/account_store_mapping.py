@@ -5,11 +5,11 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import sqlalchemy as sa
-from flask import current_app
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 from sqlalchemy.orm.attributes import set_committed_value
 
+from .. import current
 from ..database import database, session
 from ..errors import (
     AccountStoreAlreadyMapped,
@@ -266,7 +266,7 @@ def in_turn(whose: Callable[[], list[str]], change: Callable[[list[str]], None])
         with atomic():
             change(lock(whose()))
     except _ReadTooEarly:
-        if is_atomic() or database.is_shared(current_app._get_current_object()):  # type: ignore[attr-defined]
+        if is_atomic() or database.is_shared(current.app()):
             raise
         ids = whose()
         session.rollback()  # so that the next transaction reads nothing before it has the lock

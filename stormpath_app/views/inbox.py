@@ -3,9 +3,10 @@
 import re
 from collections.abc import Callable
 
-from flask import Flask, Response, abort, current_app
+from flask import Flask, Response, abort
 from flask.typing import ResponseReturnValue
 
+from .. import current
 from ..mail import inbox
 from ..mail.inbox import KeptMail
 from ..pages import render
@@ -48,7 +49,7 @@ PAGES: dict[str, tuple[str, Callable[..., ResponseReturnValue]]] = {
 
 
 def _app() -> Flask:
-    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    app: Flask = current.app()
     if not inbox.is_open(app):
         abort(404)
     return app
