@@ -4,6 +4,7 @@ import os
 import sqlite3
 import threading
 import time
+from collections import deque
 from collections.abc import Mapping
 from itertools import islice
 from urllib.parse import quote
@@ -88,6 +89,16 @@ class LoggedMemory:
         self._entries.clear()
 
 
+class _Reader:
+    """A connection that never writes, and the `data_version` that it saw last; those of two tell nothing together."""
+
+    __slots__ = ("connection", "version")
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+        self.version: int | None = None
+
+
 class ChangeLog:
     """What changed in a file of SQLite, by whichever process and connection.
 
@@ -106,36 +117,43 @@ class ChangeLog:
 
     def _begin(self) -> None:
         self._lock = threading.Lock()
-        self._connection: sqlite3.Connection | None = None
-        self._version: int | None = None
+        #: Those that nobody uses. Each thread takes one: with a single one all would stand in line for it.
+        self._readers: deque[_Reader] = deque()
         self._schema: int | None = None
         self._last: tuple[int, bytes] = (0, b"")
 
     def newest(self) -> int | None:
         """Return how often there was news, this moment's included; None: it cannot be known now."""
-        with self._lock:
-            try:
-                connection = self._connection or self._connect()
-                # Read first: what is committed after it moves the version again.
-                version: int = connection.execute("PRAGMA data_version").fetchone()[0]
-                if version != self._version:
-                    self._catch_up(connection)
-                    self._version = version
-            except sqlite3.Error:
-                return None
+        reader = None
+        try:
+            reader = self._take_reader()
+            # Read first: what is committed after it moves the version again.
+            version: int = reader.connection.execute("PRAGMA data_version").fetchone()[0]
+            if version != reader.version:
+                with self._lock:
+                    self._catch_up(reader.connection)
+                reader.version = version
             return self._times
+        except sqlite3.Error:
+            return None
+        finally:
+            if reader is not None:
+                self._readers.append(reader)
 
     def has_changed(self, account_id: str | None, *, since: int) -> bool:
         """Tell whether an account, or what all share, changed since there was news so often."""
         of_account = 0 if account_id is None else self._accounts.get(account_id, 0)
         return max(of_account, self._shared) > since  # in this order: `_forget` moves one to the other
 
-    def _connect(self) -> sqlite3.Connection:
-        where = f"file:{quote(self._file)}?mode=ro"  # its data_version would not move with a commit of its own
-        self._connection = sqlite3.connect(
-            where, uri=True, isolation_level=None, check_same_thread=False, timeout=_PATIENCE
-        )
-        return self._connection
+    def _take_reader(self) -> _Reader:
+        try:
+            return self._readers.pop()
+        except IndexError:
+            where = f"file:{quote(self._file)}?mode=ro"  # its data_version would not move with a commit of its own
+            connection = sqlite3.connect(
+                where, uri=True, isolation_level=None, check_same_thread=False, timeout=_PATIENCE
+            )
+            return _Reader(connection)
 
     def _check_triggers(self, connection: sqlite3.Connection) -> None:
         """Let nothing be kept while a table has no triggers, as after it was made anew to be altered."""
@@ -173,9 +191,8 @@ class ChangeLog:
         self._accounts.clear()
 
     def after_fork(self) -> None:
-        """Begin anew in a forked process: the connection is its parent's, neither to be used nor to be closed."""
-        if self._connection is not None:
-            _INHERITED.append(self._connection)
+        """Begin anew in a forked process: connections are its parent's, neither to be used nor to be closed."""
+        _INHERITED.extend(reader.connection for reader in self._readers)
         self._begin()
         self._forget()
 

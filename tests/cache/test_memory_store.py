@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import sqlalchemy as sa
@@ -15,6 +16,7 @@ from stormpath_app.models import AccountSession, active_session
 from stormpath_app.transactions import atomic
 
 from ..conftest import PASSWORD, make_app
+from ..servers import PATIENCE
 
 LOGINS = Region("sessions", about=0)
 POLICIES = Region("policies")
@@ -153,14 +155,34 @@ def test_more_changes_than_are_remembered_are_one_of_all(memory, write, monkeypa
 
 def test_a_forked_process_has_a_connection_of_its_own_and_begins_with_nothing(memory, write):
     fill(memory)
-    inherited = memory._log._connection
+    (inherited,) = memory._log._readers
     if (child := os.fork()) == 0:  # what is wrong there is an exit code
-        ok = found(memory) is None and memory._log._connection is not inherited
+        ok = found(memory) is None and inherited not in memory._log._readers
         fill(memory)
         write("leia")
         os._exit(0 if ok and found(memory) == HAN else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert found(memory) == HAN
+
+
+def test_no_thread_waits_for_another_where_there_is_no_news(memory):
+    fill(memory)
+    with memory._log._lock, ThreadPoolExecutor(1) as pool:
+        assert pool.submit(found, memory).result(PATIENCE) == HAN
+
+
+def test_who_asks_while_others_do_has_a_connection_of_their_own(memory, write):
+    fill(memory)
+    others = memory._log._take_reader()
+    assert found(memory) == HAN
+    (mine,) = memory._log._readers
+    assert mine.connection is not others.connection
+    memory._log._readers.append(others)
+    write("han")
+    assert found(memory) is None
+    fill(memory)
+    assert memory._log._take_reader().connection is others.connection
+    assert found(memory) == HAN  # by the one that has not heard of the change yet
 
 
 def test_many_threads_find_what_is_true(memory, write):
