@@ -53,7 +53,7 @@ class _Login(NamedTuple):
 
 def load_user(asking: Request) -> Account | None:
     """Return the account behind the request's cookies; None where they stand for none. One statement."""
-    kept = current.kept()
+    kept = current.g()
     kept.stormpath_asked = True
     for login in _logins(asking):
         kept.stormpath_session = login
@@ -266,7 +266,7 @@ def _forget_flask_login() -> None:
 
 def finish_response(response: Response) -> Response:
     """Set the cookies that this request changed, keep an active login alive, and end one that was copied."""
-    known = current.kept()
+    known = current.g()
     login: _Login | None = known.get("stormpath_session")
     for replay in known.pop("stormpath_replays", ()):
         if not login or replay.id != login.found.id:  # an old cookie beside the newest is nobody's copy

@@ -71,8 +71,8 @@ def _guarded(view: View[P], refuse: Callable[[], ResponseReturnValue | None]) ->
 
     @wraps(view)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> ResponseReturnValue:
-        current.kept().stormpath_private = True
-        if is_enforced() and current.asking().method != "OPTIONS" and (refusal := refuse()) is not None:
+        current.g().stormpath_private = True
+        if is_enforced() and current.request().method != "OPTIONS" and (refusal := refuse()) is not None:
             return refusal
         answer: ResponseReturnValue = current.app().ensure_sync(view)(*args, **kwargs)
         return answer

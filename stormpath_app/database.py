@@ -170,7 +170,7 @@ def attach(instance: R) -> R:
         if known is None:
             here.add(instance)
         return instance if known is None else known
-    kept = current.kept()
+    kept = current.g()
     late: _Late = kept.get(_LATE) or _Late()
     setattr(kept, _LATE, late)
     there: R = late.instances.setdefault(state.key, instance)

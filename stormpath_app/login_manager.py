@@ -35,7 +35,7 @@ class SessionManager(LoginManager):  # type: ignore[misc] # Flask-Login has no t
     def _load_user(self) -> None:
         current.app().extensions["stormpath"].require_ready()
         try:
-            found = load_user(current.asking())
+            found = load_user(current.request())
         except OUTAGES as error:
             raise outage(error) from error
         self._update_request_context_with_user(found)

@@ -34,32 +34,32 @@ def atomic(*, lock: bool = True) -> Iterator[Session]:
 
     :param lock: whether to take SQLite's write lock at once; without it, the first change inside takes it.
     """
-    current = session()
+    here = session()
     joins = is_atomic()
     if lock or joins:  # a savepoint that is SQLite's outermost would commit by itself
-        begin_write(current.connection())
+        begin_write(here.connection())
     if joins:
-        with current.begin_nested():
-            yield current
+        with here.begin_nested():
+            yield here
         return
-    current.info[_OPEN] = True
+    here.info[_OPEN] = True
     try:
-        yield current
-        current.commit()
+        yield here
+        here.commit()
     except BaseException:
-        current.rollback()
+        here.rollback()
         raise
     finally:
-        del current.info[_OPEN]
+        del here.info[_OPEN]
     tell()
 
 
 def is_atomic() -> bool:
     """Tell whether somebody else commits: a block that is open, or a transaction that the host began."""
-    current = session()
-    root = current.get_transaction()
+    here = session()
+    root = here.get_transaction()
     began = root is not None and root.origin is SessionTransactionOrigin.BEGIN
-    return _OPEN in current.info or began or current.in_nested_transaction()
+    return _OPEN in here.info or began or here.in_nested_transaction()
 
 
 def begin_write(connection: sa.Connection) -> None:
@@ -78,9 +78,9 @@ def release() -> None:
 
     Nothing happens where something waits to be written: that is for whoever began it.
     """
-    current = session()
-    if not (current.new or current.dirty or current.deleted or is_atomic()):
-        current.commit()
+    here = session()
+    if not (here.new or here.dirty or here.deleted or is_atomic()):
+        here.commit()
 
 
 def has_written() -> bool:
@@ -187,9 +187,9 @@ def _one_at_a_time() -> Iterator[None]:
         _turn.release()
 
 
-def _is_connected(current: Session) -> bool:
+def _is_connected(here: Session) -> bool:
     """Tell whether the session has a connection: a transaction begins without, as when something is added."""
-    root = current.get_transaction()
+    root = here.get_transaction()
     return root is not None and bool(root._connections)
 
 
@@ -228,9 +228,9 @@ def announce(signal: Signal, payload: Callable[[], dict[str, Any]]) -> None:
 
 def after_commit(call: Callable[[], object], otherwise: Callable[[], object] = lambda: None) -> None:
     """Call something after the commit of the transaction that is open; if it is rolled back, call `otherwise`."""
-    current = session()
-    transactions = list(_and_parents(current.get_nested_transaction() or current.get_transaction()))
-    current.info.setdefault(_WAITING, []).append((transactions, call, otherwise))
+    here = session()
+    transactions = list(_and_parents(here.get_nested_transaction() or here.get_transaction()))
+    here.info.setdefault(_WAITING, []).append((transactions, call, otherwise))
 
 
 def _and_parents(transaction: SessionTransaction | None) -> Iterator[SessionTransaction]:
@@ -253,8 +253,8 @@ def tell() -> None:
 
 
 @event.listens_for(Session, "after_soft_rollback")
-def _forget(current: Session, ended: SessionTransaction) -> None:
-    if waiting := current.info.get(_WAITING):
+def _forget(here: Session, ended: SessionTransaction) -> None:
+    if waiting := here.info.get(_WAITING):
         undone = [entry for entry in waiting if ended in entry[0]]
         waiting[:] = [entry for entry in waiting if ended not in entry[0]]
         for *_call, otherwise in undone:
@@ -262,14 +262,14 @@ def _forget(current: Session, ended: SessionTransaction) -> None:
 
 
 @event.listens_for(Session, "after_commit")
-def _keep(current: Session) -> None:
-    if not current.in_nested_transaction() and (waiting := current.info.pop(_WAITING, None)):
+def _keep(here: Session) -> None:
+    if not here.in_nested_transaction() and (waiting := here.info.pop(_WAITING, None)):
         g.setdefault("stormpath_committed", []).extend(call for _transactions, call, _otherwise in waiting)
 
 
 @event.listens_for(Session, "after_transaction_end")
-def _tell_after_the_hosts_commit(current: Session, ended: SessionTransaction) -> None:
+def _tell_after_the_hosts_commit(here: Session, ended: SessionTransaction) -> None:
     """Tell; after a host's `with session.begin()`, where no SQL may run yet, the end of the app context does."""
     ends_here = ended.parent is None and ended.origin is not SessionTransactionOrigin.BEGIN
-    if ends_here and _OPEN not in current.info and g and "stormpath_committed" in g:
+    if ends_here and _OPEN not in here.info and g and "stormpath_committed" in g:
         tell()

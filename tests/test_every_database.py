@@ -21,6 +21,7 @@ from stormpath_app import (
     origin,
 )
 from stormpath_app.database import database, session
+from stormpath_app.direct import Direct
 from stormpath_app.errors import (
     AccountAlreadyExists,
     AccountsAlreadyLinked,
@@ -70,7 +71,6 @@ from stormpath_app.models.administration import OWNER, VIEWER
 from stormpath_app.models.custom_data_rows import TABLES
 from stormpath_app.models.custom_data_search import leaves
 from stormpath_app.models.event_log import Question
-from stormpath_app.prepared import Prepared
 from stormpath_app.providers import Identity
 from stormpath_app.transactions import atomic
 
@@ -128,11 +128,11 @@ def test_the_migrations_make_the_tables_that_the_models_know(app):
         assert compare_metadata(context, Base.metadata) == []
 
 
-def test_a_prepared_statement_reads_what_any_other_does(app):
+def test_a_direct_statement_reads_what_any_other_does(app):
     with app.app_context():
         Account.create(EMAIL, PASSWORD, "Leia", "Organa")
         columns = sa.inspect(Account).local_table.c
-        find = Prepared(sa.select(*columns).where(columns.email_key == sa.bindparam("email")))
+        find = Direct(sa.select(*columns).where(columns.email_key == sa.bindparam("email")))
         row = find.first({"email": EMAIL})
         with database.engine.connect() as connection:
             assert row == tuple(connection.execute(find.statement, {"email": EMAIL}).one())

@@ -21,7 +21,7 @@ from sqlalchemy.orm import Mapper
 from sqlalchemy.sql import elements, operators
 from sqlalchemy.sql.dml import UpdateBase
 
-from ..prepared import listen_to_writes
+from ..direct import listen_to_writes
 from . import stamps
 from .reach import KNOWN, NEXT
 from .shared import ALL, Shared, now

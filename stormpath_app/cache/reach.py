@@ -37,19 +37,24 @@ class Line:
         self._tried_at = 0.0
 
     @contextmanager
-    def open(self, *, insist: bool = False) -> Iterator[None]:
-        """Let the store be asked.
+    def open(self, *, insist: bool = False) -> Iterator[Callable[[], None]]:
+        """Let the store be asked. Gives what is called before each question but the first: it raises if all are slow.
 
         :param insist: ask it at once, as a change that it is not told of is late for those whom it answers already.
-        :raises Unreachable: it did not answer, now or a moment ago.
+        :raises Unreachable: it did not answer in time, now or a moment ago.
         """
         if self._pause and not self._is_back(insist):
             raise Unreachable("it is left alone for a while")
+        go_on = _patience()
         try:
-            yield
+            yield go_on
         except Unreachable as error:
             self._lose(error)
             raise
+        try:
+            go_on()
+        except Unreachable as error:  # what it answered is good all the same
+            self._lose(error)
 
     def _lose(self, error: Unreachable) -> None:
         with self._lock:
@@ -67,7 +72,9 @@ class Line:
         try:
             if self._pause and self._tried_at <= asked:  # nobody was quicker
                 self._tried_at = time.monotonic()
+                go_on = _patience()
                 self._greet()
+                go_on()
                 self._pause = 0.0
                 _logger.warning("The cache's store answers again.")
             return not self._pause
@@ -80,6 +87,17 @@ class Line:
     def _wait(self) -> None:
         self._pause = min(max(FIRST_PAUSE, 2 * self._pause), LONGEST_PAUSE)
         self._until = time.monotonic() + self._pause
+
+
+def _patience() -> Callable[[], None]:
+    """Return what raises `Unreachable` when it took too long since now."""
+    end = time.monotonic() + PATIENCE
+
+    def go_on() -> None:
+        if time.monotonic() > end:
+            raise Unreachable("it is slow")
+
+    return go_on
 
 
 class Known(NamedTuple):

@@ -27,7 +27,7 @@ from . import stamps
 from .entry import Entry, microseconds
 from .reach import NEXT, Generation, Known, Line
 from .region import Lifetime, Region, Row, Ticket
-from .store import PATIENCE, Change, Store, Unreachable
+from .store import Change, Store, Unreachable
 
 #: Stands for what all accounts share, where others are ids of accounts.
 ALL = ""
@@ -39,6 +39,10 @@ _MOST_ACCOUNTS = 20
 _LARGEST = 512 * 1024
 #: Of so many keys a process remembers whose rows they lead to.
 _MOST_KEYS = 100_000
+
+
+#: What is called before each question to the store but a page's first.
+GoOn = Callable[[], None]
 
 
 class _Seen(NamedTuple):
@@ -81,20 +85,21 @@ class Shared:
             return None, None
         self.tenant_id = known.tenant_id
         try:
-            with self._line.open():
-                return self._look(region, key, known)
+            with self._line.open() as go_on:
+                return self._look(region, key, known, go_on)
         except Unreachable:
             return None, None
 
-    def _look(self, region: Region, key: str, known: Known) -> tuple[Row | None, Ticket]:
+    def _look(self, region: Region, key: str, known: Known, go_on: GoOn) -> tuple[Row | None, Ticket]:
         account_id = self._accounts.get((region.name, key))
         place, changing = self._place(region.name, key), [ALL] if account_id is None else [ALL, account_id]
         value, *found = self._store.get_many([place, *map(self._stamp_place, changing)])
         entry = Entry.read(value, region, place)
         if entry and entry.account_id and account_id is None:
             self._remember(region, key, entry.account_id)
-            return self._look(region, key, known)  # once more, with the stamp of its account
-        read = [self._stamp(*each) for each in zip(changing, found, strict=True)]
+            go_on()
+            return self._look(region, key, known, go_on)  # once more, with the stamp of its account
+        read = [self._stamp(*each, go_on) for each in zip(changing, found, strict=True)]
         if None in read:
             return None, None
         seen = _Seen(known, account_id, tuple(filter(None, read)))
@@ -121,11 +126,11 @@ class Shared:
         until = microseconds(clock.now()) + int(lifetime.ttl * 1_000_000)
         value = Entry(key, account_id, ticket.known.n, ticket.stamps, until, row).write(region, place)
         if len(value) <= _LARGEST:
-            self._tell(lambda: self._store.set(place, value, math.ceil(min(lifetime))))
+            self._tell(lambda _go_on: self._store.set(place, value, math.ceil(min(lifetime))))
 
     def drop(self, region: Region, key: str) -> None:
         """Forget one row."""
-        self._tell(lambda: self._store.delete(self._place(region.name, key)))
+        self._tell(lambda _go_on: self._store.delete(self._place(region.name, key)))
 
     def clear(self) -> None:
         """Let all rows be worth nothing: by the store, or by the database where that cannot be reached."""
@@ -151,17 +156,20 @@ class Shared:
             self._accounts.clear()
         self._accounts[region.name, key] = account_id
 
-    def _stamp(self, changing: str, value: bytes | None) -> str | None:
+    def _stamp(self, changing: str, value: bytes | None, go_on: GoOn) -> str | None:
         """Return the stamp of an account or of all, made where there is none; None: somebody is changing it."""
+
+        def make_missing(old: bytes | None) -> tuple[bytes, int] | None:
+            go_on()
+            is_there = stamps.read(old, self._store.life) or stamps.marks(old)
+            return None if is_there else self._new_stamp()
+
         found = stamps.read(value, self._store.life)
         if found is None and not stamps.marks(value):
-            value = self._store.change(self._stamp_place(changing), self._make_missing)
+            go_on()
+            value = self._store.change(self._stamp_place(changing), make_missing)
             found = stamps.read(value, self._store.life)
         return found
-
-    def _make_missing(self, old: bytes | None) -> tuple[bytes, int] | None:
-        is_there = stamps.read(old, self._store.life) or stamps.marks(old)
-        return None if is_there else self._new_stamp()
 
     def _new_stamp(self) -> tuple[bytes, int]:
         return stamps.new(self._store.life).encode("ascii"), _STAMPED
@@ -186,23 +194,23 @@ class Shared:
         return (stamps.join(others), _MARKED) if others else self._new_stamp()
 
     def _change(self, changing: Collection[str], change: Change, *, insist: bool = False) -> bool:
-        end = time.monotonic() + PATIENCE
+        def all_of_them(go_on: GoOn) -> None:
+            def change_in_time(old: bytes | None) -> tuple[bytes, int] | None:
+                go_on()
+                return change(old)
 
-        def all_of_them() -> None:
             for each in changing if len(changing) <= _MOST_ACCOUNTS else [ALL]:
-                if time.monotonic() > end:
-                    raise Unreachable("it is slow")
-                self._store.change(self._stamp_place(each), change)
+                self._store.change(self._stamp_place(each), change_in_time)
 
         return self._tell(all_of_them, insist=insist)
 
     def _renew_all(self) -> None:
         self._store.change(self._stamp_place(ALL), self._renewed)
 
-    def _tell(self, what: Callable[[], None], *, insist: bool = False) -> bool:
+    def _tell(self, what: Callable[[GoOn], None], *, insist: bool = False) -> bool:
         try:
-            with self._line.open(insist=insist):
-                what()
+            with self._line.open(insist=insist) as go_on:
+                what(go_on)
         except Unreachable:
             return False
         return True

@@ -5,8 +5,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
-#: How long a connection, and each answer, may take, in seconds.
-PATIENCE = 0.5
+#: How long a connection, and each answer, may take, in seconds; and all answers to a page together, before the last.
+# To look for a value, and to begin to change one and give it up, takes four of them: so a page waits for a second.
+PATIENCE = 0.25
 #: How often somebody else may have been quicker to change a value.
 RACES = 100
 #: What becomes of a value, and how many seconds it is kept then; None: it stays. It may be asked several times.

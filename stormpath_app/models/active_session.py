@@ -12,8 +12,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from .. import cache, clock, names
 from ..database import session
+from ..direct import Direct
 from ..errors import LoginOutdated
-from ..prepared import Prepared
 from ..settings import settings
 from ..transactions import beside, has_written, read
 from . import event, kept, session as sessions
@@ -85,7 +85,7 @@ _OF_LOGIN = (
 )
 
 # Of plain columns: a row that is made an object in the ORM's general way costs a page more than the database does.
-_FIND = Prepared(
+_FIND = Direct(
     sa.select(*_OF_LOGIN, *LOADED_COLUMNS)
     .join_from(AccountSession, Account, Account.id == AccountSession.account_id)
     .join(Directory, Directory.id == Account.directory_id)

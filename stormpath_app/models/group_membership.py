@@ -147,7 +147,7 @@ def known_groups() -> dict[str, str | None]:
 
     The statement that finds out who asks writes it. It holds until the request ends, or changes a group or membership.
     """
-    found: dict[str, str | None] = current.kept().setdefault(_KNOWN_GROUPS, {})
+    found: dict[str, str | None] = current.g().setdefault(_KNOWN_GROUPS, {})
     return found
 
 

@@ -4,11 +4,12 @@ import logging
 from contextlib import suppress
 from threading import Semaphore, Thread
 
+import pytest
 import sqlalchemy as sa
 
 from stormpath_app.cache import reach
 from stormpath_app.cache.reach import Generation, Line
-from stormpath_app.cache.store import Unreachable
+from stormpath_app.cache.store import PATIENCE, Unreachable
 from stormpath_app.database import database
 
 from ..conftest import statements
@@ -18,9 +19,12 @@ class FakeStore:
     def __init__(self):
         self.answers, self.asked, self.greeted = True, 0, 0
         self.line = Line(self.greet)
+        self.delay = 0
 
     def greet(self):
         self.greeted += 1
+        if self.delay:
+            reach.time.at += self.delay
         self.ask_it()
 
     def ask_it(self):
@@ -63,6 +67,42 @@ def test_it_is_told_of_once_and_once_when_it_is_back_after_it_was_greeted(held_t
             assert store.greeted == greeted + 1
     assert [record.levelname for record in caplog.records] == ["WARNING"] * 4
     assert ["not answer" in record.getMessage() for record in caplog.records] == [True, False] * 2
+
+
+def test_a_store_whose_answers_take_long_together_is_asked_no_more_and_left_alone(held_time):
+    store = FakeStore()
+    with store.line.open() as go_on:
+        held_time.at += 0.6 * PATIENCE
+        go_on()
+        held_time.at += 0.6 * PATIENCE
+        with pytest.raises(Unreachable, match="slow"):
+            go_on()
+    store.ask()
+    assert store.asked == 0
+
+
+def test_what_a_slow_store_has_answered_is_good_but_it_is_left_alone(held_time):
+    store = FakeStore()
+    with store.line.open():
+        held_time.at += 2 * PATIENCE
+    store.ask()
+    assert store.asked == 0
+
+
+def test_a_store_that_answers_slowly_is_not_back(held_time, caplog):
+    store = FakeStore()
+    store.answers = False
+    store.ask()
+    store.answers, store.delay = True, 2 * PATIENCE
+    for _second in range(30):
+        held_time.at += 1
+        store.ask()
+    assert (store.greeted, store.asked) == (5, 1 + 5)
+    store.delay = 0
+    held_time.at += 10
+    store.ask()
+    assert (store.greeted, store.asked) == (6, 1 + 5 + 2)
+    assert ["not answer" in record.getMessage() for record in caplog.records] == [True, False]
 
 
 def test_while_one_thread_tries_again_the_others_go_on_without(held_time):

@@ -1,4 +1,4 @@
-"""Prepared: a statement that reads one row, for what is asked with every request.
+"""Direct: a statement that reads one row and goes the driver's own way, for what is asked with every request.
 
 SQLAlchemy's way from a statement to the driver takes several times as long as the database takes to answer. Here it is
 gone once for each dialect; after that the driver gets the text, and the types read what it gives.
@@ -15,11 +15,15 @@ from .database import database
 from .transactions import read, reading
 
 Row = tuple[Any, ...]
-_OF_STATEMENTS = ("before_execute", "after_execute", "before_cursor_execute", "after_cursor_execute")
+_EVENTS = ("before_execute", "after_execute", "before_cursor_execute", "after_cursor_execute")
 
 
-class Prepared:
-    """A statement, asked by a connection of its own. Who listens to the engine's statements is told of it as ever."""
+class Direct:
+    """A statement, asked by a connection of its own.
+
+    It goes SQLAlchemy's way where somebody has hung something there: listens to the engine's statements, has them
+    logged, or has its tables in another schema.
+    """
 
     def __init__(self, statement: sa.Select[Any]) -> None:
         self.statement = statement
@@ -30,14 +34,18 @@ class Prepared:
 
         :raises SQLAlchemyError: it cannot be asked now.
         """
-        if not _is_heard(database.engine):
+        if not _wants_the_usual_way(database.engine):
             with reading() as connection:
                 driver: Any = connection.connection.dbapi_connection
+                dialect: Any = connection.dialect
+                compiled, its_error = self._for(dialect), dialect.loaded_dbapi.Error
                 try:
-                    return self._for(connection.dialect).first(driver, wanted)
-                except connection.dialect.loaded_dbapi.Error as error:
-                    if connection.dialect.is_disconnect(error, driver, None):
-                        connection.invalidate(error)
+                    return compiled.first(driver, wanted)
+                except its_error as error:
+                    if not dialect.is_disconnect(error, driver, None):
+                        told = sa.exc.DBAPIError.instance(compiled.text, None, error, its_error, dialect=dialect)
+                        raise told from error
+                    connection.invalidate(error)  # and the next one is asked
         row = read(lambda connection: connection.execute(self.statement, wanted).first())
         return None if row is None else tuple(row)
 
@@ -53,7 +61,7 @@ class _Compiled:
 
     def __init__(self, statement: sa.Select[Any], dialect: sa.Dialect) -> None:
         compiled: Any = statement.compile(dialect=dialect)
-        self._text, self._order = str(compiled), compiled.positiontup
+        self.text, self._order = str(compiled), compiled.positiontup
         writers = {
             name: bind.type.dialect_impl(dialect).bind_processor(dialect) for name, bind in compiled.binds.items()
         }
@@ -71,7 +79,7 @@ class _Compiled:
         values = self._values | self._written(wanted)
         cursor = driver.cursor()
         try:
-            cursor.execute(self._text, values if self._order is None else [values[name] for name in self._order])
+            cursor.execute(self.text, values if self._order is None else [values[name] for name in self._order])
             found = cursor.fetchone()
         finally:
             cursor.close()
@@ -83,7 +91,7 @@ class _Compiled:
         return tuple(row)
 
 
-# --- Who listens ---
+# --- What hangs on SQLAlchemy's way ---
 
 _of_writes: list[Callable[..., None]] = []
 
@@ -94,8 +102,7 @@ def listen_to_writes(listener: Callable[..., None]) -> None:
     _of_writes.append(listener)
 
 
-def _is_heard(engine: sa.Engine) -> bool:
-    """Tell whether somebody wants to be told of the engine's statements, or has them logged."""
-    return engine._should_log_info() or sum(len(getattr(engine.dispatch, name)) for name in _OF_STATEMENTS) > len(
-        _of_writes
-    )
+def _wants_the_usual_way(engine: sa.Engine) -> bool:
+    listeners = sum(len(getattr(engine.dispatch, name)) for name in _EVENTS)
+    is_watched = listeners > len(_of_writes) or engine._should_log_info()
+    return is_watched or "schema_translate_map" in engine.get_execution_options()

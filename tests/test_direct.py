@@ -1,23 +1,24 @@
-"""Prepared: what is asked with every request, by the driver's own way; nobody can tell it from SQLAlchemy's."""
+"""What is asked with every request, by the driver's own way: the row is the one that SQLAlchemy would return."""
 
 import logging
 import socket
 from datetime import UTC, datetime
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 from sqlalchemy import bindparam
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import OperationalError, ProgrammingError
 
-from stormpath_app import Account, prepared
+from stormpath_app import Account, direct, login_required, user
 from stormpath_app.database import database
+from stormpath_app.direct import Direct
 from stormpath_app.models import AccountSession
-from stormpath_app.prepared import Prepared
 
-from .conftest import PASSWORD
+from .conftest import PASSWORD, token
 
 #: A row with what is read by a type: a moment, a bool, and none at all.
-FIND = Prepared(
+FIND = Direct(
     sa.select(
         Account.email_key, Account.created_at, Account.must_change_password, Account.middle_name, Account.version
     ).where(Account.id == bindparam("account_id"), Account.status == "ENABLED")
@@ -32,13 +33,13 @@ def han(context):
 @pytest.fixture
 def usual_way(monkeypatch):
     """Return a list that gets an entry for each time that SQLAlchemy's way was gone."""
-    gone, read = [], prepared.read
+    gone, read = [], direct.read
 
     def note(ask):
         gone.append(ask)
         return read(ask)
 
-    monkeypatch.setattr(prepared, "read", note)
+    monkeypatch.setattr(direct, "read", note)
     return gone
 
 
@@ -98,11 +99,52 @@ def test_a_connection_that_was_lost_is_made_anew(han, usual_way):
     assert len(usual_way) == 1
 
 
-def test_what_the_database_refuses_is_an_error_of_sqlalchemys(context):
-    missing = Prepared(sa.select(sa.column("a")).select_from(sa.table("stormpath_nothing")))
-    with pytest.raises(DBAPIError, match="stormpath_nothing"):
+def test_what_the_database_refuses_is_an_error_of_sqlalchemys_and_not_asked_again(context, usual_way):
+    missing = Direct(sa.select(sa.column("a")).select_from(sa.table("stormpath_nothing")))
+    with pytest.raises((OperationalError, ProgrammingError), match="stormpath_nothing"):  # as the driver has it
         missing.first({})
     assert FIND.first({"account_id": "nobody"}) is None
+    assert usual_way == []
+
+
+def test_an_engine_with_its_tables_in_another_schema_is_asked_for_those(han, monkeypatch):
+    engine = database.engine.execution_options(schema_translate_map={None: "elsewhere"})
+    monkeypatch.setitem(database.engines, None, engine)
+    with pytest.raises((OperationalError, ProgrammingError), match="elsewhere"):
+        FIND.first({"account_id": han.id})
+
+
+@pytest.fixture
+def sent(app, monkeypatch):
+    """Return a list of what drivers are sent, whichever way it goes."""
+    texts = []
+    with app.app_context():
+        engine = database.engine
+    if engine.dialect.name == "sqlite":
+        sa.event.listen(engine, "checkout", lambda driver, *_more: driver.set_trace_callback(texts.append))
+    else:
+        execute = psycopg.Cursor.execute
+
+        def note(cursor, text, *more, **how):
+            texts.append(text)
+            return execute(cursor, text, *more, **how)
+
+        monkeypatch.setattr(psycopg.Cursor, "execute", note)
+    return texts
+
+
+def test_a_page_sends_the_driver_one_statement_where_nothing_is_kept(app, client, sent, usual_way):
+    app.config.update(STORMPATH_CACHE=False, LOGIN_DISABLED=False)
+    app.add_url_rule("/name", "name", login_required(lambda: user.given_name))
+    with app.app_context():
+        Account.create("han@falcon.example", PASSWORD, "Han", "Solo")
+    client.post("/login", data={"csrf_token": token(client), "login": "han@falcon.example", "password": PASSWORD})
+    for _page in range(3):
+        sent.clear()
+        assert client.get("/name").text == "Han"
+        (statement,) = sent
+        assert "stormpath_account_sessions" in statement
+    assert usual_way == []
 
 
 def test_no_connection_is_kept_and_no_transaction_left_open(han):
