@@ -56,9 +56,9 @@ def test_it_prints_one_object_of_ratios_with_their_goals(measured, rows, dialect
         for key, row in rows.items()
         if not key[0].endswith("Flask-Security") and {row["cpu"]["goal"], row["wall"]["goal"]} != {None}
     } == {
-        ("signed-in page / by hand", "no cache"): (0.9, None) if on_sqlite else (0.8, 0.8),
+        **({("signed-in page / by hand", "no cache"): (0.9, None)} if on_sqlite else {}),
         ("signed-in page / by hand", "memory"): (0.4, None) if on_sqlite else (0.5, 0.5),
-        ("groups_required / by hand", "no cache"): (0.6, None) if on_sqlite else (0.6, 0.6),
+        **({("groups_required / by hand", "no cache"): (0.6, None)} if on_sqlite else {}),
         ("groups_required / by hand", "memory"): (0.4, None) if on_sqlite else (0.5, 0.5),
         **({("signed-in / our public page", "memory"): (1.6, None)} if on_sqlite else {}),
         **({("signed-in / our public page", "redis"): (1.8, None)} if "redis" in CACHES else {}),
@@ -81,9 +81,11 @@ def test_it_prints_one_object_of_ratios_with_their_goals(measured, rows, dialect
 def test_a_page_sends_no_statement_but_the_one_that_says_who_asks_and_none_of_what_a_cache_tells(
     rows, dialect, page, by_hand, cache
 ):
+    if (dialect, cache) == ("postgresql", "no cache"):
+        assert (f"{page} / by hand", cache) not in rows  # memory keeps nothing there either
+        return
     row = rows[f"{page} / by hand", cache]
-    on_sqlite, on_a_server = {"no cache": (1, 1), "memory": (0, 1), "redis": (0, 0), "memcached": (0, 0)}[cache]
-    ours = on_sqlite if dialect == "sqlite" else on_a_server
+    ours = {"no cache": 1, "memory": 0 if dialect == "sqlite" else 1, "redis": 0, "memcached": 0}[cache]
     assert (row["ours"]["statements"], row["other"]["statements"]) == (ours, by_hand)
     assert row["statements_goal"] == ours
     assert row["ours"]["hashes"] == 0

@@ -83,7 +83,7 @@ def forget_counts() -> None:
 
 
 def is_kept() -> bool:
-    """Tell whether anything is kept: nothing is of a database server in memory, or where the settings say so."""
+    """Tell whether anything is kept: nothing is of a database in memory, and nothing in memory of a server."""
     return not isinstance(keeper(), NoKeeper)
 
 

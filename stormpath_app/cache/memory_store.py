@@ -25,7 +25,7 @@ class MemoryStore:
     """Names the store of this kind in STORMPATH_CACHE: each process keeps what it read.
 
     On a file of SQLite, whether it is still true is known without a statement (`ChangeLog`). A database server would
-    have to be asked, which costs what the row itself does: nothing is kept of one.
+    have to be asked, which costs hardly less than the row itself: nothing is kept of one.
     """
 
 

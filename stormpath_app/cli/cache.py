@@ -27,9 +27,7 @@ def show_stats(hours: int, in_json: bool) -> None:
     for name, one in found.items():
         click.echo(f"{name:14}{_bar(one)}  {one.hits:>12,} found  {one.misses:>12,} read")
     if not kept.is_kept():
-        click.echo(
-            "Nothing is kept now: in memory it is of SQLite's files alone, and nowhere with STORMPATH_CACHE = False."
-        )
+        click.echo("Nothing is kept: the settings say so, the database is in memory, or memory is set beside a server.")
 
 
 def _bar(stats: Stats) -> str:

@@ -368,10 +368,10 @@ def test_what_the_session_wrote_and_did_not_commit_is_seen_by_it(context, han):
     assert active_session.find(token)
 
 
-def test_a_statement_about_accounts_that_raises_no_version_counts_at_once(context, han):
+def test_a_statement_that_goes_past_the_account_counts_at_once(context, han):
     token = log_in(han)
     session.remove()
-    assert active_session.find(token).account.middle_name is None  # and is kept
+    assert active_session.find(token).account.middle_name is None
     with atomic():
         session.execute(sa.update(Account).values(middle_name="Corellia"))
     session.remove()

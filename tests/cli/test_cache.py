@@ -35,7 +35,7 @@ def test_stats_shows_a_bar_for_each_region(run, counted):
 
 def test_stats_tells_where_nothing_is_kept(app, run):
     app.config["STORMPATH_CACHE"] = False
-    assert run("stats").output.splitlines()[3].startswith("Nothing is kept now")
+    assert run("stats").output.splitlines()[3].startswith("Nothing is kept:")
 
 
 @pytest.mark.sqlite

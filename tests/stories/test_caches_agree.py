@@ -1,7 +1,6 @@
 """What is changed in one process counts at once in all: whatever keeps what was read, on every database."""
 
 import contextlib
-import sqlite3
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -10,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
-from stormpath_app.database import FILE, database
+from stormpath_app.database import database
 from stormpath_app.installation import set_up
 
 from .. import caches
@@ -180,14 +180,14 @@ def on_mariadb(mariadb_server: DatabaseServer, tmp_path: Path) -> Iterator[Path]
     return tmp_path
 
 
-def test_on_mariadb_too(on_mariadb):
-    with processes(on_mariadb, PROCESSES) as asked:
+def test_on_mariadb_too(on_mariadb, cache):
+    with processes(on_mariadb, PROCESSES, **cache) as asked:
         live(asked, len(LIFE))
 
 
 # --- Past the app ---
 
-#: What somebody writes into the file with a tool of their own; with what is asked then, and what all must answer.
+#: What somebody writes into the database with a tool of their own; with what is asked then, and what all must answer.
 PAST_THE_APP = [
     ("UPDATE stormpath_accounts SET given_name = 'Chewie' WHERE email = :email", "/who", "Chewie"),
     ("UPDATE stormpath_accounts SET status = 'DISABLED' WHERE email = :email", "/who", REFUSED),
@@ -203,15 +203,16 @@ PAST_THE_APP = [
 ]
 
 
-@pytest.mark.sqlite
-def test_what_is_written_into_the_file_past_the_app_counts_at_once_too(instance):
-    with processes(instance, PROCESSES) as asked, contextlib.closing(sqlite3.connect(instance / FILE)) as connection:
+def test_what_is_written_past_the_app_counts_at_once_too(instance):
+    with make_app(instance).app_context():
+        tool = sa.create_engine(database.engine.url, poolclass=sa.NullPool)
+    with processes(instance, PROCESSES) as asked:
         member = Member()
         for change in ("create", "join", "log_in"):
             member = asked[0].do("change", change, member)
         agree(asked, "/members", member, INSIDE, "login")
         for statement, path, expected in PAST_THE_APP:
             each(asked, "watch", member)
-            with connection:
-                connection.execute(statement, {"email": member.email} if ":email" in statement else ())
+            with tool.begin() as connection:
+                connection.execute(sa.text(statement), {"email": member.email} if ":email" in statement else {})
             agree(asked, path, member, expected, statement)

@@ -78,7 +78,10 @@ def send_all(url: str, cookies: str, token: str, sent: list[tuple[str, str]]) ->
 
 
 class Reader(Thread):
-    """A member who opens one page after the other, and how long each took, in seconds."""
+    """A member who opens one page after the other, and a load balancer that asks whether the server is well.
+
+    `took`: how long each took, in seconds.
+    """
 
     def __init__(self, visitor: Visitor) -> None:
         super().__init__()
@@ -88,9 +91,10 @@ class Reader(Thread):
 
     def run(self) -> None:
         while not self.over.is_set():
-            began = time.monotonic()
-            self.statuses.add(self.visitor.get("/secret").status)
-            self.took.append(time.monotonic() - began)
+            for page in ("/secret", "/health"):
+                began = time.monotonic()
+                self.statuses.add(self.visitor.get(page).status)
+                self.took.append(time.monotonic() - began)
             self.over.wait(0.02)
 
 
