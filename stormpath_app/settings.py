@@ -194,7 +194,7 @@ SETTINGS = (
         "CACHE",
         None,
         "cache",
-        "Where what was read is kept a while; None: in memory on SQLite, False: nowhere. A dictionary: `store` and more.",
+        "Where what was read is kept; None: in memory on SQLite, False: nowhere. A dictionary has `store` and more.",
     ),
     Setting(
         "ENCRYPTION_KEYS",
