@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 
 from .database import database
-from .transactions import read, reading
+from .transactions import read
 
 Row = tuple[Any, ...]
 _EVENTS = ("before_execute", "after_execute", "before_cursor_execute", "after_cursor_execute")
@@ -34,20 +34,20 @@ class Direct:
 
         :raises SQLAlchemyError: it cannot be asked now.
         """
-        if not _wants_the_usual_way(database.engine):
-            with reading() as connection:
-                driver: Any = connection.connection.dbapi_connection
-                dialect: Any = connection.dialect
-                compiled, its_error = self._for(dialect), dialect.loaded_dbapi.Error
-                try:
-                    return compiled.first(driver, wanted)
-                except its_error as error:
-                    if not dialect.is_disconnect(error, driver, None):
-                        told = sa.exc.DBAPIError.instance(compiled.text, None, error, its_error, dialect=dialect)
-                        raise told from error
-                    connection.invalidate(error)  # and the next one is asked
-        row = read(lambda connection: connection.execute(self.statement, wanted).first())
+        ask = self._by_sqlalchemy if _wants_the_usual_way(database.engine) else self._by_driver
+        row = read(lambda connection: ask(connection, wanted))
         return None if row is None else tuple(row)
+
+    def _by_sqlalchemy(self, connection: sa.Connection, wanted: Mapping[str, Any]) -> Any:
+        return connection.execute(self.statement, wanted).first()
+
+    def _by_driver(self, connection: sa.Connection, wanted: Mapping[str, Any]) -> Any:
+        connection.begin()  # who listens is told; and it is ended with the connection, whatever the pool does
+        compiled = self._for(connection.dialect)
+        try:
+            return compiled.first(connection.connection.dbapi_connection, wanted)
+        except BaseException as error:  # noqa: BLE001 - it is raised again
+            connection._handle_dbapi_exception(error, compiled.text, None, None, None)  # as SQLAlchemy does
 
     def _for(self, dialect: sa.Dialect) -> "_Compiled":
         found = self._compiled.get(dialect)
@@ -75,7 +75,7 @@ class _Compiled:
     def _written(self, values: Mapping[str, Any]) -> dict[str, Any]:
         return {name: self._writers[name](value) if name in self._writers else value for name, value in values.items()}
 
-    def first(self, driver: Any, wanted: Mapping[str, Any]) -> Row | None:
+    def first(self, driver: Any, wanted: Mapping[str, Any]) -> list[Any] | None:
         values = self._values | self._written(wanted)
         cursor = driver.cursor()
         try:
@@ -88,7 +88,7 @@ class _Compiled:
         row = list(found)
         for place, reader in self._readers:
             row[place] = reader(row[place])
-        return tuple(row)
+        return row
 
 
 # --- What hangs on SQLAlchemy's way ---

@@ -112,7 +112,11 @@ def reading() -> Iterator[sa.Connection]:
         # The driver's switch, which sends nothing. SQLAlchemy's isolation_level="AUTOCOMMIT" would put its own idea of
         # the isolation level in the place of the one that a host may have given the connection.
         driver: Any = connection.connection.dbapi_connection
-        before, driver.autocommit = driver.autocommit, True
+        try:
+            before, driver.autocommit = driver.autocommit, True
+        except connection.dialect.loaded_dbapi.Error:  # a host's listener left a transaction open, or it was closed
+            yield connection
+            return
         try:
             yield connection
         finally:
@@ -123,14 +127,23 @@ def reading() -> Iterator[sa.Connection]:
 def read(ask: Callable[[sa.Connection], T]) -> T:
     """Return what is read with a connection of its own, by one statement or a few.
 
-    Where the server ended that connection since it was used, the next one is asked.
+    Where the server ended that connection since it was used, the next one is asked; where a table was altered since
+    connections prepared the statement, all are made anew.
     """
     try:
         return _read(ask)
     except DBAPIError as error:
-        if not error.connection_invalidated or error.statement is None:  # None: no connection could be made
+        if _is_outdated(error):
+            database.engine.dispose()
+        elif not error.connection_invalidated or error.statement is None:  # None: no connection could be made
             raise
     return _read(ask)
+
+
+def _is_outdated(error: DBAPIError) -> bool:
+    """Tell whether it is PostgreSQL's 0A000: the statement was prepared when its columns were of other types."""
+    dialect = database.engine.dialect
+    return dialect.name == "postgresql" and isinstance(error.orig, dialect.loaded_dbapi.NotSupportedError)
 
 
 def _read(ask: Callable[[sa.Connection], T]) -> T:

@@ -1,5 +1,6 @@
 """What is asked with every request, by the driver's own way: the row is the one that SQLAlchemy would return."""
 
+import contextlib
 import logging
 import socket
 from datetime import UTC, datetime
@@ -33,13 +34,13 @@ def han(context):
 @pytest.fixture
 def usual_way(monkeypatch):
     """Return a list that gets an entry for each time that SQLAlchemy's way was gone."""
-    gone, read = [], direct.read
+    gone, by_sqlalchemy = [], Direct._by_sqlalchemy
 
-    def note(ask):
-        gone.append(ask)
-        return read(ask)
+    def note(self, *how):
+        gone.append(self)
+        return by_sqlalchemy(self, *how)
 
-    monkeypatch.setattr(direct, "read", note)
+    monkeypatch.setattr(Direct, "_by_sqlalchemy", note)
     return gone
 
 
@@ -94,9 +95,7 @@ def test_a_connection_that_was_lost_is_made_anew(han, usual_way):
         with socket.fromfd(driver.fileno(), socket.AF_INET, socket.SOCK_STREAM) as line:
             line.shutdown(socket.SHUT_RDWR)
     assert FIND.first({"account_id": han.id})[0] == "han@falcon.example"
-    assert len(usual_way) == 1
-    assert FIND.first({"account_id": han.id})[0] == "han@falcon.example"
-    assert len(usual_way) == 1
+    assert usual_way == []
 
 
 def test_what_the_database_refuses_is_an_error_of_sqlalchemys_and_not_asked_again(context, usual_way):
@@ -105,6 +104,69 @@ def test_what_the_database_refuses_is_an_error_of_sqlalchemys_and_not_asked_agai
         missing.first({})
     assert FIND.first({"account_id": "nobody"}) is None
     assert usual_way == []
+
+
+def test_who_listens_to_errors_hears_of_them(context):
+    heard = []
+
+    def note(failed):
+        heard.append(failed.statement)
+
+    sa.event.listen(database.engine, "handle_error", note)
+    try:
+        with pytest.raises((OperationalError, ProgrammingError)):
+            Direct(sa.select(sa.column("a")).select_from(sa.table("stormpath_nothing"))).first({})
+    finally:
+        sa.event.remove(database.engine, "handle_error", note)
+    (statement,) = heard
+    assert "stormpath_nothing" in statement
+
+
+def test_what_a_host_sets_at_the_begin_of_each_transaction_is_set_for_it(han):
+    begun = []
+
+    def note(connection):
+        begun.append(connection)
+
+    sa.event.listen(database.engine, "begin", note)
+    try:
+        FIND.first({"account_id": han.id})
+    finally:
+        sa.event.remove(database.engine, "begin", note)
+    assert len(begun) == 1
+
+
+class Ended(BaseException):
+    """What ends a greenlet in the middle of its work."""
+
+
+def test_who_is_ended_in_the_middle_leaves_nothing_behind(han, monkeypatch):
+    def end(*_how):
+        raise Ended
+
+    with monkeypatch.context() as patched:
+        patched.setattr(direct._Compiled, "first", end)
+        with pytest.raises(Ended):
+            FIND.first({"account_id": han.id})
+    assert database.engine.pool.checkedout() == 0
+    assert FIND.first({"account_id": han.id})[0] == "han@falcon.example"
+
+
+def test_a_table_that_is_altered_under_a_running_site_is_read_all_the_same(han):
+    engine = database.engine
+    if engine.dialect.name == "sqlite":
+        pytest.skip("a column of SQLite's has its type for good")
+    with contextlib.ExitStack() as held:
+        for _ in range(3):  # connections that have prepared it
+            driver = held.enter_context(engine.connect()).connection.dbapi_connection
+            driver.autocommit = True
+            for _time in range(8):
+                FIND._for(engine.dialect).first(driver, {"account_id": han.id})
+            driver.autocommit = False
+    with engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE stormpath_accounts ALTER COLUMN middle_name TYPE varchar(999)")
+    for _page in range(5):
+        assert FIND.first({"account_id": han.id})[0] == "han@falcon.example"
 
 
 def test_an_engine_with_its_tables_in_another_schema_is_asked_for_those(han, monkeypatch):

@@ -17,6 +17,8 @@ from .region import Lifetime, Region, Row, Ticket
 SIZE = 10_000
 #: How many accounts' changes are remembered one by one; after more, all that is kept is out of date.
 _MOST_CHANGES = 10_000
+#: So many connections that nobody uses are kept.
+_MOST_READERS = 16
 #: How long it is waited for a lock, in seconds: with a journal of the old kind a writer keeps readers out.
 _PATIENCE = 1.0
 
@@ -138,7 +140,7 @@ class ChangeLog:
             return None
         finally:
             if reader is not None:
-                self._readers.append(reader)
+                self._give_back(reader)
 
     def has_changed(self, account_id: str | None, *, since: int) -> bool:
         """Tell whether an account, or what all share, changed since there was news so often."""
@@ -154,6 +156,12 @@ class ChangeLog:
                 where, uri=True, isolation_level=None, check_same_thread=False, timeout=_PATIENCE
             )
             return _Reader(connection)
+
+    def _give_back(self, reader: _Reader) -> None:
+        if len(self._readers) < _MOST_READERS:
+            self._readers.append(reader)
+        else:
+            reader.connection.close()
 
     def _check_triggers(self, connection: sqlite3.Connection) -> None:
         """Let nothing be kept while a table has no triggers, as after it was made anew to be altered."""

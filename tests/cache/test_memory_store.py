@@ -185,6 +185,16 @@ def test_who_asks_while_others_do_has_a_connection_of_their_own(memory, write):
     assert found(memory) == HAN  # by the one that has not heard of the change yet
 
 
+def test_connections_that_many_needed_at_once_are_not_all_kept(memory, monkeypatch):
+    monkeypatch.setattr("stormpath_app.cache.memory_store._MOST_READERS", 2)
+    taken = [memory._log._take_reader() for _ in range(4)]
+    for reader in taken:
+        memory._log._give_back(reader)
+    assert list(memory._log._readers) == taken[:2]
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        taken[2].connection.execute("SELECT 1")
+
+
 def test_many_threads_find_what_is_true(memory, write):
     wrong, ends = [], threading.Event()
     stored = done = 0

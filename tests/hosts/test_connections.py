@@ -118,3 +118,32 @@ def test_with_one_connection_alone_nobody_waits_for_a_second(make, member):
     assert cookies(han) == before  # the token is replaced when it can be
     assert han.get("/name").text == "Han"
     assert cookies(han).token != before.token
+
+
+def test_a_listener_that_leaves_a_transaction_open_breaks_no_page(make, member):
+    host = make(pool_size=1)
+
+    def name(driver, _record):
+        driver.execute("SET application_name = 'shop'")
+
+    with host.app.app_context():
+        sa.event.listen(host.db.engine, "connect", name)
+        host.db.engine.dispose()
+    han = member(host)
+    assert [han.get("/name").text for _page in range(3)] == ["Han"] * 3
+
+
+def test_a_page_reads_what_is_there_now_though_a_pool_ends_no_transaction(mariadb_server, tmp_path, member):
+    uri = mariadb_server.new_database()
+    host = Host(tmp_path, uri, SQLALCHEMY_ENGINE_OPTIONS={"pool_reset_on_return": None, **ONE})
+    host.set_up()
+    with host.app.app_context():
+        Account.create("han@falcon.example", PASSWORD, "Han", "Solo")
+    han = member(host)
+    assert han.get("/name").text == "Han"
+    tool = sa.create_engine(uri, poolclass=sa.NullPool)
+    with tool.begin() as connection:
+        connection.exec_driver_sql("UPDATE stormpath_accounts SET given_name = 'Chewie'")
+    assert han.get("/name").text == "Chewie"
+    with host.app.app_context():
+        host.db.engine.dispose()

@@ -5,6 +5,7 @@ Who comes while the queue is full has a lighter page, and costs no more than tha
 
 import pytest
 from bs4 import BeautifulSoup
+from jinja2 import DictLoader
 
 from stormpath_app import Application
 from stormpath_app.database import session
@@ -181,6 +182,15 @@ def test_what_a_stranger_lets_a_browser_send_to_a_full_queue_is_no_markup_and_op
     assert form(answer) == {"csrf_token": evil, "login": evil, "password": ""}
     assert "default-src 'self'" in answer.headers["Content-Security-Policy"]
     assert client.post("/login", data={**form(answer), "login": HAN, "password": PASSWORD}).status_code == 400
+
+
+def test_a_base_of_a_hosts_own_has_the_light_page_too(app, client, crowded):
+    app.jinja_loader = DictLoader({"flask_stormpath/base.html": "<main>{% block body %}{% endblock %}</main>"})
+    sent = {"csrf_token": token(client), "login": HAN, "password": PASSWORD}
+    with crowded():
+        answer = client.post("/login", data=sent)
+    assert is_refused(answer)
+    assert form(answer) == {**sent, "password": ""}
 
 
 def test_a_form_with_fields_of_a_hosts_own_comes_again_as_a_whole(client, crowded):
