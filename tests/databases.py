@@ -79,13 +79,11 @@ class DatabaseServer:
     def frozen(self) -> Iterator[None]:
         """Let it take connections and say nothing."""
         pids = [self.process.pid, *self._children()]
-        for pid in pids:
-            os.kill(pid, signal.SIGSTOP)
+        _send(signal.SIGSTOP, pids)
         try:
             yield
         finally:
-            for pid in pids:
-                os.kill(pid, signal.SIGCONT)
+            _send(signal.SIGCONT, pids)
 
     def _children(self) -> list[int]:
         pid = self.process.pid
@@ -94,6 +92,12 @@ class DatabaseServer:
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()
+
+
+def _send(wanted: signal.Signals, pids: list[int]) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):  # a connection's, which had ended
+            os.kill(pid, wanted)
 
 
 def postgresql_programs() -> tuple[str, str]:

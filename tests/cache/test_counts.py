@@ -53,6 +53,7 @@ def _fail(*_what):
     raise OperationalError("", {}, Exception())
 
 
+@pytest.mark.sqlite
 def test_they_are_written_once_a_minute_after_a_response(app, does, member, monkeypatch):
     does.append(lambda: user.given_name)
     assert member.get("/do").text == "Han"
@@ -64,6 +65,14 @@ def test_they_are_written_once_a_minute_after_a_response(app, does, member, monk
         assert sum(cache.recent_stats(1)["sessions"]) == 2
         assert not cache.counted().are_due()
         assert sum(cache.stats()["sessions"]) == 2
+
+
+@pytest.mark.settings(STORMPATH_CACHE=False)
+def test_where_nothing_is_kept_nothing_is_counted(app, does, member):
+    does.append(lambda: user.given_name)
+    assert member.get("/do").text == "Han"
+    with app.app_context():
+        assert cache.stats() == FRESH
 
 
 def test_old_hours_are_forgotten(context, counts, held_clock):
