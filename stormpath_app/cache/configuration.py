@@ -85,7 +85,8 @@ def _check_options(store: type, options: Mapping[str, Any]) -> Iterator[Problem]
             yield Problem("STORMPATH_CACHE['store_opts']['size'] must be a whole number, 1 or more.")
         return
     try:
-        store(**options).client  # noqa: B018 - it is made when it is asked for
+        made = store(**options)
+        made.client, made.patience  # noqa: B018 - they are made when they are asked for
     except ImportError:
         yield Problem(
             f"STORMPATH_CACHE['store'] is {store.__name__}, whose client is not installed:"

@@ -9,7 +9,7 @@ from .store import PATIENCE, RACES, Change, Store, Unreachable
 class MemcachedStore(Store):
     """One memcached. `store_opts`: `host` and `port`, or `server` for a socket's path, and what pymemcache takes."""
 
-    extra = "memcached"
+    extra, timeout = "memcached", "timeout"
 
     def _open(self) -> Any:
         from pymemcache.client.base import PooledClient

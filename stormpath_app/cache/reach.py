@@ -27,10 +27,11 @@ class Line:
     """The way to the store. What does not answer is left alone for a while, and told of once.
 
     :param greet: what is done first when it answers again; until then nothing is asked.
+    :param patience: how long all answers to a page may take together, before the last.
     """
 
-    def __init__(self, greet: Callable[[], object]) -> None:
-        self._greet = greet
+    def __init__(self, greet: Callable[[], object], patience: float = PATIENCE) -> None:
+        self._greet, self._patience = greet, patience
         self._lock = threading.Lock()
         self._pause, self._until = 0.0, 0.0
         #: When it was last tried whether it answers again.
@@ -45,7 +46,7 @@ class Line:
         """
         if self._pause and not self._is_back(insist):
             raise Unreachable("it is left alone for a while")
-        go_on = _patience()
+        go_on = self._begin()
         try:
             yield go_on
         except Unreachable as error:
@@ -55,6 +56,16 @@ class Line:
             go_on()
         except Unreachable as error:  # what it answered is good all the same
             self._lose(error)
+
+    def _begin(self) -> Callable[[], None]:
+        """Return what raises `Unreachable` when it took too long since now."""
+        end = time.monotonic() + self._patience
+
+        def go_on() -> None:
+            if time.monotonic() > end:
+                raise Unreachable("it is slow")
+
+        return go_on
 
     def _lose(self, error: Unreachable) -> None:
         with self._lock:
@@ -72,7 +83,7 @@ class Line:
         try:
             if self._pause and self._tried_at <= asked:  # nobody was quicker
                 self._tried_at = time.monotonic()
-                go_on = _patience()
+                go_on = self._begin()
                 self._greet()
                 go_on()
                 self._pause = 0.0
@@ -87,17 +98,6 @@ class Line:
     def _wait(self) -> None:
         self._pause = min(max(FIRST_PAUSE, 2 * self._pause), LONGEST_PAUSE)
         self._until = time.monotonic() + self._pause
-
-
-def _patience() -> Callable[[], None]:
-    """Return what raises `Unreachable` when it took too long since now."""
-    end = time.monotonic() + PATIENCE
-
-    def go_on() -> None:
-        if time.monotonic() > end:
-            raise Unreachable("it is slow")
-
-    return go_on
 
 
 class Known(NamedTuple):

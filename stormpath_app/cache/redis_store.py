@@ -10,7 +10,7 @@ from .store import PATIENCE, RACES, Change, Store, Unreachable
 class RedisStore(Store):
     """Redis, or what speaks its protocol. `store_opts`: `host`, `port`, `password`, … of `redis.Redis`, or a `url`."""
 
-    extra = "redis"
+    extra, timeout = "redis", "socket_timeout"
     _life = ""
 
     def __init__(self, **options: Any) -> None:

@@ -66,7 +66,7 @@ class Shared:
         _KEEPERS.add(self)
 
     def _begin(self) -> None:
-        self._line, self._generation = Line(self._renew_all), Generation()
+        self._line, self._generation = Line(self._renew_all, self._store.patience), Generation()
         #: Whose row a key leads to, which never changes; when the stay of a row was prolonged.
         self._accounts: dict[tuple[str, str], str] = {}
         self._prolonged: dict[str, float] = {}

@@ -1,11 +1,12 @@
 """Store: what a server must be able to do to keep rows for several processes and machines."""
 
+import math
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
-#: How long a connection, and each answer, may take, in seconds; and all answers to a page together, before the last.
+#: How long a connection, and each answer, may take, in seconds; and all answers to a page together before the last.
 # To look for a value, and to begin to change one and give it up, takes four of them: so a page waits for a second.
 PATIENCE = 0.25
 #: How often somebody else may have been quicker to change a value.
@@ -24,12 +25,19 @@ class Store(ABC):
     :param options: what its client is made with.
     """
 
-    #: What `pip install 'stormpath-app[…]'` brings its client.
+    #: What `pip install 'stormpath-app[…]'` brings its client, and the client's option for how long an answer may take.
     extra: ClassVar[str]
+    timeout: ClassVar[str]
 
     def __init__(self, **options: Any) -> None:
         self._options = options
         self._client: Any = None
+
+    @property
+    def patience(self) -> float:
+        """How long it is waited for an answer, in seconds: the options may say otherwise, None is without end."""
+        said = self._options.get(self.timeout, PATIENCE)
+        return math.inf if said is None else float(said)
 
     @property
     def client(self) -> Any:

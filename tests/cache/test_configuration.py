@@ -68,6 +68,8 @@ def test_a_region_may_have_times_of_its_own(say):
         ({"store_opts": {"size": "many"}}, "['store_opts']['size'] must be a whole number"),
         ({"store_opts": {"size": 0}}, "['store_opts']['size'] must be a whole number"),
         ({"store": "memory", "store_opts": {"sise": 5}}, "['store_opts'] has no 'sise'. Did you mean size?"),
+        ({"store": RedisStore, "store_opts": {"socket_timeout": "soon"}}, "nothing that RedisStore can be made with"),
+        ({"store": MemcachedStore, "store_opts": {"timeout": "soon"}}, "nothing that MemcachedStore can be made with"),
         ({"regions": {"session": {}}}, "['regions'] has no 'session'. Did you mean sessions?"),
         ({"regions": {"sessions": 5}}, "['regions']['sessions'] must be a dictionary"),
         ({"regions": {"sessions": {"tll": 5}}}, "['regions']['sessions'] has no 'tll'. Did you mean ttl?"),

@@ -1,13 +1,14 @@
 """What a process knows of a store that does not answer, and of the generation."""
 
 import logging
+import math
 from contextlib import suppress
 from threading import Semaphore, Thread
 
 import pytest
 import sqlalchemy as sa
 
-from stormpath_app.cache import reach
+from stormpath_app.cache import MemcachedStore, reach
 from stormpath_app.cache.reach import Generation, Line
 from stormpath_app.cache.store import PATIENCE, Unreachable
 from stormpath_app.database import database
@@ -79,6 +80,11 @@ def test_a_store_whose_answers_take_long_together_is_asked_no_more_and_left_alon
             go_on()
     store.ask()
     assert store.asked == 0
+
+
+@pytest.mark.parametrize(("options", "seconds"), [({}, PATIENCE), ({"timeout": 3}, 3), ({"timeout": None}, math.inf)])
+def test_a_host_may_be_more_patient(options, seconds):
+    assert MemcachedStore(**options).patience == seconds
 
 
 def test_what_a_slow_store_has_answered_is_good_but_it_is_left_alone(held_time):

@@ -33,12 +33,17 @@ class Database:
         self.rows[who] = (who, "DISABLED", *self.rows[who][2:])
 
 
+def patient(server):
+    """Return a client that does not give up because this machine is busy."""
+    return server.new_store(**dict.fromkeys(server.timeouts, 5))
+
+
 class Process:
     """One of several processes, with connections of its own."""
 
     def __init__(self, server, database, lifetime=USUAL):
         self.database = database
-        self.keeper = Shared(server.new_store(), {"sessions": lifetime, "policies": lifetime})
+        self.keeper = Shared(patient(server), {"sessions": lifetime, "policies": lifetime})
         self.keeper._generation = database
         self.store = self.keeper._store
 
@@ -68,7 +73,7 @@ class Writer:
     """One transaction of another process."""
 
     def __init__(self, server, database, of=(HAN,)):
-        self.keeper = Shared(server.new_store(), {})
+        self.keeper = Shared(patient(server), {})
         self.keeper.tenant_id = database.tenant
         self._of, self._mark = of, stamps.mark(now())
 
