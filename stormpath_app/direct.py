@@ -42,7 +42,8 @@ class Direct:
         return connection.execute(self.statement, wanted).first()
 
     def _by_driver(self, connection: sa.Connection, wanted: Mapping[str, Any]) -> Any:
-        connection.begin()  # who listens is told; and it is ended with the connection, whatever the pool does
+        if not connection.in_transaction():  # a listener of a host's may have begun it
+            connection.begin()  # who listens is told; and it is ended with the connection, whatever the pool does
         compiled = self._for(connection.dialect)
         try:
             return compiled.first(connection.connection.dbapi_connection, wanted)

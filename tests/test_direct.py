@@ -136,6 +136,18 @@ def test_what_a_host_sets_at_the_begin_of_each_transaction_is_set_for_it(han):
     assert len(begun) == 1
 
 
+def test_a_host_that_asks_each_connection_something_first_breaks_nothing(han):
+    def ask(connection):
+        connection.execute(sa.select(1))
+
+    sa.event.listen(database.engine, "engine_connect", ask)
+    try:
+        assert FIND.first({"account_id": han.id})[0] == "han@falcon.example"
+    finally:
+        sa.event.remove(database.engine, "engine_connect", ask)
+    assert database.engine.pool.checkedout() == 0
+
+
 class Ended(BaseException):
     """What ends a greenlet in the middle of its work."""
 
