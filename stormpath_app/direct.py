@@ -6,7 +6,6 @@ gone once for each dialect; after that the driver gets the text, and the types r
 
 from collections.abc import Callable, Mapping
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -27,7 +26,6 @@ class Direct:
 
     def __init__(self, statement: sa.Select[Any]) -> None:
         self.statement = statement
-        self._compiled: WeakKeyDictionary[sa.Dialect, _Compiled] = WeakKeyDictionary()
 
     def first(self, wanted: Mapping[str, Any]) -> Row | None:
         """Return its first row; None: there is none.
@@ -51,10 +49,9 @@ class Direct:
             connection._handle_dbapi_exception(error, compiled.text, None, None, None)  # as SQLAlchemy does
 
     def _for(self, dialect: sa.Dialect) -> "_Compiled":
-        found = self._compiled.get(dialect)
-        if found is None:
-            found = self._compiled[dialect] = _Compiled(self.statement, dialect)
-        return found
+        # With the dialect, and no longer than it: what reads its types refers to it.
+        known: dict[Direct, _Compiled] = vars(dialect).setdefault("stormpath_direct", {})
+        return known.get(self) or known.setdefault(self, _Compiled(self.statement, dialect))
 
 
 class _Compiled:
