@@ -46,6 +46,10 @@ database.make_missing = installation.make_missing
 # So do the templates of mails, below what knows our own texts.
 EmailTemplate.default_of = staticmethod(rendering.default_of)
 
+#: How long a request waits for the one that looks whether the site is ready, in seconds: a new process on a busy machine
+#: takes a second for it, and a database that is away is not waited for longer.
+_TURN = 2.5
+
 
 @dataclass
 class State:
@@ -115,7 +119,7 @@ class State:
     @contextmanager
     def _turn(self) -> Iterator[None]:
         """Let one request look, as it may wait for a database; others do not wait one after the other."""
-        if not self.lock.acquire(timeout=1):
+        if not self.lock.acquire(timeout=_TURN):
             raise DatabaseUnavailable(["Another request is looking whether the site is ready."])
         try:
             yield
