@@ -46,8 +46,8 @@ database.make_missing = installation.make_missing
 # So do the templates of mails, below what knows our own texts.
 EmailTemplate.default_of = staticmethod(rendering.default_of)
 
-#: How long a request waits for the one that looks whether the site is ready, in seconds: a new process on a busy machine
-#: takes a second for it, and a database that is away is not waited for longer.
+#: How long a request waits for the one that looks whether the site is ready, in seconds: a new process on a busy
+#: machine takes a second for it, and a database that is away is not waited for longer.
 _TURN = 2.5
 
 
