@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from blinker import Signal
-from flask import Flask, current_app, g
+from flask import current_app, g
 from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session, SessionTransaction, SessionTransactionOrigin
@@ -235,7 +235,7 @@ def short_of_patience(connection: sa.Connection) -> Iterator[None]:
 
 def announce(signal: Signal, payload: Callable[[], dict[str, Any]]) -> None:
     """Send a signal after the commit of the transaction that is open, and never if it is rolled back."""
-    app: Flask = current.app()
+    app = current.app()
     after_commit(lambda: signal.send(app, **payload()))
 
 

@@ -39,7 +39,7 @@ class SettingsView(ConsoleView):
     @needs(OWNER)
     def index(self) -> ResponseReturnValue:
         """Show all of it. Settings are changed in the app's configuration, and nowhere here."""
-        app: Flask = current.app()
+        app = current.app()
         found, rows = app.extensions["stormpath"].check(), _rows(app)
         return self.render(
             "stormpath_admin/settings.html",

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from flask import Flask, current_app
+from flask import current_app
 from sqlalchemy.exc import SQLAlchemyError
 
 from .. import clock, current
@@ -56,7 +56,7 @@ def deliver(message_id: str) -> str | None:
     `flask stormpath mail send`. None: there is no such mail any more; a stranger's request became another mail, of
     which the queue is told like of any. What others send now, or sent, is left alone.
     """
-    app: Flask = current.app()
+    app = current.app()
     with app.app_context():  # a session of its own: the caller's may be in the middle of something
         nobody_has_it = sa.or_(OutboxMessage.due_at <= clock.now(), OutboxMessage.claimed_by.is_(None))
         if outcome := _try(message_id, nobody_has_it):
@@ -67,7 +67,7 @@ def deliver(message_id: str) -> str | None:
 
 def deliver_due() -> Iterator[Outcome]:
     """Send each mail that is due, the longest waiting first, and yield what became of it. Workers share them."""
-    app: Flask = current.app()
+    app = current.app()
     while True:
         with app.app_context():
             is_due = OutboxMessage.due_at <= clock.now()

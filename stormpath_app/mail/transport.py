@@ -54,7 +54,7 @@ def send(mail: RenderedMail, message_id: str) -> str:
     :raises MailRefused, MailDelayed: it was not sent.
     """
     outgoing = OutgoingMail(mail, message_id)
-    app: Flask = current.app()
+    app = current.app()
     if inbox.is_open(app):
         answer = inbox.keep(app, mail.to, outgoing.as_bytes())
     elif is_suppressed(app):

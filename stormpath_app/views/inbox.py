@@ -49,7 +49,7 @@ PAGES: dict[str, tuple[str, Callable[..., ResponseReturnValue]]] = {
 
 
 def _app() -> Flask:
-    app: Flask = current.app()
+    app = current.app()
     if not inbox.is_open(app):
         abort(404)
     return app
