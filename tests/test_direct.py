@@ -1,6 +1,5 @@
 """What is asked with every request, by the driver's own way: the row is the one that SQLAlchemy would return."""
 
-import contextlib
 import logging
 import socket
 from datetime import UTC, datetime
@@ -162,23 +161,6 @@ def test_who_is_ended_in_the_middle_leaves_nothing_behind(han, monkeypatch):
             FIND.first({"account_id": han.id})
     assert database.engine.pool.checkedout() == 0
     assert FIND.first({"account_id": han.id})[0] == "han@falcon.example"
-
-
-def test_a_table_that_is_altered_under_a_running_site_is_read_all_the_same(han):
-    engine = database.engine
-    if engine.dialect.name == "sqlite":
-        pytest.skip("a column of SQLite's has its type for good")
-    with contextlib.ExitStack() as held:
-        for _ in range(3):  # connections that have prepared it
-            driver = held.enter_context(engine.connect()).connection.dbapi_connection
-            driver.autocommit = True
-            for _time in range(8):
-                FIND._for(engine.dialect).first(driver, {"account_id": han.id})
-            driver.autocommit = False
-    with engine.begin() as connection:
-        connection.exec_driver_sql("ALTER TABLE stormpath_accounts ALTER COLUMN middle_name TYPE varchar(999)")
-    for _page in range(5):
-        assert FIND.first({"account_id": han.id})[0] == "han@falcon.example"
 
 
 def test_an_engine_with_its_tables_in_another_schema_is_asked_for_those(han, monkeypatch):

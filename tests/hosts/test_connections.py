@@ -1,11 +1,13 @@
 """A host's PostgreSQL: its connections are used sparingly, and stay as the host made them."""
 
+import contextlib
+
 import psycopg
 import pytest
 import sqlalchemy as sa
 
 from stormpath_app import Account, user
-from stormpath_app.models import Tenant
+from stormpath_app.models import Tenant, active_session
 
 from ..conftest import PASSWORD
 from ..devices import close, cookies
@@ -118,6 +120,25 @@ def test_with_one_connection_alone_nobody_waits_for_a_second(make, member):
     assert cookies(han) == before  # the token is replaced when it can be
     assert han.get("/name").text == "Han"
     assert cookies(han).token != before.token
+
+
+def test_a_table_that_is_altered_under_a_running_site_is_read_all_the_same(make, member):
+    host = make()
+    han = member(host)
+    wanted = {"session_id": "nobody's", "application": "my application"}
+    with host.app.app_context():
+        engine, find = host.db.engine, active_session._FIND
+    with contextlib.ExitStack() as held:
+        for _ in range(3):
+            driver = held.enter_context(engine.connect()).connection.dbapi_connection
+            driver.autocommit = True
+            for _time in range(8):  # after some it is prepared
+                find._for(engine.dialect).first(driver, wanted)
+            assert driver.execute(PREPARED).fetchone() == (1,)
+            driver.autocommit = False
+    with engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE stormpath_accounts ALTER COLUMN middle_name TYPE varchar(999)")
+    assert [han.get("/name").text for _page in range(5)] == ["Han"] * 5
 
 
 def test_a_listener_that_leaves_a_transaction_open_breaks_no_page(make, member):
