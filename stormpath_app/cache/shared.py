@@ -18,10 +18,9 @@ from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 from weakref import WeakSet
 
-from flask import current_app
 from sqlalchemy.exc import SQLAlchemyError
 
-from .. import clock
+from .. import clock, current
 from ..database import database
 from . import stamps
 from .entry import Entry, microseconds
@@ -81,7 +80,7 @@ class Shared:
     def look(self, region: Region, key: str) -> tuple[Row | None, Ticket]:
         """Return a row whose stamps are those that lie in the store at this moment."""
         known = self._generation.known()
-        if known is None or not current_app.secret_key:  # a command may do without one: nothing can be sealed
+        if known is None or not current.app().secret_key:  # a command may do without one: nothing can be sealed
             return None, None
         self.tenant_id = known.tenant_id
         try:

@@ -15,7 +15,7 @@ from ..database import session
 from ..direct import Direct
 from ..errors import LoginOutdated
 from ..settings import settings
-from ..transactions import beside, has_written, read
+from ..transactions import beside, has_written
 from . import event, kept, session as sessions
 from .account import Account
 from .account_store_mapping import AccountStoreMapping
@@ -167,8 +167,8 @@ def find(token: str) -> ActiveSession | Replay | None:
         return None
     wanted = {"session_id": parts[0], "application": names.key(settings.APPLICATION)}
     if has_written():  # it sees what nobody else does yet
-        row = first(_FIND.statement, wanted)
-        return None if row is None else _judge(*parts, row)
+        written = session.connection().execute(_FIND.statement, wanted).first()
+        return None if written is None else _judge(*parts, written)
     look = cache.Look(_SESSIONS, _key(**wanted))
     if look.row is not None and _goes_on(parts[1], look.row):
         return _let_in(*parts, look.row)
@@ -235,11 +235,3 @@ def end(replay: Replay) -> None:
         if connection.execute(sa.delete(AccountSession).where(*this)).rowcount:
             who: dict[str, Any] = {"account_id": replay.account_id, "directory_id": replay.directory_id}
             event.record("login.replayed", connection, **who)
-
-
-def first(statement: sa.Select[Any], wanted: dict[str, str]) -> Any:
-    """Ask by the transaction that is open; where none is, by a connection alone, which spares the page one."""
-    current = session()
-    if current.in_transaction():
-        return current.connection().execute(statement, wanted).first()
-    return read(lambda connection: connection.execute(statement, wanted).first())

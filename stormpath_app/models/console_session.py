@@ -1,14 +1,16 @@
 """Who is asking for a page of the console: its one statement, beside that of a site's pages."""
 
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy import bindparam
 
 from .. import clock
+from ..database import session
 from ..errors import NoRole
 from ..settings import settings
+from ..transactions import read
 from . import active_session, kept, session as sessions
 from .account import Account
 from .account_store_mapping import AccountStoreMapping
@@ -85,7 +87,7 @@ def find(token: str) -> ConsoleSession | None:
     The session, the account, its role, the directory, its mapping and the application must all be alive at this moment.
     """
     parts = sessions.split(token)
-    row = parts and active_session.first(_FIND, {"session_id": parts[0]})
+    row = parts and _first({"session_id": parts[0]})
     if not parts or row is None:
         return None
     token_hash, last_seen_at, created_at, expires_at, authenticated_at, groups, limit, *columns = row
@@ -100,3 +102,11 @@ def find(token: str) -> ConsoleSession | None:
     if found is None:
         return None
     return ConsoleSession(found, parts[0], token, last_seen_at, expires_at, authenticated_at)
+
+
+def _first(wanted: dict[str, str]) -> Any:
+    """Ask by the transaction that is open; where none is, by a connection alone, which spares the page one."""
+    here = session()
+    if here.in_transaction():
+        return here.connection().execute(_FIND, wanted).first()
+    return read(lambda connection: connection.execute(_FIND, wanted).first())
