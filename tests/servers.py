@@ -15,6 +15,7 @@ import urllib.request
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,6 +28,8 @@ SITE = "stormpath_app.app:create_app()"
 
 #: How long a server may take to answer for the first time, in seconds; on a busy machine Python alone takes some.
 PATIENCE = 60
+#: Below the ports that a system gives out by itself: nobody has one before its server listens, or while that is down.
+_PORTS = count(11_000 + os.getpid() * 997 % 20_000)
 
 
 @dataclass
@@ -55,8 +58,16 @@ class Server:
 
     def rows(self, query: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
         """Read the database's file, past the server."""
-        with contextlib.closing(sqlite3.connect(self.instance / self.database)) as connection:
+        with self._connected() as connection:
             return connection.execute(query, values).fetchall()
+
+    def write(self, statement: str, values: Sequence[Any] = ()) -> int:
+        """Change rows of the database's file, past the server; return how many."""
+        with self._connected() as connection, connection:
+            return connection.execute(statement, values).rowcount
+
+    def _connected(self) -> contextlib.closing[sqlite3.Connection]:
+        return contextlib.closing(sqlite3.connect(self.instance / self.database, timeout=PATIENCE))
 
 
 def manage(instance: Path, *arguments: str, stdin: str = "", **settings: str) -> str:
@@ -161,11 +172,12 @@ def run_apart(work: Coroutine[Any, Any, Result]) -> Result:
 
 
 def free_port() -> int:
-    """Return a port that nobody listens at."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a port that nobody listens at; this process gives each out once."""
+    for port in _PORTS:
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError
 
 
 def _wait_until_it_answers(server: Server) -> None:

@@ -13,7 +13,7 @@ from . import chromium
 from .people import Person, Visitor
 
 #: A page that this machine makes itself is there at once; how long a busy one may take, in milliseconds.
-PATIENCE = 15_000
+PATIENCE = 30_000
 
 DESKTOP = {"viewport": {"width": 1280, "height": 800}}
 PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True, "device_scale_factor": 2}

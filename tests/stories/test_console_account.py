@@ -1,6 +1,5 @@
 """What an administrator does for somebody at the console: each task within its budget of clicks, without a script."""
 
-import sqlite3
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,6 +11,7 @@ from playwright.sync_api import Locator, Page, expect
 from ..servers import Server, manage_run
 from .conftest import DESKTOP, PHONE
 from .people import PASSWORD, Person
+from .test_administrators import let_passwords_be_old
 from .test_look import AXE, TOO_WIDE
 
 pytestmark = pytest.mark.browser
@@ -101,16 +101,16 @@ def lock(site: Server, page: Page, person: Person) -> None:
     log_in(page, person, "wrong")
     until = f"{datetime.now(UTC) + timedelta(minutes=10):%Y-%m-%d %H:%M:%S.%f}"
     whose = "(SELECT 'account:' || id FROM stormpath_accounts WHERE email = ?)"
-    with sqlite3.connect(site.instance / "stormpath.db") as database:
-        update = f"UPDATE stormpath_attempts SET failures = 9, blocked_until = ? WHERE key = {whose}"
-        assert database.execute(update, (until, person.email)).rowcount == 1
+    update = f"UPDATE stormpath_attempts SET failures = 9, blocked_until = ? WHERE key = {whose}"
+    assert site.write(update, (until, person.email)) == 1
 
 
 def log_in(page: Page, person: Person, password: str = PASSWORD) -> None:
     page.goto("/login")
     page.get_by_label("Email").fill(person.email)
     page.get_by_label("Password").fill(password)
-    page.get_by_role("button", name="Log In").click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Log In").click()
 
 
 def is_signed_in(page: Page) -> bool:
@@ -185,6 +185,7 @@ def test_a_script_copies_the_link(at, person):
     ines.open_menu("Reset password")
     ines.click(ines.button("Copy link"))
     ines.click(ines.button("Copy the link"))
+    expect(ines.page.locator("[data-copied]")).to_be_visible()
     link = ines.page.locator("#link").inner_text()
     assert ines.page.evaluate("navigator.clipboard.readText()") == link.strip()
 
@@ -222,6 +223,7 @@ def test_one_device_is_logged_out_by_one_click_and_all_by_one(at, person, open_p
     assert [is_signed_in(phone), is_signed_in(desk)].count(True) == 1
     ines.clicks = 0
     ines.click(ines.button("Log out everywhere"))
+    ines.told("is logged out everywhere")
     assert ines.clicks <= 1
     assert [is_signed_in(phone), is_signed_in(desk)] == [False, False]
 
@@ -233,8 +235,7 @@ def test_a_lock_down_is_two_clicks_a_note_and_the_password_once_more(site, at, p
     thief = open_page()
     log_in(thief, person)
     ines = at(person)
-    with sqlite3.connect(site.instance / "stormpath.db") as database:
-        database.execute("UPDATE stormpath_account_sessions SET authenticated_at = NULL WHERE is_console")
+    let_passwords_be_old(site)
     ines.click(ines.link("Disable"))
     ines.page.get_by_label("Reason").fill("A stranger wrote from it")
     ines.click(ines.button("Lock down"))

@@ -43,8 +43,10 @@ def test_an_owner_adds_a_provider_and_people_log_in_by_it(
     log_in(page, OWNER)
     click = Clicks(page)
     click("link", "New directory")
+    expect(page.get_by_role("link", name="OpenID Connect", exact=True)).to_be_visible()
     looks_right(page)
     click("link", "OpenID Connect")
+    expect(page.get_by_label("Issuer")).to_be_visible()
     looks_right(page)
     for label, text in {
         "Provider ID": "Falcon",
@@ -63,6 +65,7 @@ def test_an_owner_adds_a_provider_and_people_log_in_by_it(
     assert click.number == 3
 
     page.get_by_role("navigation", name="Directory").get_by_role("link", name="Provider").click()
+    expect(page.get_by_role("button", name="Test")).to_be_visible()
     looks_right(page)
     page.get_by_role("button", name="Test").click()
     expect(page.get_by_text(f"Falcon Pass answers as {openid_provider.url}, with one key.")).to_be_visible()

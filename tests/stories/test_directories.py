@@ -48,6 +48,7 @@ class Clicks:
 def test_a_policy_is_changed_safely_on_one_screen(page: Page, site: Server) -> None:
     enter(page)
     page.get_by_role("navigation", name="Directory").get_by_role("link", name="Policy").click()
+    expect(page.get_by_label("Minimum length")).to_be_visible()
     screen = page.url
     looks_right(page)
     page.get_by_role("button", name="NIST 800-63B-4").click()
@@ -72,7 +73,8 @@ def test_a_policy_is_changed_safely_on_one_screen(page: Page, site: Server) -> N
 def test_a_mail_is_previewed_and_tested_in_two_clicks(page: Page, site: Server) -> None:
     enter(page)
     click = Clicks(page)
-    click("link", "Workflows")
+    with page.expect_navigation():  # to a page that follows what is typed
+        click("link", "Workflows")
     page.get_by_label("Who reads it: email, username or name").fill("mei")
     preview = page.frame_locator("iframe[name=preview]")
     expect(preview.get_by_text("mei@example.com")).to_be_visible()
@@ -85,7 +87,8 @@ def test_a_mail_is_previewed_and_tested_in_two_clicks(page: Page, site: Server) 
 
 def test_a_preview_follows_what_is_typed_and_leaves_no_step_behind(page: Page) -> None:
     enter(page)
-    page.get_by_role("link", name="Workflows").click()
+    with page.expect_navigation():
+        page.get_by_role("link", name="Workflows").click()
     preview = page.frame_locator("iframe[name=preview]")
     expect(preview.get_by_text("It says what the default says.")).to_be_visible()
     steps = page.evaluate("history.length")
@@ -146,6 +149,7 @@ def test_custom_data_is_edited_on_a_phone_with_its_tab_in_sight(page: Page, site
     looks_right(page)
     page.goto("/admin/applications/")
     page.get_by_role("link", name="My Application", exact=True).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("My Application")
     looks_right(page)
     page.get_by_role("link", name="Custom data").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Custom data of My Application")
