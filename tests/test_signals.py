@@ -55,7 +55,7 @@ def test_a_login_of_nobody_tells_that_too(application, heard):
 
 
 @pytest.mark.settings(STORMPATH_THROTTLE={"free_failures": 1})
-def test_an_attempt_that_was_not_looked_at_tells_nothing(application, han, heard):
+def test_an_attempt_that_was_not_looked_at_tells_nothing(held_clock, application, han, heard):
     for _attempt in range(3):
         with pytest.raises(StormpathError):
             application.authenticate_account(han.email, "wrong")

@@ -95,7 +95,7 @@ def test_who_has_no_role_learns_it_from_the_right_password_alone(app, client, le
     assert "no role in the console" in log_in(client, HAN).text
 
 
-def test_passwords_cannot_be_guessed_without_end(client, leia):
+def test_passwords_cannot_be_guessed_without_end(held_clock, client, leia):
     for _ in range(5):
         assert log_in(client, password="wrong").status_code == 200
     refused = log_in(client, password="wrong")
@@ -103,7 +103,7 @@ def test_passwords_cannot_be_guessed_without_end(client, leia):
     assert log_in(client).status_code == 429
 
 
-def test_whoever_logged_in_here_before_has_a_count_of_their_own(app, client, leia):
+def test_whoever_logged_in_here_before_has_a_count_of_their_own(held_clock, app, client, leia):
     log_in(client)
     send(client, "/admin/", csrf_token="x")  # nothing: not a form
     stranger = app.test_client()

@@ -271,7 +271,7 @@ def test_a_wrong_password_is_told_and_nothing_that_was_sent_is_lost(app, stale, 
         assert Group.find(crew) is not None
 
 
-def test_guesses_of_the_password_are_slowed_down(stale, crew):
+def test_guesses_of_the_password_are_slowed_down(held_clock, stale, crew):
     fields = hidden(stale.post(f"/groups/{crew}/delete", typed="crew"))
     for _guess in range(7):
         answer = stale.browser.post(f"/admin/groups/{crew}/delete", data={**fields, PASSWORD_FIELD: "wrong"})

@@ -149,7 +149,7 @@ def test_the_groups_of_each_are_told_and_how_many_more(people, owner, app):
     assert '<span class="sp-muted" title="b, crew">+2</span>' in page.text
 
 
-def test_a_locked_account_says_so(people, owner, app, client, log_in):
+def test_a_locked_account_says_so(held_clock, people, owner, app, client, log_in):
     for _guess in range(6):
         log_in(client, "02@falcon.example", "wrong")
     page = owner.get("/accounts/?show=locked")

@@ -38,7 +38,7 @@ def test_all_processes_add_up_by_the_hour_and_nothing_twice(context, counts, hel
     assert cache.recent_stats(2) == {**FRESH, "sessions": Stats(3, 2), "policies": Stats(1, 0)}
 
 
-def test_what_cannot_be_written_comes_with_the_next_time(context, counts, monkeypatch):
+def test_what_cannot_be_written_comes_with_the_next_time(context, counts, held_clock, monkeypatch):
     with monkeypatch.context() as broken:
         broken.setattr("stormpath_app.cache.counts._add", _fail)
         counts.write(database.engine)
@@ -54,7 +54,7 @@ def _fail(*_what):
 
 
 @pytest.mark.sqlite
-def test_they_are_written_once_a_minute_after_a_response(app, does, member, monkeypatch):
+def test_they_are_written_once_a_minute_after_a_response(held_clock, app, does, member):
     does.append(lambda: user.given_name)
     assert member.get("/do").text == "Han"
     with app.app_context():

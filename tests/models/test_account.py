@@ -438,7 +438,7 @@ def test_who_is_disabled_already_is_locked_down_all_the_same(han):
     assert han.lock_down() == (0, 1)
 
 
-def test_its_wrong_passwords_are_told_and_forgotten(han):
+def test_its_wrong_passwords_are_told_and_forgotten(held_clock, han):
     for _ in range(6):
         with contextlib.suppress(LoginFailed):
             User.from_login("solo", OTHER)

@@ -261,7 +261,7 @@ def test_an_address_that_cannot_be_comes_again_with_what_was_typed(app, member, 
     assert mails(app) == []
 
 
-def test_who_guesses_the_password_for_it_is_slowed_down(member):
+def test_who_guesses_the_password_for_it_is_slowed_down(held_clock, member):
     answers = [change_email(member, email_password="Not.the.1.word").status_code for _ in range(7)]
     assert answers == [200] * 5 + [429] * 2
 
@@ -362,7 +362,7 @@ def test_a_password_that_was_used_before_is_refused(app, member):
     assert told in soup(answer).select_one("#password-error").text
 
 
-def test_who_guesses_the_current_password_is_slowed_down(member):
+def test_who_guesses_the_current_password_is_slowed_down(held_clock, member):
     for _ in range(5):
         assert change_password(member, old_password="wrong").status_code == 200
     answer = change_password(member)

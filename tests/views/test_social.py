@@ -646,7 +646,7 @@ def test_a_wrong_password_links_nothing_and_may_be_typed_again(app, known):
     assert is_in(known)
 
 
-def test_passwords_are_counted_there_as_at_any_login(app, known, log_in):
+def test_passwords_are_counted_there_as_at_any_login(held_clock, app, known, log_in):
     for _ in range(5):
         link(known, password="wrong")
     answer = link(known, password=PASSWORD)
