@@ -3,7 +3,7 @@
 import unicodedata
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from stormpath_app import names
 from stormpath_app.errors import InvalidFormat, PropertyRequired, StormpathError, TooLong, WrongType
@@ -254,14 +254,14 @@ def test_a_text_is_searched_without_its_accents(shown, folded):
     assert names.unmarked(names.part(shown)) == folded
 
 
-@settings(deadline=None, derandomize=True, database=None)
+@settings(deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(st.text(), st.text())
 def test_a_part_of_a_key_is_a_part_of_it_without_accents(one, other):
     one, other = names.part(one), names.part(other)
     assert names.unmarked(one) + names.unmarked(other) == names.unmarked(one + other)
 
 
-@settings(deadline=None, derandomize=True, database=None)
+@settings(deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(st.text(), st.text())
 def test_no_field_of_a_search_text_runs_into_the_next(one, other):
     fields = names.search_text(names.key(one), names.key(other)).split(names.FIELD)

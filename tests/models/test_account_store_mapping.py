@@ -163,7 +163,7 @@ STEPS = st.one_of(
 )
 
 
-@settings(deadline=None, derandomize=True, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, derandomize=True, max_examples=25, suppress_health_check=list(HealthCheck))
 @given(st.lists(STEPS, max_size=8))
 def test_the_order_is_that_of_a_list_whatever_is_inserted_moved_and_deleted(context, steps):
     application, model, made = Client().applications.create(name="Shop"), [], []

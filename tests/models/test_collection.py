@@ -384,7 +384,7 @@ def namesakes(context):
     return Application.current().default_account_store().groups
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(
     statuses=st.lists(st.sampled_from(["ENABLED", "DISABLED"]), max_size=9),
     size=st.integers(1, 4),

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import pytest
 import sqlalchemy as sa
-from hypothesis import given, settings, strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from stormpath_app import Account, Application, User, signals
 from stormpath_app.database import database, session
@@ -475,7 +475,7 @@ DOCUMENTS = st.dictionaries(
 
 
 def test_any_json_is_read_as_it_was_written(app, leia):
-    @settings(deadline=None, derandomize=True, max_examples=60)
+    @settings(deadline=None, derandomize=True, max_examples=60, suppress_health_check=list(HealthCheck))
     @given(before=DOCUMENTS, after=DOCUMENTS)
     def check(before, after):
         leia.custom_data = before

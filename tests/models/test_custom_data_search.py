@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 import pytest
 import sqlalchemy as sa
 from cryptography.fernet import Fernet
-from hypothesis import given, settings, strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from stormpath_app import Account, Application, User
 from stormpath_app.database import session
@@ -241,7 +241,7 @@ def test_a_time_is_one_whichever_way_it_is_written():
 
 
 def test_numbers_sort_as_numbers():
-    @settings(deadline=None, derandomize=True, max_examples=300)
+    @settings(deadline=None, derandomize=True, max_examples=300, suppress_health_check=list(HealthCheck))
     @given(st.lists(st.floats(allow_nan=False) | st.integers(-(2**60), 2**60), min_size=2, max_size=2))
     def check(numbers):
         one, other = (row["text_key"] for row in rows("x", numbers))
