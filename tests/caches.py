@@ -52,12 +52,12 @@ class CacheServer:
 
     def start(self) -> None:
         """Start it, and return when it answers."""
-        self.store = self.new_store()  # what the last one was connected to is gone
+        self.store = self.store_class(**self.patient)  # what the last one was connected to is gone
         self._process = subprocess.Popen(self._command(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         end = time.monotonic() + PATIENCE
         while True:
             try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                socket.create_connection(("127.0.0.1", self.port), PATIENCE).close()
                 return
             except OSError:
                 if self._process.poll() is not None or time.monotonic() > end:

@@ -80,6 +80,8 @@ class DatabaseServer:
         """Let it take connections and say nothing."""
         pids = [self.process.pid, *self._children()]
         _send(signal.SIGSTOP, pids)
+        while not all(map(_is_stopped, pids)):  # each goes on for a moment
+            time.sleep(0.001)
         try:
             yield
         finally:
@@ -92,6 +94,14 @@ class DatabaseServer:
     def close(self) -> None:
         """Close all connections."""
         self._engine.dispose()
+
+
+def _is_stopped(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:  # a connection's, which had ended
+        return True
+    return state in "TZX"
 
 
 def _send(wanted: signal.Signals, pids: list[int]) -> None:

@@ -80,7 +80,7 @@ def manage(instance: Path, *arguments: str, stdin: str = "", **settings: str) ->
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        timeout=PATIENCE,
+        timeout=3 * PATIENCE,
         check=False,
     )
     if done.returncode:

@@ -21,7 +21,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from .servers import free_port
+from .servers import PATIENCE, free_port
 
 USERNAME, PASSWORD = "mailer", "Hoth.12:Echo"
 
@@ -118,7 +118,7 @@ def _serving(protocol: Callable[[], SMTP], port: int, tls: ssl.SSLContext | None
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     listening = asyncio.run_coroutine_threadsafe(loop.create_server(protocol, "127.0.0.1", port, ssl=tls), loop)
-    listening.result(10)
+    listening.result(PATIENCE)
 
     async def close() -> None:
         listening.result().close()
@@ -130,7 +130,7 @@ def _serving(protocol: Callable[[], SMTP], port: int, tls: ssl.SSLContext | None
     try:
         yield
     finally:
-        asyncio.run_coroutine_threadsafe(close(), loop).result(10)
+        asyncio.run_coroutine_threadsafe(close(), loop).result(PATIENCE)
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()

@@ -88,10 +88,11 @@ def until(condition):
 # --- Places ---
 
 
-def test_no_more_are_hashed_at_once_than_there_are_places_and_who_waits_comes_in_turn(here):
+def test_no_more_are_hashed_at_once_than_there_are_places_and_who_waits_comes_in_turn(here, monkeypatch):
+    monkeypatch.setattr(bulkhead, "PATIENCE", PATIENCE)
     here.config["STORMPATH_HASH_CONCURRENCY"] = 2
     most, now, lock = [], [], threading.Lock()
-    start = threading.Barrier(2 * (1 + QUEUE))
+    start, both = threading.Barrier(2 * (1 + QUEUE)), threading.Barrier(2)
 
     def come(number):
         with here.app_context():
@@ -100,7 +101,8 @@ def test_no_more_are_hashed_at_once_than_there_are_places_and_who_waits_comes_in
                 with lock:
                     now.append(number)
                     most.append(len(now))
-                time.sleep(0.01)
+                both.wait(PATIENCE)
+                time.sleep(0.01)  # for a third one to come in
                 with lock:
                     now.remove(number)
             return number

@@ -25,6 +25,7 @@ from stormpath_app.database import database
 from stormpath_app.installation import set_up
 
 from .conftest import PASSWORD, SECRET_KEY, make_app, token
+from .servers import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -286,9 +287,7 @@ def environment():
 @contextlib.contextmanager
 def running(folder, command):
     """Start an app as a person does, at a free port; give a function that sends a request, and the log's file."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
+    port = str(free_port())
     command = [*command, *([port] if command[-1] == "app.py" else ["--port", port])]
     opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(http.cookiejar.CookieJar()))
 

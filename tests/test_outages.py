@@ -21,7 +21,7 @@ from .conftest import PASSWORD, SECRET_KEY, _started, make_app, token
 from .databases import mariadb, postgresql
 
 #: What only a hang takes, in seconds.
-HANG = 15
+HANG = 20
 
 
 @pytest.fixture(scope="module", params=[postgresql, mariadb], ids=["postgresql", "mariadb"])

@@ -12,6 +12,7 @@ import requests
 
 from .conftest import found_here
 from .real_provider import RealProvider, real_provider
+from .servers import PATIENCE
 
 HOME = "http://127.0.0.1:1/social/acme"
 VERIFIER = "of-these-tests-alone-and-long-enough-for-all-of-them"
@@ -63,7 +64,7 @@ def exchange(provider: RealProvider, code: str, **more: str) -> requests.Respons
     """Ask for the tokens, as a site does."""
     sent = {"grant_type": "authorization_code", "code": code, "redirect_uri": HOME, "code_verifier": VERIFIER, **more}
     key = (provider.client_id, provider.client_secret)
-    return requests.post(f"{provider.issuer}/token", sent, auth=key, timeout=10)
+    return requests.post(f"{provider.issuer}/token", sent, auth=key, timeout=PATIENCE)
 
 
 def read(token: str) -> dict[str, Any]:
@@ -133,15 +134,15 @@ def test_it_tells_about_people_at_its_userinfo_alone_if_wanted():
         tokens = exchange(provider, Walker(provider).log_in("ann")["code"][0]).json()
         assert "email" not in read(tokens["id_token"])
         token = {"Authorization": f"Bearer {tokens['access_token']}"}
-        told = requests.get(f"{provider.issuer}/me", headers=token, timeout=10).json()
+        told = requests.get(f"{provider.issuer}/me", headers=token, timeout=PATIENCE).json()
         assert told == {"sub": "ann", **ANN}
 
 
 @pytest.fixture
-def is_answered(acme: RealProvider) -> Callable[[], bool]:
-    def is_answered() -> bool:
+def is_answered(acme: RealProvider) -> Callable[..., bool]:
+    def is_answered(within: float = PATIENCE) -> bool:
         try:
-            return requests.get(f"{acme.issuer}/.well-known/openid-configuration", timeout=0.5).ok
+            return requests.get(f"{acme.issuer}/.well-known/openid-configuration", timeout=within).ok
         except requests.RequestException:
             return False
 
@@ -158,5 +159,5 @@ def test_it_goes_down_and_comes_back_with_its_accounts(acme, is_answered):
 
 def test_it_hangs_for_a_while(acme, is_answered):
     with acme.hanging():
-        assert not is_answered()
+        assert not is_answered(within=0.5)
     assert is_answered()

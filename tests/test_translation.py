@@ -151,14 +151,14 @@ def test_two_readers_at_once_have_a_language_each(app):
         with app.test_request_context():
             g.language = language
             for _ in range(20):
-                at_once.wait(10)
+                at_once.wait(60)
                 heard.setdefault(language, set()).add((gettext("Log In"), locale()))
 
     threads = [threading.Thread(target=ask, args=(language,)) for language in ("de", "en")]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     assert heard == {"de": {("Anmelden", "de")}, "en": {("Log In", "en")}}
 
 

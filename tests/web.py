@@ -11,6 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
 
+from .servers import PATIENCE
+
 
 @dataclass
 class Request:
@@ -133,6 +135,7 @@ class WebServer:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 128  # of many who come at once, none has to knock again a second later
     block_on_close = False
     web: WebServer
 
@@ -182,7 +185,7 @@ def get(url: str) -> tuple[int, str, str]:
     """Ask as a browser that follows no redirect; return the status, the Location or "", and the text."""
     parts = urlsplit(url)
     assert parts.hostname
-    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=10)
+    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=PATIENCE)
     with contextlib.closing(connection):
         connection.request("GET", f"{parts.path}?{parts.query}")
         answer = connection.getresponse()
@@ -194,7 +197,7 @@ class Proxy(WebServer):
 
     def answer(self, request: Request) -> Answer:
         parts = urlsplit(request.target)
-        connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=10)
+        connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=PATIENCE)
         with contextlib.closing(connection):
             kept = {name: value for name, value in request.headers.items() if name not in {"host", "proxy-connection"}}
             connection.request(request.method, f"{parts.path}?{parts.query}", request.body, kept)

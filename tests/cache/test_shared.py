@@ -11,6 +11,7 @@ from stormpath_app.cache import stamps
 from stormpath_app.cache.reach import Known
 from stormpath_app.cache.region import Lifetime, Region
 from stormpath_app.cache.shared import ALL, Shared, now
+from tests.servers import PATIENCE
 
 LOGINS = Region("sessions", about=0, moments=(2,))
 POLICIES = Region("policies", moments=(2,))
@@ -35,7 +36,7 @@ class Database:
 
 def patient(server):
     """Return a client that does not give up because this machine is busy."""
-    return server.new_store(**dict.fromkeys(server.timeouts, 5))
+    return server.new_store(**dict.fromkeys(server.timeouts, PATIENCE))
 
 
 class Process:

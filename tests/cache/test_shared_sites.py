@@ -13,8 +13,19 @@ from tests.conftest import PASSWORD, make_app, statements
 from tests.servers import PATIENCE, ROOT, free_port
 
 
-def setting(server, **options):
-    return {"store": server.store_class, "store_opts": {**server.options, **options}}
+def setting(server, patience=PATIENCE, **options):
+    options = {**server.options, **dict.fromkeys(server.timeouts, patience), **options}
+    return {"store": server.store_class, "store_opts": options}
+
+
+@pytest.fixture
+def patience():
+    """Return for how many seconds the store is waited for: nobody gives up because this machine is busy."""
+    return PATIENCE
+
+
+#: Where the store freezes.
+soon = pytest.mark.parametrize("patience", [1])
 
 
 def with_groups(app):
@@ -27,8 +38,8 @@ def with_groups(app):
 
 
 @pytest.fixture
-def site(app, cache_server, held_time):
-    app.config["STORMPATH_CACHE"] = setting(cache_server)
+def site(app, cache_server, held_time, patience):
+    app.config["STORMPATH_CACHE"] = setting(cache_server, patience)
     return with_groups(app)
 
 
@@ -48,8 +59,8 @@ def make_site(instance, held_time):
 
 
 @pytest.fixture
-def elsewhere(make_site, cache_server, site):
-    return make_site(cache_server)
+def elsewhere(make_site, cache_server, site, patience):
+    return make_site(cache_server, patience=patience)
 
 
 @pytest.fixture
@@ -207,6 +218,7 @@ def test_a_site_goes_on_without_its_store_and_comes_back_to_it(site, han, cache_
     assert seen == []
 
 
+@soon
 def test_a_store_that_does_not_answer_is_not_waited_for_again_and_again(site, han, cache_server, held_time, caplog):
     cache_server.freeze()
     asked = []
@@ -225,6 +237,7 @@ def test_a_store_that_does_not_answer_is_not_waited_for_again_and_again(site, ha
     assert told(caplog) == ["gone", "back"]
 
 
+@soon
 def test_a_change_while_the_store_is_gone_counts_here_at_once_and_when_it_is_back(
     site, elsewhere, han, cache_server, held_time
 ):
@@ -297,7 +310,8 @@ from stormpath_app.cache.shared import Shared
 
 site, region = Flask("site"), Region("policies")
 site.secret_key = "of this test alone, and long enough"
-keeper = Shared(RedisStore(port=int(sys.argv[1])), {"policies": Lifetime(300, 300)})
+patience = dict.fromkeys(("socket_timeout", "socket_connect_timeout"), int(sys.argv[2]))
+keeper = Shared(RedisStore(port=int(sys.argv[1]), **patience), {"policies": Lifetime(300, 300)})
 
 def ask(name):
     keeper._generation.known = lambda: Known(0, "tenant")
@@ -323,7 +337,7 @@ with site.app_context():
 
 
 def test_forked_workers_share_no_connection(redis_server):
-    command = [sys.executable, "-c", FORKS, str(redis_server.port)]
+    command = [sys.executable, "-c", FORKS, str(redis_server.port), str(PATIENCE)]
     done = subprocess.run(command, cwd=ROOT, timeout=PATIENCE, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 

@@ -14,7 +14,7 @@ from stormpath_app.mail import delivery
 from stormpath_app.mail.transport import MailDelayed, MailRefused
 
 from ..mail.test_delivery import HAN, LEIA, ask, failing, people, row, sends_to, tell  # noqa: F401 - fixtures
-from ..servers import free_port
+from ..servers import PATIENCE, free_port
 from ..smtp import mail_server
 from ..test_cli import run
 
@@ -55,7 +55,7 @@ def test_send_waits_for_mails_until_it_is_interrupted(people, failing, monkeypat
     def interrupt():
         time.sleep(0.3)
         ask(people)
-        ends = time.monotonic() + 10
+        ends = time.monotonic() + PATIENCE
         while not failing.sent and time.monotonic() < ends:
             time.sleep(0.01)
         os.kill(os.getpid(), signal.SIGINT)

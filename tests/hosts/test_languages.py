@@ -141,7 +141,7 @@ def test_two_readers_at_once_get_a_page_each(speaking):
     def read(headers):
         client = app.test_client()
         for _ in range(5):
-            at_once.wait(10)
+            at_once.wait(60)
             page = look(client, "/login", headers)
             seen.setdefault(headers["Accept-Language"][:2], set()).add((page.html["lang"], page.h1.text))
 
@@ -149,7 +149,7 @@ def test_two_readers_at_once_get_a_page_each(speaking):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     assert seen == {"de": {("de", "Anmelden")}, "en": {("en", "Log In")}}
 
 

@@ -12,6 +12,7 @@ from stormpath_app.mail import courier as module, delivery, transport
 from stormpath_app.mail.courier import Courier
 
 from ..conftest import make_app
+from ..servers import PATIENCE
 from .test_delivery import HAN, ask, people, row, tell  # noqa: F401 - fixtures and what they are asked with
 
 
@@ -34,7 +35,7 @@ def threads():
 
 
 def wait_for(condition):
-    ends = time.monotonic() + 10
+    ends = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < ends
         time.sleep(0.01)
@@ -53,7 +54,7 @@ def test_the_first_request_begins_it_and_what_waited_leaves(people, sent):  # no
 def test_a_mail_leaves_at_once_without_its_request_waiting(people, sent, monkeypatch):  # noqa: F811
     people.test_client().get("/")
     may_go = threading.Event()
-    monkeypatch.setattr(transport, "send", lambda mail, _message_id: may_go.wait(10) and sent.append(mail.to))
+    monkeypatch.setattr(transport, "send", lambda mail, _message_id: may_go.wait(PATIENCE) and sent.append(mail.to))
     ask(people)  # returns while the server hangs
     assert sent == []
     may_go.set()
@@ -129,12 +130,12 @@ def test_the_mail_that_is_being_sent_is_the_last_when_the_process_ends(people, s
 
     def send(mail, _message_id):
         begun.set()
-        assert may_go.wait(10)
+        assert may_go.wait(PATIENCE)
         sent.append(mail.to)
 
     monkeypatch.setattr(transport, "send", send)
     people.test_client().get("/")
-    assert begun.wait(10)
+    assert begun.wait(PATIENCE)
     ending = threading.Thread(target=courier(people).stop)
     ending.start()
     wait_for(lambda: not courier(people)._threads)

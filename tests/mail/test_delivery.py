@@ -332,10 +332,10 @@ def test_a_mail_that_was_sent_is_written_down_by_a_database_that_comes_back(peop
 def test_a_mail_waits_for_a_server_that_misbehaves_and_leaves_when_it_is_well(
     people, held_clock, monkeypatch, behaviour
 ):
-    monkeypatch.setattr(transport, "ANSWER_TIMEOUT", 0.3)
-    monkeypatch.setattr(transport, "MAIL_TIMEOUT", 0.6)
     ask(people)
-    with misbehaving(behaviour) as config:
+    with misbehaving(behaviour) as config, monkeypatch.context() as impatient:
+        impatient.setattr(transport, "ANSWER_TIMEOUT", 0.3)
+        impatient.setattr(transport, "MAIL_TIMEOUT", 0.6)
         sends_to(people, config)
         ((_address, status, error),) = work(people)
     assert status == QUEUED

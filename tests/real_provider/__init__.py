@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -69,6 +70,7 @@ class RealProvider:
         """Let it take every connection for a while, and answer none."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
+        os.waitpid(self._process.pid, os.WUNTRACED)  # it goes on for a moment
         try:
             yield
         finally:

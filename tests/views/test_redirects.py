@@ -18,6 +18,7 @@ from werkzeug.serving import make_server
 from stormpath_app import login_required
 
 from ..conftest import PASSWORD, token
+from ..servers import PATIENCE
 
 pytestmark = pytest.mark.sqlite  # about pages and texts: their statements are tried elsewhere on all databases
 
@@ -289,7 +290,7 @@ def wire(app, account):
 
     def send(method, target, *headers, body=b"", host=None):
         head = [f"Host: {host or f'127.0.0.1:{server.port}'}".encode(), b"Connection: close", *headers]
-        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as connection:
             connection.sendall(b"\r\n".join([b"%s %s HTTP/1.1" % (method, target), *head, b"", body]))
             return Answer(b"".join(iter(lambda: connection.recv(65536), b"")))
 
