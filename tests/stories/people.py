@@ -11,6 +11,8 @@ from itertools import count
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
+from ..servers import PATIENCE
+
 PASSWORD = "Woot1Loves.Cookies"
 _numbers = count(1)
 
@@ -107,7 +109,7 @@ class Visitor:
     def _ask(self, path: str, body: bytes | None = None) -> Answer:
         request = urllib.request.Request(self.url + path, body)
         try:
-            with self._opener.open(request, timeout=60) as response:
+            with self._opener.open(request, timeout=3 * PATIENCE) as response:
                 return Answer(response.status, html.unescape(response.read().decode()), response.headers)
         except urllib.error.HTTPError as error:
             with error:

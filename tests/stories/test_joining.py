@@ -129,11 +129,13 @@ def test_the_keyboard_is_enough(page):
     tab_to(page, page.get_by_role("main").get_by_role("link", name="Create an Account"))
     page.keyboard.press("Enter")
     expect(page).to_have_title("Create an Account - My Application")
+    page.wait_for_load_state()  # Tab goes through all of it
     for label, value in labelled(person).items():
         tab_to(page, page.get_by_label(label))
         page.keyboard.type(value)
     page.keyboard.press("Enter")
     expect(greeting(page)).to_be_visible()
+    page.wait_for_load_state()
 
     tab_to(page, page.get_by_role("button", name="Log Out"))
     page.keyboard.press("Enter")

@@ -66,7 +66,8 @@ def register(page: Page, person: Person) -> None:
     fields = zip(("Username", "First Name", "Last Name", "Email"), person.fields.values(), strict=True)
     for label, value in (*fields, ("Password", person.password)):
         page.get_by_label(label).fill(value)
-    page.get_by_role("button", name="Create Account").click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Create Account").click()
 
 
 def throttled_registration(page: Page) -> None:

@@ -85,7 +85,8 @@ def log_in(page: Page, email: str, password: str) -> None:
     page.goto("/login")
     page.get_by_label("Email").fill(email)
     page.get_by_label("Password").fill(password)
-    page.get_by_role("button", name="Log In").click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Log In").click()
 
 
 def test_from_forgot_password_to_logged_in(open_page, site, mails, person):
@@ -94,7 +95,8 @@ def test_from_forgot_password_to_logged_in(open_page, site, mails, person):
     page.goto("/login")
     page.get_by_role("link", name="Forgot Password?").click()
     page.get_by_label("Email").fill(person.email.upper())
-    page.get_by_role("button", name="Send Email").click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Send Email").click()
     expect(page.get_by_role("main")).to_contain_text("mail")
 
     delivered = mailed(mails, person.email, "Reset your Password")
@@ -123,7 +125,8 @@ def test_a_new_account_is_let_in_once_its_address_is_confirmed(open_page, site, 
     for label, value in (("First Name", "Leia"), ("Last Name", "Organa"), ("Email", person.email)):
         page.get_by_label(label).fill(value)
     page.get_by_label("Password").fill(person.password)
-    page.get_by_role("button", name="Create Account").click()
+    with page.expect_navigation():
+        page.get_by_role("button", name="Create Account").click()
     expect(page.get_by_role("main")).to_contain_text("mail")
 
     log_in(page, person.email, person.password)

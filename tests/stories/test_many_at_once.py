@@ -1,5 +1,6 @@
 """Many people at once, and one person on many workers: gunicorn with four processes of four threads."""
 
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -7,7 +8,7 @@ from threading import Barrier
 
 import pytest
 
-from ..servers import Server, gunicorn
+from ..servers import PATIENCE, Server, gunicorn
 from .people import Answer, Person, Visitor
 
 WORKERS = 4
@@ -48,8 +49,8 @@ def at_once(acts: list[Callable[[], Answer]]) -> list[Answer]:
 
 def ask_every_worker(site: Server, visitor: Visitor) -> set[int]:
     """Ask for the page for members until each worker has answered, 20 times at least; return the statuses."""
-    began, statuses = len(site.log), set()
-    for _ in range(25):
+    began, statuses, end = len(site.log), set(), time.monotonic() + PATIENCE
+    while time.monotonic() < end:
         twins = [visitor.twin() for _ in range(20)]
         statuses |= {answer.status for answer in at_once([partial(twin.get, "/secret") for twin in twins])}
         if len(set(site.answered_by(since=began))) == WORKERS:

@@ -19,7 +19,7 @@ from urllib.parse import urlencode, urlsplit
 
 import pytest
 
-from ..servers import PATIENCE, Server, gunicorn
+from ..servers import PATIENCE, Server, gunicorn, manage
 from .people import Person, Visitor
 
 MANY, WORKERS = 1000, 2
@@ -32,7 +32,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     settings = {"FLASK_STORMPATH_HASH_CONCURRENCY": "1", "FLASK_STORMPATH_THROTTLE": '{"network_failures": 1000000}'}
     settings["FLASK_STORMPATH_ENABLE_USERNAME"] = "true"
     instance = tmp_path_factory.mktemp("gunicorn") / "instance"
-    with gunicorn(instance, workers=WORKERS, threads=6, preload=True, **settings) as server:
+    manage(instance, "init", FLASK_STORMPATH_BASE_URL="http://127.0.0.1", **settings)
+    program = "tests.stories.patient:create_app()"
+    with gunicorn(instance, workers=WORKERS, threads=6, preload=True, program=program, **settings) as server:
         yield server
 
 
@@ -72,7 +74,7 @@ def send_all(url: str, cookies: str, token: str, sent: list[tuple[str, str]]) ->
         return Raw(int(answer.split(" ", 2)[1]), answer)
 
     async def send_them() -> list[Raw]:
-        return await asyncio.wait_for(asyncio.gather(*(send(*each) for each in sent)), PATIENCE)
+        return await asyncio.wait_for(asyncio.gather(*(send(*each) for each in sent)), 3 * PATIENCE)
 
     return asyncio.run(send_them())
 

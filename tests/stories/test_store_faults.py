@@ -40,8 +40,9 @@ def cache(kind: str) -> Iterator[CacheServer]:
 def site(kind: str, cache: CacheServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Return a site as gunicorn serves it."""
     instance = tmp_path_factory.mktemp("gunicorn") / "instance"
+    options = {**cache.options, **dict.fromkeys(cache.timeouts, 1)}
     settings = {
-        "FLASK_STORMPATH_CACHE": json.dumps({"store": kind, "store_opts": cache.options}),
+        "FLASK_STORMPATH_CACHE": json.dumps({"store": kind, "store_opts": options}),
         "FLASK_STORMPATH_ENABLE_USERNAME": "true",
         "FLASK_STORMPATH_BCRYPT_COST": "10",
     }
@@ -105,7 +106,7 @@ def crowd(site: Server, cache: CacheServer, people: list[tuple[Person, Visitor]]
     for one in asking:
         one.result()
     assert crowd.wrong == [], site.log
-    assert crowd.slowest < 10  # a store that hangs would take longer
+    assert crowd.slowest < PATIENCE / 2  # a store that hangs would take longer
 
 
 def is_in_use(cache: CacheServer, site: Server) -> bool:
@@ -114,17 +115,21 @@ def is_in_use(cache: CacheServer, site: Server) -> bool:
     return is_found and any(":sessions:" in key for key in cache.all_keys())
 
 
+def are_lost_once(said: str) -> bool:
+    """Tell whether each process says it once, and once more only if it was back meanwhile: it may have been slow."""
+    return said.count(LOST) <= WORKERS + said.count(BACK)
+
+
 def test_it_is_killed_and_comes_back(crowd, cache, site):
     began = len(site.log)
     cache.kill()
     crowd.wait(20)
     wait_until(lambda: LOST in site.log[began:])
+    assert are_lost_once(site.log[began:])
     cache.start()
     wait_until(lambda: is_in_use(cache, site))
     crowd.wait()
-    said = site.log[began:]
-    assert 1 <= said.count(LOST) <= WORKERS
-    assert "Traceback" not in said
+    assert "Traceback" not in site.log[began:]
 
 
 def test_it_freezes_and_comes_back(crowd, cache, site):
@@ -133,11 +138,11 @@ def test_it_freezes_and_comes_back(crowd, cache, site):
     try:
         wait_until(lambda: LOST in site.log[began:])
         crowd.wait(20)
+        assert are_lost_once(site.log[began:])
     finally:
         cache.thaw()
     wait_until(lambda: is_in_use(cache, site))
     crowd.wait()
-    assert site.log[began:].count(LOST) <= WORKERS
 
 
 def test_it_is_emptied_again_and_again(crowd, cache):
@@ -178,9 +183,11 @@ def test_while_it_is_down_passwords_are_guessed_as_slowly_as_ever(site, cache):
     person, laptop = join(site)
     cache.kill()
     try:
-        answers = [ready(site, person.email, f"Guess.{number}")().status for number in range(2 * FREE)]
+        answers = [ready(site, person.email, f"Guess.{number}")().status for number in range(3 * FREE)]
         assert laptop.log_in(person).status == 302
     finally:
         cache.start()
-    assert answers == [200] * FREE + [429] * FREE
-    assert failures(site, person.email) == FREE
+    assert answers[:FREE] == [200] * FREE
+    assert 429 in answers
+    looked_at = answers.count(200)
+    assert failures(site, person.email) == looked_at <= FREE + 4  # some may have come after a wait of 1, 2, 4 or 8 s
