@@ -133,6 +133,7 @@ def test_before_a_login_ends_whoever_is_there_is_warned_and_can_stay(
     page.goto("/admin/login")
     log_in(page, owner)
     expect(page).to_have_url(f"{site.url}/admin/")
+    page.wait_for_load_state()  # its scripts have set their timers, so the clock may move
     warning = page.get_by_role("alert").filter(has_text="You are logged out in two minutes.")
     page.clock.fast_forward("12:50")
     expect(warning).to_be_hidden()
