@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import bcrypt
 import flask_login
 import sqlalchemy as sa
-from _people import EMAIL, PASSWORD, chunks, fill, filling, tell, tidy
+from _people import EMAIL, PASSWORD, chunks, fill, filling, insert, tell, tidy
 from flask import Flask, abort, redirect, request
 from flask_sqlalchemy import SQLAlchemy
 
@@ -187,10 +187,9 @@ def make_flask_security(uri: str, accounts: int, known: bytes) -> Measured:
         roles = [datastore.create_role(name=name) for name in ("admins", "pilots")]
         datastore.create_user(email=EMAIL, password=known.decode(), given_name="Han", roles=roles)
         db.session.commit()
-        row = {"given_name": "Han", "password": known.decode(), "active": True}
+        alike = {"given_name": "Han", "password": known.decode(), "active": True}
         with filling(db.engine) as connection:
             for some in chunks("Accounts of Flask-Security", accounts - 1):
-                connection.execute(
-                    sa.insert(User), [{**row, "email": f"{n + 1}@b.example", "fs_uniquifier": new_id()} for n in some]
-                )
+                rows = [{"email": f"{number + 1}@b.example", "fs_uniquifier": new_id()} for number in some]
+                insert(connection, User.__table__, rows, alike)
         return Measured(app, db.engine, "{} of Flask-Security", {"email": EMAIL})

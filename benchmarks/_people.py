@@ -4,7 +4,7 @@ import contextlib
 import random
 import sys
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -38,8 +38,8 @@ def fill(person: Account, accounts: int) -> None:
     with filling(database.engine) as connection:
         row = dict(connection.execute(sa.select(table).where(table.c.id == person.id)).mappings().one())
         with without_indexes(connection, table), without_indexes(connection, LoginName.__table__):
-            for some in crowd(row, accounts):
-                connection.execute(sa.insert(table), some)
+            for some in crowd(row["password_modified_at"], accounts):
+                insert(connection, table, some, {name: row[name] for name in row.keys() - some[0].keys()})
             names = sa.select(table.c.directory_id, table.c.email_key, table.c.id).where(table.c.id > person.id)
             keys = ["directory_id", "name_key", "account_id"]
             connection.execute(sa.insert(LoginName).from_select(keys, names.order_by(table.c.email_key)))
@@ -52,11 +52,8 @@ def fill(person: Account, accounts: int) -> None:
                 )
 
 
-def crowd(row: dict[str, Any], accounts: int) -> Iterator[list[dict[str, Any]]]:
-    """Yield rows of people; 21 of them are called Rarebird.
-
-    :param row: of an account, for what all have alike.
-    """
+def crowd(now: datetime, accounts: int) -> Iterator[list[dict[str, Any]]]:
+    """Yield what people do not have alike; 21 of them are called Rarebird."""
     draw = random.Random(7)
     syllables = [a + b for a in "bcdfghjklmnprstvwz" for b in ("a", "e", "i", "o", "u", "an", "ek", "or")]
     given = ["Anakin", "Andor", *("".join(draw.choices(syllables, k=2)).title() for _ in range(400))]
@@ -68,9 +65,9 @@ def crowd(row: dict[str, Any], accounts: int) -> Iterator[list[dict[str, Any]]]:
             first, last = draw.choice(given), "Rarebird" if number in rare else draw.choice(surnames)
             email = f"{first}.{last}{number}@{draw.choice(syllables)}.example".lower()
             mine = {"id": new_id(), "email": email, "given_name": first, "surname": last}
-            mine["password_modified_at"] = row["password_modified_at"] - timedelta(seconds=number)
+            mine["password_modified_at"] = now - timedelta(seconds=number)
             mine["status"] = "UNVERIFIED" if number % 1000 == 999 else "ENABLED"
-            some.append(row | mine | of_account(email, None, first, None, last))
+            some.append(mine | of_account(email, None, first, None, last))
         yield some
 
 
@@ -98,6 +95,16 @@ def without_indexes(connection: sa.Connection, table: Any) -> Iterator[None]:
     tell(f"Indexes of {table.name}")
     for _kind, _name, sql in beside:
         connection.exec_driver_sql(sql)
+
+
+def insert(connection: sa.Connection, table: Any, rows: list[dict[str, Any]], alike: dict[str, Any]) -> None:
+    """Write rows. What all have alike is in the statement, and not sent with each."""
+    literals = {
+        name: sa.literal(value, table.c[name].type).compile(connection, compile_kwargs={"literal_binds": True})
+        for name, value in alike.items()
+    }
+    values = {name: sa.literal_column(str(literal)) for name, literal in literals.items()}
+    connection.execute(sa.insert(table).values(values), rows)
 
 
 def tidy(engine: sa.Engine) -> None:
