@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 import bcrypt
 import flask_login
 import sqlalchemy as sa
+from _people import EMAIL, PASSWORD, chunks, fill, filling, insert, tell, tidy
 from flask import Flask, abort, redirect, request
 from flask_sqlalchemy import SQLAlchemy
-from scale import fill
 
 from stormpath_app import Account, Application, StormpathManager, groups_required, login_required, user
 from stormpath_app.database import database
@@ -17,11 +17,8 @@ from stormpath_app.models import Group as OurGroup, GroupMembership
 from stormpath_app.models.base import new_id
 
 COST = 12
-EMAIL, PASSWORD = "han@falcon.example", "Woot1Loves.Cookies"
 SECRET_KEY = "of this benchmark alone, and long enough for all of its apps"
 HAS_FLASK_SECURITY = find_spec("flask_security") is not None
-#: What is written at once.
-_CHUNK = 10_000
 
 
 class Measured(NamedTuple):
@@ -48,10 +45,8 @@ def make_apps(
     apps.append(make_by_hand(uris[0], known))
     if HAS_FLASK_SECURITY:
         apps.append(make_flask_security(uris[1], accounts, known))
-    for _app, engine, *_rest in apps:
-        with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
-            connection.exec_driver_sql("VACUUM")  # a server would do this while we measure
-            connection.exec_driver_sql("ANALYZE")
+    for one in {app.engine.url: app.engine for app in apps}.values():  # ours have one with the app by hand
+        tidy(one)
     return apps
 
 
@@ -137,22 +132,23 @@ def make_by_hand(uri: str, known: bytes) -> Measured:
     add_pages(app, flask_login.login_required(greet), flask_login.login_required(greet_admins))
     with app.app_context():
         db.create_all()
-        for theirs, ours in (
-            (User.__table__, Account.__table__),
-            (Group.__table__, OurGroup.__table__),
-            (membership, GroupMembership.__table__),
-        ):
-            _copy(db, theirs, ours)
-        db.session.execute(sa.update(User).where(User.email == EMAIL).values(password_hash=known.decode()))
-        db.session.commit()
+        tell("Accounts by hand")
+        with filling(db.engine) as connection:
+            for theirs, ours in (
+                (User.__table__, Account.__table__),
+                (Group.__table__, OurGroup.__table__),
+                (membership, GroupMembership.__table__),
+            ):
+                _copy(connection, theirs, ours)
+            connection.execute(sa.update(User).where(User.email == EMAIL).values(password_hash=known.decode()))
         return Measured(app, db.engine, "{} by hand", {"login": EMAIL})
 
 
-def _copy(db: SQLAlchemy, theirs: sa.Table, ours: sa.Table) -> None:
+def _copy(connection: sa.Connection, theirs: sa.Table, ours: sa.Table) -> None:
     """Fill a table with the columns of the same name of one of ours; a user is what we call an account."""
     names = theirs.columns.keys()
     values = [ours.c["account_id" if name == "user_id" else name] for name in names]
-    db.session.execute(sa.insert(theirs).from_select(names, sa.select(*values)))
+    connection.execute(sa.insert(theirs).from_select(names, sa.select(*values)))
 
 
 # --- Flask-Security, as its quick start has it ---
@@ -191,11 +187,9 @@ def make_flask_security(uri: str, accounts: int, known: bytes) -> Measured:
         roles = [datastore.create_role(name=name) for name in ("admins", "pilots")]
         datastore.create_user(email=EMAIL, password=known.decode(), given_name="Han", roles=roles)
         db.session.commit()
-        row = {"given_name": "Han", "password": known.decode(), "active": True}
-        for first in range(1, accounts, _CHUNK):
-            some = range(first, min(first + _CHUNK, accounts))
-            db.session.execute(
-                sa.insert(User), [{**row, "email": f"{n}@b.example", "fs_uniquifier": new_id()} for n in some]
-            )
-        db.session.commit()
+        alike = {"given_name": "Han", "password": known.decode(), "active": True}
+        with filling(db.engine) as connection:
+            for some in chunks("Accounts of Flask-Security", accounts - 1):
+                rows = [{"email": f"{number + 1}@b.example", "fs_uniquifier": new_id()} for number in some]
+                insert(connection, User.__table__, rows, alike)
         return Measured(app, db.engine, "{} of Flask-Security", {"email": EMAIL})

@@ -28,11 +28,11 @@ from typing import Any
 
 import scale
 import sqlalchemy as sa
+from _people import EMAIL, PASSWORD, chunks, filling, tidy, without_indexes
 from flask import Flask, Response
 from flask.testing import FlaskClient
 from flask_admin import Admin
 from flask_admin.contrib.sqla import ModelView
-from scale import EMAIL, PASSWORD
 
 from stormpath_app import Account, Application, Directory, clock
 from stormpath_app.admin.session import finish_response, log_in
@@ -42,7 +42,7 @@ from stormpath_app.models.base import _DIGITS
 from tests.databases import postgresql
 
 GOAL = 100.0
-_DAYS, _CHUNK = 90, 10_000
+_DAYS = 90
 
 #: What is asked beside each page as it is: the address below the console's, and which of Flask-Admin's it is held to.
 ASKED = {
@@ -163,14 +163,17 @@ def make_app(folder: Path, name: str, uri: str | None, accounts: int) -> Flask:
 def fill(person: Account, group: Group, accounts: int) -> None:
     """Write as many events as accounts, a tenth as many mails, and a hundredth as members of a group."""
     draw, now = random.Random(5), clock.now()
-    with database.engine.connect() as connection:
+    with filling(database.engine) as connection:
         some_ids = list(connection.scalars(sa.select(Account.id).limit(accounts // 100)))
-        for count, row in ((accounts, event), (accounts // 10, mail)):
-            table = AuditEvent.__table__ if row is event else OutboxMessage.__table__
-            for start in range(0, count, _CHUNK):
-                moments = (now - timedelta(days=_DAYS) * (1 - (start + at) / count) for at in range(_CHUNK))
-                rows = [row(moment, draw, draw.choice(some_ids), person) for moment in moments]
-                connection.execute(sa.insert(table), rows[: count - start])
+        for what, table, row, count in (
+            ("Events", AuditEvent.__table__, event, accounts),
+            ("Mails", OutboxMessage.__table__, mail, accounts // 10),
+        ):
+            with without_indexes(connection, table):
+                for some in chunks(what, count):
+                    moments = (now - timedelta(days=_DAYS) * (1 - number / count) for number in some)
+                    rows = [row(moment, draw, draw.choice(some_ids), person) for moment in moments]
+                    connection.execute(sa.insert(table), rows)
         memberships = group.account_memberships._model.__table__
         rows = [
             {"id": id_at(now, draw), "account_id": one, "group_id": group.id, "directory_id": person.directory_id}
@@ -179,8 +182,7 @@ def fill(person: Account, group: Group, accounts: int) -> None:
         ]
         names = set(memberships.c.keys())
         connection.execute(sa.insert(memberships), [{k: v for k, v in row.items() if k in names} for row in rows])
-        connection.exec_driver_sql("ANALYZE")
-        connection.commit()
+    tidy(database.engine)
 
 
 def event(at: datetime, draw: random.Random, account_id: str, person: Account) -> dict[str, Any]:

@@ -38,10 +38,10 @@ from typing import Any
 from urllib.parse import urlencode
 
 import sqlalchemy as sa
+from _people import EMAIL, PASSWORD, fill, tidy
 from _site import GROUP, make_site
 from _stores import STORES, missing, started
 from flask import Flask, Response
-from scale import EMAIL, PASSWORD, fill
 
 from stormpath_app import Account, Application, login_user
 from stormpath_app.database import database
@@ -72,6 +72,7 @@ def add_people(app: Flask, accounts: int, connections: int) -> tuple[list[tuple[
     with app.app_context():
         group = Application.current().groups.create(name=GROUP)
         fill(Account.create(EMAIL, PASSWORD, "Han", "Solo"), accounts - 1)
+        tidy(database.engine)
         enabled = sa.select(Account).where(Account.status == "ENABLED", Account.email != EMAIL).order_by(Account.id)
         people = database.session.scalars(enabled.limit(connections)).all()
         others = database.session.scalars(enabled.with_only_columns(Account.email).offset(connections)).all()

@@ -12,18 +12,18 @@ list's other end. Absolute times are of this machine and this minute.
 import argparse
 import contextlib
 import json
-import random
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from _people import EMAIL, PASSWORD, fill, tidy
 from flask import Flask
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # for the server that the tests start
@@ -31,15 +31,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # for the serve
 from stormpath_app import Account, Application, StormpathManager, hashers, login_required, user
 from stormpath_app.database import database
 from stormpath_app.installation import set_up
-from stormpath_app.models import LoginName
-from stormpath_app.models.base import new_id
-from stormpath_app.models.search_text import of_account
 from tests.databases import postgresql
 
-EMAIL, PASSWORD = "han@falcon.example", "Woot1Loves.Cookies"
 SMALL = 10_000
-#: What is written at once.
-_CHUNK = 10_000
 #: Goals: the ratio, where there is one, and milliseconds.
 RATIO, MOST = 1.5, 10.0
 
@@ -109,61 +103,8 @@ def make_app(folder: Path, name: str, uri: str | None, accounts: int) -> Flask:
         fill(person, accounts - 1)
         for email in ("1@x.example", "2@x.example"):
             Account.create(email, PASSWORD).add_group(group)
+        tidy(database.engine)
     return app
-
-
-def fill(person: Account, accounts: int) -> None:
-    """Write the others in bulk: the index of texts is made anew of all, which is quicker than one by one."""
-    table = Account.__table__
-    with database.engine.connect() as connection:
-        on_sqlite = connection.dialect.name == "sqlite"
-        row = dict(connection.execute(sa.select(table).where(table.c.id == person.id)).mappings().one())
-        triggers = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND name LIKE 'stormpath_search_%'"
-        kept = connection.exec_driver_sql(triggers).all() if on_sqlite else []
-        for name, _sql in kept:
-            connection.exec_driver_sql(f"DROP TRIGGER {name}")
-        if not on_sqlite:
-            connection.exec_driver_sql("DROP INDEX IF EXISTS stormpath_search_index")
-        for some in crowd(row, accounts):
-            keys = [{key: each[key] for key in ("directory_id", "account_id", "name_key")} for each in some]
-            connection.execute(sa.insert(table), [{name: each[name] for name in row} for each in some])
-            connection.execute(sa.insert(LoginName), keys)
-        if on_sqlite:
-            ids = "SELECT id FROM stormpath_accounts ORDER BY id"
-            connection.exec_driver_sql(f"INSERT OR IGNORE INTO stormpath_search_numbers (account_id) {ids}")
-            connection.exec_driver_sql("INSERT INTO stormpath_search_index (stormpath_search_index) VALUES ('rebuild')")
-        else:
-            connection.exec_driver_sql(
-                "CREATE INDEX stormpath_search_index ON stormpath_accounts USING gin (search_text gin_trgm_ops)"
-            )
-        for _name, sql in kept:
-            connection.exec_driver_sql(sql)
-        connection.exec_driver_sql("ANALYZE")
-        connection.commit()
-        if not on_sqlite:
-            with connection.execution_options(isolation_level="AUTOCOMMIT"):
-                connection.exec_driver_sql("VACUUM ANALYZE")
-
-
-def crowd(row: dict[str, Any], accounts: int) -> Iterator[list[dict[str, Any]]]:
-    """Yield rows of people with names as unlike as those of people are; 21 of them are called Rarebird."""
-    draw = random.Random(7)
-    syllables = [a + b for a in "bcdfghjklmnprstvwz" for b in ("a", "e", "i", "o", "u", "an", "ek", "or")]
-    given = ["Anakin", "Andor", *("".join(draw.choices(syllables, k=2)).title() for _ in range(400))]
-    surnames = ["".join(draw.choices(syllables, k=3)).title() for _ in range(20_000)]
-    rare = set(draw.sample(range(accounts), min(accounts, 21)))
-    some: list[dict[str, Any]] = []
-    for number in range(accounts):
-        first, last = draw.choice(given), "Rarebird" if number in rare else draw.choice(surnames)
-        email = f"{first}.{last}{number}@{draw.choice(syllables)}.example".lower()
-        columns = of_account(email, None, first, None, last)
-        mine = {"id": new_id(), "email": email, "given_name": first, "surname": last}
-        mine["password_modified_at"] = row["password_modified_at"] - timedelta(seconds=number)
-        mine["status"] = "UNVERIFIED" if number % 1000 == 999 else "ENABLED"
-        some.append(row | mine | columns | {"account_id": mine["id"], "name_key": columns["email_key"]})
-        if len(some) == _CHUNK or number == accounts - 1:
-            yield some
-            some = []
 
 
 # --- Measuring ---

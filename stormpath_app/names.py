@@ -177,6 +177,7 @@ def _fold(name: str) -> str:
     return part(name).strip()
 
 
+@lru_cache(maxsize=1024)
 def _ascii_domain(domain: str) -> str:
     try:
         # It folds by rules of its own: in a domain, "ß" is not "ss".

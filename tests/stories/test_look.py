@@ -425,3 +425,12 @@ def test_nothing_scrolls_sideways_on_a_small_screen_or_with_type_twice_as_large(
         page.set_viewport_size({"width": width, "height": 740})
         page.evaluate("size => { document.documentElement.style.fontSize = size }", type_size)
         assert page.evaluate(TOO_WIDE) <= 0, f"{width}px wide, type at {type_size}"
+
+
+def test_no_colour_is_on_its_way_to_another_when_a_page_comes(open_page):
+    page = open_page(reduced_motion="no-preference")
+    page.goto("/login")
+    moving = "[...document.querySelectorAll('*')].filter(one => getComputedStyle(one).transitionDuration !== '0s').length"
+    assert page.evaluate(moving) == 0
+    page.get_by_role("button", name="Log In").hover()
+    assert page.evaluate(moving) == 1
