@@ -29,6 +29,7 @@ import itertools
 import json
 import os
 import platform
+import socket
 import sqlite3
 import statistics
 import sys
@@ -104,6 +105,7 @@ def compared() -> Iterator[Row]:
         names = f"our private, {cache}", "our public, memory"
         yield Row("signed-in / our public page", cache, *names, BY_PUBLIC.get(cache, {}), STATEMENTS[cache])
     none = {"sqlite": 0, "postgresql": 0}
+    yield Row("public page and a PING / without", "redis", PINGED, "our public, memory", {}, none)
     yield Row("public page / by hand", None, "our public, memory", "public by hand", {}, none)
     yield Row("login / bare bcrypt check", None, "our login, memory", "bare check", LOGIN)
     yield Row("login / bcrypt in it", None, "our login, memory", "our login, memory, bcrypt", LOGIN)
@@ -115,6 +117,8 @@ def compared() -> Iterator[Row]:
     yield Row("login / Flask-Security", None, "our login, memory", "login of Flask-Security")
 
 
+#: What the machine takes for a round trip to a store, whatever is asked and by whichever library.
+PINGED = "our public and a PING, redis"
 #: The pages, and what they say.
 PAGES = {"private": "Hello Han", "group": "Hello Han", "public": "Hello"}
 
@@ -165,6 +169,8 @@ def one_core() -> Iterator[None]:
 
 # --- Asking ---
 
+Call = Callable[[], object]
+
 
 def asking(app: Flask, path: str, expected: str, cookies: str = "", **form: str) -> Callable[[], list[str]]:
     """Return a function that sends one request, without a test client's own costs, and returns the cookies it set."""
@@ -185,6 +191,19 @@ def asking(app: Flask, path: str, expected: str, cookies: str = "", **form: str)
     return send
 
 
+@contextlib.contextmanager
+def pinging(options: dict[str, Any]) -> Iterator[Call]:
+    """Give a function that asks Redis for the least that can be asked, without a library."""
+    with socket.create_connection((options["host"], options["port"])) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+        def ping() -> None:
+            connection.sendall(b"PING\r\n")
+            connection.recv(64)
+
+        yield ping
+
+
 def count_statements(engine: sa.Engine, send: Callable[[], object], times: int) -> int:
     """Return how many a request sends, the least of some times: what a cache asks now and then is not counted."""
     seen: list[int] = []
@@ -201,8 +220,6 @@ def count_statements(engine: sa.Engine, send: Callable[[], object], times: int) 
 
 
 # --- Measuring ---
-
-Call = Callable[[], object]
 
 
 class Turn(NamedTuple):
@@ -277,7 +294,9 @@ def measure(
     pages: dict[str, Call] = {}
     logins: dict[str, Call] = {}
     counted = {}
-    with tempfile.TemporaryDirectory() as folder, one_core():
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        stack.enter_context(one_core())
         known = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(COST))
         apps = make_apps(folder, uris, accounts, known, caches)
         # With each cache a public page costs the same, and so does a login, which takes its time.
@@ -297,6 +316,10 @@ def measure(
                 hashes.clear()
                 statements = count_statements(engine, call, 1 if what == "login" else 3)
                 counted[name.format(what)] = {"statements": statements, "hashes": len(hashes)}
+        if "redis" in caches:
+            ping, public = stack.enter_context(pinging(caches["redis"]["store_opts"])), pages["our public, memory"]
+            pages[PINGED] = lambda: (public(), ping())
+            counted[PINGED] = counted["our public, memory"]
         logins["bare check"] = lambda: bcrypt.checkpw(PASSWORD.encode(), known)
         gc.collect()
         gc.freeze()  # the collector need not look through the modules in the middle of a turn

@@ -430,7 +430,7 @@ def test_nothing_scrolls_sideways_on_a_small_screen_or_with_type_twice_as_large(
 def test_no_colour_is_on_its_way_to_another_when_a_page_comes(open_page):
     page = open_page(reduced_motion="no-preference")
     page.goto("/login")
-    moving = "[...document.querySelectorAll('*')].filter(one => getComputedStyle(one).transitionDuration !== '0s').length"
+    moving = "[...document.querySelectorAll('*')].filter(e => getComputedStyle(e).transitionDuration !== '0s').length"
     assert page.evaluate(moving) == 0
     page.get_by_role("button", name="Log In").hover()
     assert page.evaluate(moving) == 1
