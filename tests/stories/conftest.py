@@ -75,7 +75,8 @@ def open_page(
     contexts: list[BrowserContext] = []
 
     def open_page(browser: Browser = browser, **options: Any) -> Page:
-        options = {"base_url": site.url, **DESKTOP, **options}
+        # axe must not see a colour on its way to another.
+        options = {"base_url": site.url, "reduced_motion": "reduce", **DESKTOP, **options}
         context = browser.new_context(**options)
         contexts.append(context)
         context.set_default_timeout(PATIENCE)

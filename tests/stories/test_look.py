@@ -393,8 +393,7 @@ def go(
 
     def go(**options: Any) -> Page:
         network = {"X-Forwarded-For": f"2001:db8:{next(_networks):x}::1"}
-        # axe must not see a colour on its way to another.
-        page = open_page(reduced_motion="reduce", extra_http_headers=network, **options)
+        page = open_page(extra_http_headers=network, **options)
         if way in FOR_MEMBERS:
             page.context.add_cookies(cookies)
         way(page)

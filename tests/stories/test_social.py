@@ -532,7 +532,7 @@ def test_two_tabs_log_in_in_either_order_and_each_leads_to_its_own_page(page, si
 
 @pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
 def test_no_page_on_the_way_is_too_wide_or_keeps_anybody_out(open_page, site, world, complaints, leia, size):
-    page, wrong = open_page(reduced_motion="reduce", **size), []
+    page, wrong = open_page(**size), []
 
     def look(name: str) -> None:
         page.wait_for_load_state()
