@@ -30,7 +30,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture
 def page(site: Server, browser: Browser) -> Iterator[Page]:
     """Return a page of a browser that goes to other sites, too."""
-    context = browser.new_context(base_url=site.url, **DESKTOP)
+    context = browser.new_context(base_url=site.url, reduced_motion="reduce", **DESKTOP)
     context.set_default_timeout(PATIENCE)
     yield context.new_page()
     context.close()
