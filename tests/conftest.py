@@ -1,5 +1,6 @@
 """A small host app on a database of its own, and what tests do to it again and again."""
 
+import gc
 import os
 import re
 import shutil
@@ -52,6 +53,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         its_own = metafunc.definition.get_closest_marker("sqlite") is not None
         names = [name for name in DATABASES if one in {None, name} and (name == "sqlite" or not its_own)]
         metafunc.parametrize("dialect", names)
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector look at the rest less often, and no more at the modules and the tests, which stay."""
+    gc.freeze()
+    gc.set_threshold(10_000)
 
 
 @pytest.fixture(autouse=True)

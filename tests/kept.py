@@ -31,16 +31,16 @@ def keep_compiled_statements() -> None:
     database; SQLite's knows no file.
     """
     make_engine = SQLAlchemy._make_engine
-    first: dict[tuple[str, str], sa.Engine] = {}
+    known: dict[tuple[str, str], tuple[sa.Dialect, dict[Any, Any]]] = {}
 
     def _make_engine(self: SQLAlchemy, key: str | None, options: dict[str, Any], app: Flask) -> sa.Engine:
         engine = make_engine(self, key, options, app)
-        where = str(engine.url.set(database=None) if engine.dialect.name == "sqlite" else engine.url)
+        where = "sqlite" if engine.dialect.name == "sqlite" else str(engine.url)
         others = repr({name: value for name, value in options.items() if name != "url"})
-        known = first.setdefault((where, others), engine)
-        engine.dialect.initialize = known.dialect.initialize  # type: ignore[method-assign]
-        engine.dialect = known.dialect
-        engine.update_execution_options(compiled_cache=known._compiled_cache)
+        dialect, compiled = known.setdefault((where, others), (engine.dialect, {}))
+        engine.dialect.initialize = dialect.initialize  # type: ignore[method-assign]
+        engine.dialect = dialect
+        engine.update_execution_options(compiled_cache=compiled)
         return engine
 
     SQLAlchemy._make_engine = _make_engine  # type: ignore[method-assign]
