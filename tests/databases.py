@@ -80,9 +80,9 @@ class DatabaseServer:
         """Let it take connections and say nothing."""
         pids = [self.process.pid, *self._children()]
         _send(signal.SIGSTOP, pids)
-        while not all(map(_is_stopped, pids)):  # each goes on for a moment
-            time.sleep(0.001)
         try:
+            while not all(map(_is_stopped, pids)):  # each goes on for a moment, and the system tells nobody when not
+                time.sleep(0.001)
             yield
         finally:
             _send(signal.SIGCONT, pids)
