@@ -15,6 +15,8 @@ from stormpath_app.errors import AccountAlreadyExists, NotReady, PasswordRefused
 from stormpath_app.models.password_policy import PasswordPolicy, PasswordStrength
 from stormpath_app.translation import day, english, gettext, in_language, locale, mark, ngettext, spoken
 
+from .servers import PATIENCE
+
 PLACEHOLDER = re.compile(r"%\(\w+\)s|\$\{\w+\}|%")
 CATALOGUES = pytest.mark.parametrize("file", translations.catalogues(), ids=lambda file: file.parent.parent.name)
 
@@ -151,14 +153,14 @@ def test_two_readers_at_once_have_a_language_each(app):
         with app.test_request_context():
             g.language = language
             for _ in range(20):
-                at_once.wait(60)
+                at_once.wait(PATIENCE)
                 heard.setdefault(language, set()).add((gettext("Log In"), locale()))
 
     threads = [threading.Thread(target=ask, args=(language,)) for language in ("de", "en")]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(PATIENCE)
     assert heard == {"de": {("Anmelden", "de")}, "en": {("Log In", "en")}}
 
 

@@ -15,6 +15,7 @@ from stormpath_app.mail.rendering import render
 from stormpath_app.models import OutboxMessage
 
 from ..conftest import PASSWORD, statements, token
+from ..servers import PATIENCE
 from .conftest import han
 
 GERMAN = {"Accept-Language": "de-AT, de;q=0.9, en;q=0.5"}
@@ -141,7 +142,7 @@ def test_two_readers_at_once_get_a_page_each(speaking):
     def read(headers):
         client = app.test_client()
         for _ in range(5):
-            at_once.wait(60)
+            at_once.wait(PATIENCE)
             page = look(client, "/login", headers)
             seen.setdefault(headers["Accept-Language"][:2], set()).add((page.html["lang"], page.h1.text))
 
@@ -149,7 +150,7 @@ def test_two_readers_at_once_get_a_page_each(speaking):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(PATIENCE)
     assert seen == {"de": {("de", "Anmelden")}, "en": {("en", "Log In")}}
 
 
