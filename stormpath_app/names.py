@@ -177,7 +177,7 @@ def _fold(name: str) -> str:
     return part(name).strip()
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=1024)  # of very many addresses the domains are few, and a domain costs as much as all else of a key
 def _ascii_domain(domain: str) -> str:
     try:
         # It folds by rules of its own: in a domain, "ß" is not "ss".
