@@ -38,6 +38,7 @@ def keep_compiled_statements() -> None:
         where = "sqlite" if engine.dialect.name == "sqlite" else str(engine.url)
         others = repr({name: value for name, value in options.items() if name != "url"})
         dialect, compiled = known.setdefault((where, others), (engine.dialect, {}))
+        # What the first connection is asked about its server is for the one that is shared.
         engine.dialect.initialize = dialect.initialize  # type: ignore[method-assign]
         engine.dialect = dialect
         engine.update_execution_options(compiled_cache=compiled)
